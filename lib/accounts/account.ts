@@ -1,0 +1,41 @@
+import type { AccountId } from '../base/mod.ts'
+import type { SourceSpec } from '../credentials/mod.ts'
+
+/** Bounds that its owner sets on one account. `null` is no bound. */
+export interface AccountLimits {
+  readonly concurrency: number | null
+  readonly requestsPerMinute: number | null
+  readonly spendMicrosPerDay: number | null
+}
+
+/**
+ * What the vendor says about the way a credential is used.
+ *
+ * `native`: the vendor's own client; `passthrough`: the caller's own plan token; `documented`: the vendor documents the
+ * use, as for every API key; `undocumented`: anything else, dropped by the planner until its owner allows it.
+ */
+export type Entitlement = 'native' | 'passthrough' | 'documented' | 'undocumented'
+
+/** Our standing with a provider. */
+export interface Account {
+  /** Unique in this home: `openai`, `openai-work`. */
+  readonly id: AccountId
+  readonly provider: string
+  readonly label: string
+  readonly source: SourceSpec
+  readonly enabled: boolean
+  /** Higher is tried first where priority counts. */
+  readonly priority: number
+  readonly weight: number
+  /** Whether its credential is a plan login rather than an API key. */
+  readonly plan: boolean
+  readonly allowUndocumentedUse: boolean
+  readonly limits: AccountLimits
+  /** Overrides the provider's base URL; an explicit binding of the credential to that origin. */
+  readonly baseUrl: string | null
+  /** Models it may be used for, as patterns; empty is all. */
+  readonly models: readonly string[]
+  readonly tags: readonly string[]
+  /** Where it was declared. Only `store` accounts can be changed by an operation. */
+  readonly origin: 'config' | 'store' | 'environment'
+}

@@ -1,0 +1,10 @@
+/**
+ * Accounts: what we have.
+ *
+ * Owns the accounts of a home (from the config, the store and the environment), the target keys that name one use of
+ * one account, and the lease of a usable credential for it. Does not know how an account fares (liveness). Start at
+ * {@link Account}.
+ * @module
+ */
+export type { Account, AccountLimits, Entitlement } from './account.ts'
+export { formatTarget, parseTarget, type Target, type TargetKey } from './target.ts'

@@ -1,0 +1,17 @@
+/**
+ * Base: the values every other room speaks in.
+ *
+ * Owns errors and their codes, secrets, ids, time, JSON, event streams, back-off and logging. Knows no provider, no
+ * runtime and no I/O. Start at {@link GwError}: its code table is how gw fails on every surface.
+ * @module
+ */
+export { assertNever, invariant } from './assert.ts'
+export { type Clock, type ManualClock, manualClock, systemClock } from './clock.ts'
+export { type ErrorCode, errorCodes, GwError, type GwErrorOptions, isGwError, toGwError } from './error.ts'
+export { type AccountId, type Branded, newId, type PrincipalId, type RequestId, type TokenId } from './id.ts'
+export { canonicalJson, isObject, type Json, type JsonObject, parseJson, parseJsonObject } from './json.ts'
+export { jsonLogger, type LogFields, type Logger, type LogLevel, redact, redactFields, silentLogger } from './log.ts'
+export { backoffMs, longestWaitMs, parseRetryAfter } from './retry.ts'
+export { Secret } from './secret.ts'
+export { type SingleFlight, singleFlight } from './single-flight.ts'
+export { formatSse, type SseEvent, type SseParser, sseParser } from './sse.ts'

@@ -1,0 +1,73 @@
+import type { HttpServer, Platform } from './port.ts'
+
+/** Bun: the runtime gw is tuned for. */
+export const bunPlatform: Platform = {
+  name: 'bun',
+  version: Bun.version,
+  pinsAddress: true,
+
+  async openSqlite(path) {
+    const { Database } = await import('bun:sqlite')
+    const database = new Database(path, { create: true, readwrite: true, strict: false })
+    return {
+      prepare(sql) {
+        const statement = database.query(sql)
+        return {
+          reader: statement.columnNames.length > 0,
+          all: (parameters) => statement.all(...(parameters as never[])),
+          run: (parameters) => statement.run(...(parameters as never[])),
+          iterate: (parameters) => statement.iterate(...(parameters as never[])),
+        }
+      },
+      exec: (sql) => void database.run(sql),
+      close: () => database.close(),
+    }
+  },
+
+  serve(options) {
+    const server = Bun.serve({
+      hostname: options.host,
+      port: options.port,
+      // Bun's own idle timer cuts quiet streams (10 s by default, 255 s at most): gw keeps its own deadlines.
+      idleTimeout: 0,
+      maxRequestBodySize: options.maxBodyBytes,
+      fetch: (request, server) => options.fetch(request, { address: server.requestIP(request)?.address ?? '' }),
+      error: () => new Response(null, { status: 500 }),
+    })
+    const handle: HttpServer = {
+      host: options.host,
+      port: server.port!,
+      stop: async (force) => {
+        await server.stop(force)
+      },
+    }
+    return Promise.resolve(handle)
+  },
+
+  dial(request) {
+    const { url, address } = request
+    if (!address) return send(url.href, request, undefined)
+    const host = address.includes(':') ? `[${address}]` : address
+    const target = new URL(url)
+    target.hostname = host
+    request.headers.set('host', url.host)
+    return send(target.href, request, url.protocol === 'https:' ? url.hostname : undefined)
+  },
+}
+
+function send(
+  url: string,
+  request: Parameters<Platform['dial']>[0],
+  serverName: string | undefined,
+): Promise<Response> {
+  const init: BunFetchRequestInit = {
+    method: request.method,
+    headers: request.headers,
+    body: request.body,
+    redirect: 'manual',
+    decompress: false,
+    ...(request.signal ? { signal: request.signal } : {}),
+    ...(serverName ? { tls: { serverName } as BunFetchRequestInitTLS } : {}),
+  }
+  return fetch(url, init)
+}

@@ -1,0 +1,38 @@
+import { openNodeSqlite } from './node-sqlite.ts'
+import type { Platform } from './port.ts'
+
+/** Node ≥ 22.18. Outbound addresses are resolved by the runtime, as on Deno. */
+export const nodePlatform: Platform = {
+  name: 'node',
+  version: process.versions.node,
+  pinsAddress: false,
+  openSqlite: openNodeSqlite,
+
+  async serve(options) {
+    const { serve } = await import('srvx/node')
+    const server = serve({
+      hostname: options.host,
+      port: options.port,
+      silent: true,
+      gracefulShutdown: false,
+      fetch: (request) => options.fetch(request, { address: request.ip ?? '' }),
+    })
+    await server.ready()
+    return {
+      host: options.host,
+      port: Number(new URL(server.url!).port),
+      stop: async (force) => {
+        await server.close(force)
+      },
+    }
+  },
+
+  dial: (request) =>
+    fetch(request.url, {
+      method: request.method,
+      headers: request.headers,
+      body: request.body,
+      redirect: 'manual',
+      signal: request.signal,
+    }),
+}

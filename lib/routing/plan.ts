@@ -1,0 +1,57 @@
+import type { Target } from '../accounts/mod.ts'
+
+/** Why a target could not serve a request. One word for machines; the sentence is in {@link Dropped}. */
+export type DropReason =
+  | 'disabled'
+  | 'no_credential'
+  | 'model_not_offered'
+  | 'model_not_allowed'
+  | 'provider_not_allowed'
+  | 'filtered_only'
+  | 'filtered_ignore'
+  | 'filtered_order'
+  | 'price'
+  | 'data_policy'
+  | 'quantization'
+  | 'parameters'
+  | 'context'
+  | 'undocumented_use'
+  | 'pinned_elsewhere'
+  | 'same_identity'
+  | 'rate_limited'
+  | 'quota_exhausted'
+  | 'cooldown'
+  | 'degraded'
+  | 'dead'
+  | 'circuit_open'
+  | 'concurrency'
+  | 'spend_limit'
+
+/** A target that is out, and why. */
+export interface Dropped {
+  readonly target: Target
+  readonly because: DropReason
+  /** One sentence with the evidence: `429 seen 12 s ago, resets at …`. */
+  readonly detail: string
+  /** When it may serve again, epoch ms; `null` unknown or never by itself. */
+  readonly until: number | null
+}
+
+/** A target in its place. */
+export interface PlannedTarget {
+  readonly target: Target
+  /** One sentence: why it stands where it stands. */
+  readonly because: string
+}
+
+/** The answer of the planner. */
+export interface RoutePlan {
+  /** In the order they are tried. */
+  readonly targets: readonly PlannedTarget[]
+  readonly dropped: readonly Dropped[]
+  readonly strategy: string
+  /** The session key that was used, and the account it is bound to. */
+  readonly session: { readonly key: string; readonly boundTo: string | null } | null
+  /** Earliest time at which any dropped target may serve, epoch ms. */
+  readonly earliestAt: number | null
+}

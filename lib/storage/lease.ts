@@ -1,0 +1,55 @@
+import type { Clock } from '../base/mod.ts'
+import type { Storage } from './storage.ts'
+
+/** Exclusive use of a name for a time. */
+export interface Lease {
+  readonly name: string
+  /** Larger than that of every earlier holder. */
+  readonly fence: number
+  /** Prolongs it by `ttlMs` from now; false when it has been lost. */
+  renew(ttlMs: number): Promise<boolean>
+  /** Whether this holder's number is still the newest and its time has not run out. */
+  held(): Promise<boolean>
+  release(): Promise<void>
+}
+
+/** Takes a lease whose time is over or that nobody holds. */
+export async function takeLease(
+  write: Storage['write'],
+  clock: Clock,
+  name: string,
+  ttlMs: number,
+): Promise<Lease | null> {
+  const holder = `${process.pid}:${crypto.randomUUID()}`
+  const fence = await write(async (tx) => {
+    const now = clock.now()
+    const row = await tx.selectFrom('leases').selectAll().where('name', '=', name).executeTakeFirst()
+    if (row && row.until_ms > now) return null
+    const next = (row?.fence ?? 0) + 1
+    const values = { name, holder, fence: next, until_ms: now + ttlMs }
+    await tx.insertInto('leases').values(values).onConflict((at) => at.column('name').doUpdateSet(values)).execute()
+    return next
+  })
+  if (fence === null) return null
+  return {
+    name,
+    fence,
+    renew: (ms) =>
+      write(async (tx) => {
+        const result = await tx.updateTable('leases').set({ until_ms: clock.now() + ms })
+          .where('name', '=', name).where('holder', '=', holder).where('until_ms', '>', clock.now()).executeTakeFirst()
+        return result.numUpdatedRows > 0n
+      }),
+    held: () =>
+      write(async (tx) => {
+        const row = await tx.selectFrom('leases').select(['until_ms']).where('name', '=', name)
+          .where('holder', '=', holder).executeTakeFirst()
+        return row !== undefined && row.until_ms > clock.now()
+      }),
+    release: () =>
+      write(async (tx) => {
+        await tx.updateTable('leases').set({ until_ms: 0 }).where('name', '=', name).where('holder', '=', holder)
+          .execute()
+      }),
+  }
+}

@@ -1,0 +1,11 @@
+/**
+ * Storage: the one database of a home.
+ *
+ * Owns opening it, its migrations, the retry of busy writes, and leases across processes. It does not know what the
+ * tables mean: each has one owning room, named in {@link Database}. Start at {@link openStorage}.
+ * @module
+ */
+export type { Lease } from './lease.ts'
+export type { Database } from './schema.ts'
+export { openStorage, type Storage, type StorageOptions } from './storage.ts'
+export type { BatchWriter } from './batch.ts'

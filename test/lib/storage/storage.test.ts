@@ -1,0 +1,99 @@
+import { expect, test } from 'bun:test'
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { manualClock, systemClock } from '../../../lib/base/mod.ts'
+import { detectPlatform } from '../../../lib/platform/mod.ts'
+import { openStorage } from '../../../lib/storage/mod.ts'
+
+const platform = await detectPlatform()
+
+async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'gw-storage-'))
+  try {
+    return await work(folder)
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}
+
+test('openStorage() creates a private database in a private folder', () =>
+  inFolder(async (folder) => {
+    const path = join(folder, 'home', 'gw.sqlite')
+    const storage = await openStorage({ platform, clock: systemClock, path })
+    await storage.close()
+    expect((await stat(path)).mode & 0o777).toBe(0o600)
+    expect((await stat(join(folder, 'home'))).mode & 0o777).toBe(0o700)
+  }))
+
+test('openStorage() refuses a file that is no database and leaves it as it was', () =>
+  inFolder(async (folder) => {
+    const path = join(folder, 'gw.sqlite')
+    await writeFile(path, 'these are not the pages you are looking for, and there are more than sixteen bytes of them')
+    const opening = openStorage({ platform, clock: systemClock, path })
+    await expect(opening).rejects.toMatchObject({ code: 'storage.corrupt' })
+    expect(await Bun.file(path).text()).toStartWith('these are not')
+  }))
+
+test('openStorage() refuses the schema of a newer gw', () =>
+  inFolder(async (folder) => {
+    const path = join(folder, 'gw.sqlite')
+    await (await openStorage({ platform, clock: systemClock, path })).close()
+    const connection = await platform.openSqlite(path)
+    connection.prepare('insert into migrations values (?, ?)').run(['9999-from-tomorrow', 0])
+    connection.close()
+    await expect(openStorage({ platform, clock: systemClock, path })).rejects.toMatchObject({ code: 'storage.newer' })
+  }))
+
+test('a lease is held by one and grows its fence with each taking', () =>
+  inFolder(async (folder) => {
+    const clock = manualClock(1_000_000)
+    const path = join(folder, 'gw.sqlite')
+    const [one, two] = [
+      await openStorage({ platform, clock, path }),
+      await openStorage({ platform, clock, path }),
+    ]
+    const first = await one.lease('refresh', 1_000)
+    expect(await two.lease('refresh', 1_000)).toBeNull()
+    await clock.advance(1_001)
+    const second = await two.lease('refresh', 1_000)
+    expect(second!.fence).toBeGreaterThan(first!.fence)
+    expect(await first!.held()).toBe(false)
+    expect(await first!.renew(1_000)).toBe(false)
+    expect(await second!.held()).toBe(true)
+    await second!.release()
+    expect(await one.lease('refresh', 1_000)).not.toBeNull()
+    await one.close()
+    await two.close()
+  }))
+
+test('batched rows are on disk after a flush, whatever transaction is open beside them', () =>
+  inFolder(async (folder) => {
+    const storage = await openStorage({ platform, clock: systemClock, path: join(folder, 'gw.sqlite') })
+    await storage.write(async (tx) => {
+      storage.batch.queue('insert into facts values (?, ?, ?)', ['a', '1', 0])
+      await tx.insertInto('facts').values({ key: 'b', value: '2', updated_ms: 0 }).execute()
+      await storage.batch.flush()
+    })
+    await storage.batch.flush()
+    expect(await storage.db.selectFrom('facts').select('key').orderBy('key').execute()).toEqual([{ key: 'a' }, {
+      key: 'b',
+    }])
+    await storage.close()
+  }))
+
+test('a busy database is asked again until the lock is free', () =>
+  inFolder(async (folder) => {
+    const path = join(folder, 'gw.sqlite')
+    const storage = await openStorage({ platform, clock: systemClock, path })
+    const other = await platform.openSqlite(path)
+    other.exec('begin immediate')
+    const writing = storage.write((tx) =>
+      tx.insertInto('facts').values({ key: 'k', value: '', updated_ms: 0 }).execute()
+    )
+    setTimeout(() => other.exec('commit'), 50)
+    await writing
+    expect((await storage.db.selectFrom('facts').select('key').execute()).length).toBe(1)
+    other.close()
+    await storage.close()
+  }))
