@@ -5,5 +5,6 @@
  * acts as. Knows nothing of upstream credentials. Start at {@link Principal}.
  * @module
  */
+export { type Approval, type ApprovalCall, type Approvals, createApprovals } from './approvals.ts'
 export type { Principal } from './principal.ts'
 export { type Scope, scopes } from './scope.ts'

@@ -14,10 +14,55 @@ export interface FactsTable {
   updated_ms: number
 }
 
+/** A question to a person and its answer. Owner: access. */
+export interface ApprovalsTable {
+  id: string
+  /** SHA-256 over principal, subject, arguments and policy, hex. */
+  digest: string
+  principal: string
+  subject: string
+  preview: string
+  state: string
+  created_ms: number
+  expires_ms: number
+  decided_by: string | null
+}
+
+/** The text of a foreign tool as it was last seen. Owner: mcp-proxy. */
+export interface McpToolsTable {
+  server: string
+  tool: string
+  description_hash: string
+  description: string
+  first_seen_ms: number
+  changed_ms: number | null
+}
+
+/** One call of a foreign tool, without its arguments. Owner: mcp-proxy. */
+export interface McpCallsTable {
+  id: string
+  at_ms: number
+  principal: string
+  server: string
+  tool: string
+  action: string
+  rule: string
+  outcome: string
+  duration_ms: number
+  request_bytes: number
+  response_bytes: number
+}
+
 /** Every table, with its owning room. Units are in the names: `_ms` epoch milliseconds, `_micros` micro-USD. */
 export interface Database {
   /** storage */
   leases: LeasesTable
   /** storage */
   facts: FactsTable
+  /** access */
+  approvals: ApprovalsTable
+  /** mcp-proxy */
+  mcp_tools: McpToolsTable
+  /** mcp-proxy */
+  mcp_calls: McpCallsTable
 }

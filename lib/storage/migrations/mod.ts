@@ -1,4 +1,5 @@
 import { storage0001 } from './0001-storage.ts'
+import { approvals0080 } from './0080-approvals.ts'
 
 /** One step of the schema: SQL that runs once, in order, inside one transaction. Never edited after a release. */
 export interface Migration {
@@ -7,4 +8,4 @@ export interface Migration {
 }
 
 /** Every migration, oldest first. */
-export const migrations: readonly Migration[] = [storage0001]
+export const migrations: readonly Migration[] = [storage0001, approvals0080]
