@@ -53,6 +53,25 @@ export interface McpCallsTable {
   response_bytes: number
 }
 
+/** Secrets, sealed. Owner: secrets. */
+export interface SecretsTable {
+  ref: string
+  /** `gw1.<kid>.…`: see the secrets room. */
+  sealed: string
+  created_ms: number
+  updated_ms: number
+}
+
+/** Accounts that an operation added. Owner: accounts. */
+export interface AccountsTable {
+  id: string
+  provider: string
+  /** JSON of the same shape as an account in the config. */
+  record: string
+  created_ms: number
+  updated_ms: number
+}
+
 /** Every table, with its owning room. Units are in the names: `_ms` epoch milliseconds, `_micros` micro-USD. */
 export interface Database {
   /** storage */
@@ -65,4 +84,8 @@ export interface Database {
   mcp_tools: McpToolsTable
   /** mcp-proxy */
   mcp_calls: McpCallsTable
+  /** secrets */
+  secrets: SecretsTable
+  /** accounts */
+  accounts: AccountsTable
 }

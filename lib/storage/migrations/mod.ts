@@ -1,4 +1,6 @@
 import { storage0001 } from './0001-storage.ts'
+import { secrets0050 } from './0050-secrets.ts'
+import { accounts0051 } from './0051-accounts.ts'
 import { approvals0080 } from './0080-approvals.ts'
 
 /** One step of the schema: SQL that runs once, in order, inside one transaction. Never edited after a release. */
@@ -8,4 +10,9 @@ export interface Migration {
 }
 
 /** Every migration, oldest first. */
-export const migrations: readonly Migration[] = [storage0001, approvals0080]
+export const migrations: readonly Migration[] = [
+  storage0001,
+  secrets0050,
+  accounts0051,
+  approvals0080,
+]

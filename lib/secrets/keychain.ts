@@ -1,0 +1,76 @@
+import { GwError } from '../base/mod.ts'
+
+/** The operating system's store of secrets. */
+export interface Keychain {
+  /** The value of an item, or `null` when there is none. */
+  get(service: string, account: string): Promise<string | null>
+  set(service: string, account: string, value: string): Promise<void>
+  /** Whether there was one. */
+  delete(service: string, account: string): Promise<boolean>
+}
+
+/** Longest wait for one call: a locked keychain may be asking its user, and a request must not wait for that. */
+const callLimitMs = 10_000
+const probeLimitMs = 2_000
+
+type AsyncEntry = import('@napi-rs/keyring').AsyncEntry
+
+/**
+ * The keychain of this machine, or `null` when there is none to use.
+ *
+ * Asks once and gives up after 2 s. On Linux only the Secret Service counts: the kernel keyring forgets at a reboot.
+ */
+export async function systemKeychain(): Promise<Keychain | null> {
+  let Entry: typeof import('@napi-rs/keyring').AsyncEntry
+  try {
+    Entry = (await import('@napi-rs/keyring')).AsyncEntry
+  } catch {
+    return null
+  }
+  const entry = (service: string, account: string): AsyncEntry =>
+    new Entry(service, account, { linux: { store: 'secret-service' } })
+  try {
+    await within(probeLimitMs, (signal) => entry('gw', 'probe').getPassword(signal))
+  } catch {
+    return null
+  }
+  return {
+    get: (service, account) => explain('read', () => entry(service, account).getPassword()),
+    set: (service, account, value) => explain('write', () => entry(service, account).setPassword(value)),
+    delete: (service, account) => explain('delete', () => entry(service, account).deletePassword()),
+  }
+}
+
+/** A keychain that lives and dies with the process: for tests and for embedding. */
+export function memoryKeychain(): Keychain {
+  const items = new Map<string, string>()
+  const key = (service: string, account: string) => JSON.stringify([service, account])
+  return {
+    get: (service, account) => Promise.resolve(items.get(key(service, account)) ?? null),
+    set: (service, account, value) => Promise.resolve(void items.set(key(service, account), value)),
+    delete: (service, account) => Promise.resolve(items.delete(key(service, account))),
+  }
+}
+
+async function explain<T>(verb: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await within(callLimitMs, work)
+  } catch (cause) {
+    throw new GwError('secret.locked', `the keychain did not let gw ${verb} an item`, {
+      hint: 'unlock the keychain of this user session, or set [secrets] key_store = "file"',
+      cause,
+    })
+  }
+}
+
+function within<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const abort = new AbortController()
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      abort.abort()
+      reject(new Error(`no answer within ${ms} ms`))
+    }, ms)
+  })
+  return Promise.race([work(abort.signal), late]).finally(() => clearTimeout(timer))
+}
