@@ -11,6 +11,7 @@ export { type ErrorCode, errorCodes, GwError, type GwErrorOptions, isGwError, to
 export { type AccountId, type Branded, newId, type PrincipalId, type RequestId, type TokenId } from './id.ts'
 export { canonicalJson, isObject, type Json, type JsonObject, parseJson, parseJsonObject } from './json.ts'
 export { jsonLogger, type LogFields, type Logger, type LogLevel, redact, redactFields, silentLogger } from './log.ts'
+export { nearest } from './nearest.ts'
 export { backoffMs, longestWaitMs, parseRetryAfter } from './retry.ts'
 export { Secret } from './secret.ts'
 export { type SingleFlight, singleFlight } from './single-flight.ts'

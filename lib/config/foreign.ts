@@ -1,0 +1,47 @@
+import type { Json } from '../base/mod.ts'
+
+/** A variable of another gateway that gw understands. */
+export interface ForeignVariable {
+  readonly variable: string
+  /** What it means here; `null` when it is read elsewhere or has no counterpart, as `note` says. */
+  readonly path: string | null
+  /** The value it means, or `undefined` when this text changes nothing. Absent: read as a setting of that type. */
+  readonly read?: (text: string) => Json | undefined
+  readonly note?: string
+}
+
+const truthy = (text: string) => /^(1|true|on|yes)$/i.test(text.trim())
+const falsy = (text: string) => /^(0|false|off|no)$/i.test(text.trim())
+const whenTrue = (value: Json) => (text: string) => truthy(text) ? value : undefined
+const whenFalse = (value: Json) => (text: string) => falsy(text) ? value : undefined
+
+const levels: Readonly<Record<string, string>> = {
+  trace: 'debug',
+  debug: 'debug',
+  info: 'info',
+  warn: 'warn',
+  error: 'error',
+}
+
+/**
+ * The variables of Link.Assistant.Router, token-plumber and Open LLM Auth that can be carried over one by one. Those
+ * that describe accounts or payments as a group are carried over by `gw import`.
+ */
+export const foreignVariables: readonly ForeignVariable[] = [
+  { variable: 'ROUTER_PORT', path: 'server.port' },
+  { variable: 'ROUTER_HOST', path: 'server.host' },
+  { variable: 'VERBOSE', path: 'log.level', read: whenTrue('debug') },
+  { variable: 'RUST_LOG', path: 'log.level', read: (text) => levels[text.split(/[,=]/).pop()!.trim().toLowerCase()] },
+  { variable: 'MAX_PROXY_REQUEST_BYTES', path: 'limits.body_bytes' },
+  { variable: 'DISABLE_OPENAI_API', path: 'server.openai_api', read: whenTrue(false) },
+  { variable: 'ENABLE_OPENAI_API', path: 'server.openai_api', read: whenFalse(false) },
+  { variable: 'DISABLE_ANTHROPIC_API', path: 'server.anthropic_api', read: whenTrue(false) },
+  { variable: 'ENABLE_ANTHROPIC_API', path: 'server.anthropic_api', read: whenFalse(false) },
+  { variable: 'DISABLE_METRICS', path: 'server.metrics', read: whenTrue(false) },
+  { variable: 'ENABLE_METRICS', path: 'server.metrics', read: whenFalse(false) },
+  { variable: 'ALLOW_ANONYMOUS_ADMIN', path: null, note: 'gw has no anonymous admin' },
+  { variable: 'OPEN_LLM_AUTH_ALLOW_ANON', path: 'server.anonymous', read: whenTrue(true) },
+  { variable: 'TOKEN_SECRET', path: null, note: 'signs client tokens; read from the environment only' },
+  { variable: 'TOKEN_ADMIN_KEY', path: null, note: 'accepted as an admin token; read from the environment only' },
+  { variable: 'OPEN_LLM_AUTH_TOKEN', path: null, note: 'accepted as an admin token; read from the environment only' },
+]

@@ -1,0 +1,238 @@
+import { join } from 'node:path'
+import { stat } from 'node:fs/promises'
+import { GwError, isObject, type Json, nearest } from '../base/mod.ts'
+import { paths, readBounded } from '../platform/mod.ts'
+import { readVariables } from './dotenv.ts'
+import { foreignVariables } from './foreign.ts'
+import { plainIssues } from './issues.ts'
+import { configError, type ConfigProblem } from './problem.ts'
+import { type Config, configSchema } from './schema.ts'
+import { fromText, literal, type Setting, settings } from './settings.ts'
+import { lineOf, readToml, type TomlMap } from './toml.ts'
+
+/** Where a value was written. */
+export interface ConfigOrigin {
+  readonly layer: 'flag' | 'environment' | '.lenv' | '.env' | 'file' | 'default'
+  /** For people: `--server-port`, `GW_SERVER_PORT`, `/home/me/.config/gw/config.toml:12`. */
+  readonly from: string
+}
+
+/** Everything a configuration is made from. */
+export interface ConfigSources {
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Folder whose `.lenv` and `.env` count. */
+  readonly cwd: string
+  /** Settings from the command line, by path. A text is read as the setting's type wants. */
+  readonly flags?: Readonly<Record<string, Json>>
+  /** The config file, when the command line names one. */
+  readonly file?: string
+}
+
+/** A valid configuration and how it came about. */
+export interface LoadedConfig {
+  readonly config: Config
+  /** The config file, whether it exists or not. */
+  readonly path: string
+  readonly exists: boolean
+  /** The variables in force: the process's own, over `./.lenv`, over `./.env`. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Where each setting that is not a default was written, by path. */
+  readonly origins: ReadonlyMap<string, ConfigOrigin>
+  /** What looks like a mistake but stops nothing. */
+  readonly warnings: readonly string[]
+}
+
+/** `GW_` variables that are no settings. */
+const ownVariables = new Set(['GW_HOME', 'GW_CONFIG', 'GW_URL', 'GW_TOKEN', 'GW_PROFILE'])
+
+interface Assignment {
+  readonly path: readonly string[]
+  readonly value: Json
+  readonly where: string
+  readonly line: number | null
+  readonly origin: ConfigOrigin
+}
+
+/**
+ * The configuration that flags, environment, `./.lenv`, `./.env` and the file make together, each winning over the
+ * next, over the defaults. Nothing is written.
+ *
+ * @throws GwError `config.invalid` with every problem and its place, `config.unreadable`
+ */
+export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> {
+  const problems: ConfigProblem[] = []
+  const warnings: string[] = []
+  const path = sources.file ?? paths(sources.env).config
+  const text = await readConfigFile(path)
+  if (text === null && (sources.file !== undefined || sources.env.GW_CONFIG)) {
+    throw new GwError('config.unreadable', `there is no config file at ${path}`, {
+      hint: 'check --config and GW_CONFIG, or make the file; an empty one is valid',
+    })
+  }
+  const file = readToml(text ?? '')
+  if (!file.ok) {
+    throw configError([{ where: path, line: file.line, key: '', reason: `column ${file.column}: ${file.reason}` }])
+  }
+  const table = settingTable()
+  const env: Record<string, string | undefined> = {}
+  const assignments: Assignment[] = []
+  for (const [name, separator] of [['.env', '='], ['.lenv', ':']] as const) {
+    const at = join(sources.cwd, name)
+    const content = await readBounded(at, 1024 * 1024)
+    if (content === null) continue
+    const read = readVariables(content, separator)
+    for (const fault of read.faults) warnings.push(`${at}:${fault.line}: ${fault.reason}; the line is ignored`)
+    for (const { name: variable, value } of read.variables) env[variable] = value
+    const lines = new Map(read.variables.map((entry) => [entry.name, entry.line]))
+    const values = Object.fromEntries(read.variables.map((entry) => [entry.name, entry.value]))
+    assignments.push(...fromVariables(values, table, (variable) => ({
+      where: at,
+      line: lines.get(variable) ?? null,
+      origin: { layer: name, from: `${at}:${lines.get(variable)} ${variable}` },
+    }), warnings))
+  }
+  for (const [name, value] of Object.entries(sources.env)) if (value !== undefined) env[name] = value
+  assignments.push(...fromVariables(sources.env, table, (variable) => ({
+    where: 'environment',
+    line: null,
+    origin: { layer: 'environment', from: variable },
+  }), warnings))
+  for (const [key, value] of Object.entries(sources.flags ?? {})) {
+    const setting = table.byPath.get(key)
+    assignments.push({
+      path: key.split('.'),
+      value: typeof value === 'string' ? setting ? fromText(setting.type, value) : literal(value) ?? value : value,
+      where: 'command line',
+      line: null,
+      origin: { layer: 'flag', from: setting?.flag ?? `--set ${key}` },
+    })
+  }
+
+  const tree = structuredClone(file.value) as Record<string, Json>
+  const origins = fileOrigins(file.value as Record<string, Json>, file.map, path)
+  const placed = new Map<string, Assignment>()
+  for (const assignment of assignments) {
+    if (!assign(tree, assignment.path, assignment.value)) {
+      problems.push(problem(assignment, `${assignment.path.slice(0, -1).join('.')} is not a table`))
+      continue
+    }
+    const key = assignment.path.join('.')
+    for (const known of [...origins.keys()]) if (known.startsWith(`${key}.`)) origins.delete(known)
+    origins.set(key, assignment.origin)
+    placed.set(key, assignment)
+  }
+
+  const parsed = configSchema.safeParse(tree)
+  if (!parsed.success) {
+    for (const issue of plainIssues(parsed.error)) {
+      const at = [...issue.path]
+      let assignment: Assignment | undefined
+      for (let n = at.length; n > 0 && !assignment; n--) assignment = placed.get(at.slice(0, n).join('.'))
+      const found = { key: at.join('.'), reason: issue.reason }
+      problems.push(
+        assignment
+          ? problem(assignment, issue.reason, found.key)
+          : { ...found, where: path, line: lineOf(file.map, at) },
+      )
+    }
+  }
+  if (problems.length > 0) throw configError(problems)
+  return { config: parsed.data!, path, exists: text !== null, env, origins, warnings }
+}
+
+/** The text of a config file, or `null`. Refuses what anybody could have written, and what is not UTF-8. */
+export async function readConfigFile(path: string): Promise<string | null> {
+  const text = await readBounded(path)
+  if (text === null) return null
+  const { mode } = await stat(path)
+  if (process.platform !== 'win32' && (mode & 0o002) !== 0) {
+    throw new GwError('config.unreadable', `${path} can be written by everybody on this machine`, {
+      hint: `a config names programs to run: chmod 600 ${path}`,
+    })
+  }
+  if (text.includes('\ufffd') || text.includes('\0')) {
+    throw new GwError('config.unreadable', `${path} is not UTF-8 text`, { hint: 'save it as UTF-8' })
+  }
+  return text
+}
+
+interface SettingTable {
+  readonly byPath: ReadonlyMap<string, Setting>
+  readonly byVariable: ReadonlyMap<string, Setting>
+}
+
+function settingTable(): SettingTable {
+  const all = settings()
+  return {
+    byPath: new Map(all.map((setting) => [setting.path, setting])),
+    byVariable: new Map(all.map((setting) => [setting.variable, setting])),
+  }
+}
+
+type Place = Pick<Assignment, 'where' | 'line' | 'origin'>
+
+/** What variables set: other gateways' names first, so that gw's own name wins where both are given. */
+function fromVariables(
+  env: Readonly<Record<string, string | undefined>>,
+  table: SettingTable,
+  place: (variable: string) => Place,
+  warnings: string[],
+): Assignment[] {
+  const out: Assignment[] = []
+  for (const { variable, path, read } of foreignVariables) {
+    const text = env[variable]
+    const setting = path === null ? undefined : table.byPath.get(path)
+    if (text === undefined || text === '' || path === null || !setting) continue
+    const value = read ? read(text) : fromText(setting.type, text)
+    if (value !== undefined) out.push({ path: path.split('.'), value, ...place(variable) })
+  }
+  for (const [variable, text] of Object.entries(env)) {
+    if (!variable.startsWith('GW_') || text === undefined || ownVariables.has(variable)) continue
+    const setting = table.byVariable.get(variable)
+    const nested = /^GW_([A-Z]+)__(.+)$/.exec(variable)
+    if (setting) out.push({ path: setting.path.split('.'), value: fromText(setting.type, text), ...place(variable) })
+    else if (nested) {
+      const path = [nested[1]!, ...nested[2]!.split('__')].map((part) => part.toLowerCase())
+      out.push({ path, value: literal(text) ?? text, ...place(variable) })
+    } else {
+      const [meant] = nearest(variable, table.byVariable.keys(), 1)
+      warnings.push(`${place(variable).origin.from} is no setting${meant ? `; did you mean ${meant}?` : ''}`)
+    }
+  }
+  return out
+}
+
+/** Puts a value at a path; false when something on the way is no table. */
+function assign(tree: Record<string, Json>, path: readonly string[], value: Json): boolean {
+  let at: Record<string, Json | undefined> = tree
+  for (const step of path.slice(0, -1)) {
+    const next = Object.hasOwn(at, step) ? at[step] : undefined
+    if (next === undefined) {
+      const made: Record<string, Json> = {}
+      Object.defineProperty(at, step, { value: made, enumerable: true, configurable: true, writable: true })
+      at = made
+    } else if (isObject(next)) at = next as Record<string, Json>
+    else return false
+  }
+  const last = path[path.length - 1]!
+  Object.defineProperty(at, last, { value, enumerable: true, configurable: true, writable: true })
+  return true
+}
+
+function fileOrigins(tree: Record<string, Json>, map: TomlMap, path: string): Map<string, ConfigOrigin> {
+  const out = new Map<string, ConfigOrigin>()
+  const visit = (value: Json, at: readonly string[]) => {
+    if (isObject(value)) {
+      for (const [key, item] of Object.entries(value)) visit(item as Json, [...at, key])
+    } else out.set(at.join('.'), { layer: 'file', from: `${path}:${lineOf(map, at) ?? 1}` })
+  }
+  visit(tree, [])
+  return out
+}
+
+const problem = (at: Assignment, reason: string, key = at.path.join('.')): ConfigProblem => ({
+  where: at.where,
+  line: at.line,
+  key,
+  reason: at.where === 'environment' || at.where === 'command line' ? `${reason} (from ${at.origin.from})` : reason,
+})

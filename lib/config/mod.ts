@@ -1,0 +1,18 @@
+/**
+ * Config: what its owner decided.
+ *
+ * Owns the one schema, put together from the fragments that each room wrote for itself; the layers it is read from
+ * (flag, environment, `./.lenv`, `./.env`, file, default); the place of every mistake in them; and edits of the file
+ * that keep its comments. It holds no secret and decides nothing by itself. Start at {@link loadConfig}.
+ * @module
+ */
+export type { AccountConfig, ProviderConfig, SourceConfig } from './accounts.ts'
+export { sourceForms } from './accounts.ts'
+export { setToml, toToml, unsetToml } from './edit.ts'
+export { type ForeignVariable, foreignVariables } from './foreign.ts'
+export { type ConfigOrigin, type ConfigSources, loadConfig, type LoadedConfig, readConfigFile } from './load.ts'
+export { type ConfigProblem, formatProblem } from './problem.ts'
+export { type Config, type ConfigInput, configSchema } from './schema.ts'
+export { configJsonSchema, fromText, type Setting, settings } from './settings.ts'
+export { type ConfigWatch, watchConfig, type WatchHandlers } from './watch.ts'
+export { checkText, type ConfigEdit, type ConfigWritten, replaceConfig, writeConfig } from './write.ts'

@@ -1,0 +1,19 @@
+import { z } from 'zod'
+import { accountsConfig, providersConfig } from './accounts.ts'
+import { limitsConfig, logConfig, serverConfig } from './server.ts'
+
+/** Everything that can be configured, section by section. Each room wrote its own; this only puts them together. */
+export const configSchema = z.object({
+  server: serverConfig.describe('Where gw listens and whom it lets near.'),
+  limits: limitsConfig.describe('Bounds and deadlines of one request.'),
+  log: logConfig.describe('What gw prints about itself.'),
+  accounts: accountsConfig.describe('What you have: one entry per key or login.'),
+  providers: providersConfig.describe('Providers of your own, and changes to the built-in ones.'),
+  aliases: z.record(z.string().min(1), z.string().min(1)).default({}).describe('Model names that mean others.'),
+}).strict()
+
+/** A valid configuration with every default filled in. */
+export type Config = z.output<typeof configSchema>
+
+/** A configuration as somebody writes it. */
+export type ConfigInput = z.input<typeof configSchema>

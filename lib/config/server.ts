@@ -1,0 +1,44 @@
+import { z } from 'zod'
+
+const seconds = z.number().positive().max(86_400)
+const bytes = z.int().min(1024).max(1024 ** 3)
+
+/** `[server]`: where gw listens and whom it lets near. */
+export const serverConfig = z.object({
+  host: z.string().min(1).default('127.0.0.1').describe('Address to listen on. Beyond loopback, say so on purpose.'),
+  port: z.int().min(0).max(65535).default(8080).describe('Port to listen on; 0 picks a free one.'),
+  public_url: z.url({ protocol: /^https?$/ }).optional().describe(
+    'URL that clients reach gw under, when a proxy stands before it. Its host is allowed in the Host header.',
+  ),
+  allowed_hosts: z.array(z.string().min(1)).default([]).describe(
+    'Further Host names to answer to, besides the loopback names and those of host and public_url.',
+  ),
+  allowed_origins: z.array(z.string().min(1)).default([]).describe(
+    'Origins of web pages that may call gw. Empty: none, as a page in a browser has no business here.',
+  ),
+  anonymous: z.boolean().default(false).describe(
+    'Let callers without a token in: only on loopback, and only while no token exists.',
+  ),
+  openai_api: z.boolean().default(true).describe('Serve the OpenAI paths; off, they answer 404.'),
+  anthropic_api: z.boolean().default(true).describe('Serve the Anthropic paths; off, they answer 404.'),
+  metrics: z.boolean().default(true).describe('Serve /metrics; off, it answers 404.'),
+  docs: z.boolean().default(true).describe('Serve the API documentation at /docs.'),
+  drain_secs: seconds.default(30).describe('Seconds that open streams get to finish after SIGTERM.'),
+}).strict().prefault({})
+
+/** `[limits]`: the bounds and deadlines of one request. */
+export const limitsConfig = z.object({
+  body_bytes: bytes.default(32 * 1024 * 1024).describe('Largest request body.'),
+  header_bytes: z.int().min(1024).max(1024 * 1024).default(64 * 1024).describe('Largest sum of request headers.'),
+  event_bytes: bytes.default(16 * 1024 * 1024).describe('Largest single event of an upstream stream.'),
+  reply_bytes: bytes.default(64 * 1024 * 1024).describe('Largest upstream answer that is not a stream, decompressed.'),
+  body_secs: seconds.default(30).describe('Seconds a caller may take between two parts of its body.'),
+  head_secs: seconds.default(300).describe('Seconds an upstream may take to the head of its answer.'),
+  idle_secs: seconds.default(900).describe('Seconds an upstream stream may be silent.'),
+  concurrent: z.int().min(1).max(1_000_000).default(20_000).describe('Requests at once before gw answers 503.'),
+}).strict().prefault({})
+
+/** `[log]`: what gw prints about itself. */
+export const logConfig = z.object({
+  level: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('Least level that is printed to stderr.'),
+}).strict().prefault({})

@@ -1,0 +1,107 @@
+import { z } from 'zod'
+import { type Json, type JsonObject } from '../base/mod.ts'
+import { configSchema } from './schema.ts'
+import { readToml } from './toml.ts'
+
+/** One thing that can be set: by key in the file, by variable, by flag. */
+export interface Setting {
+  /** Key in the file: `server.port`. */
+  readonly path: string
+  /** `GW_SERVER_PORT` */
+  readonly variable: string
+  /** `--server-port` */
+  readonly flag: string
+  readonly type: 'string' | 'number' | 'boolean' | 'list' | 'table'
+  readonly choices: readonly string[] | null
+  readonly default: Json | undefined
+  readonly description: string
+}
+
+interface SchemaNode {
+  readonly type?: string
+  readonly properties?: Readonly<Record<string, SchemaNode>>
+  readonly additionalProperties?: SchemaNode | boolean
+  readonly items?: SchemaNode
+  readonly anyOf?: readonly SchemaNode[]
+  readonly oneOf?: readonly SchemaNode[]
+  readonly enum?: readonly string[]
+  readonly default?: Json
+  readonly description?: string
+}
+
+/** Every setting with a fixed name, in the order of the schema. Entries of open tables are set as a whole, or by path. */
+export function settings(): readonly Setting[] {
+  return walk(configJsonSchema() as SchemaNode, [])
+}
+
+/** The schema of the config file as JSON Schema (draft 2020-12): for editors, and for all that is derived from it. */
+export function configJsonSchema(): JsonObject {
+  return z.toJSONSchema(configSchema, { io: 'input' }) as unknown as JsonObject
+}
+
+function walk(node: SchemaNode, path: readonly string[]): Setting[] {
+  const members = Object.entries(node.properties ?? {})
+  if (members.length > 0) return members.flatMap(([key, member]) => walk(member, [...path, key]))
+  if (path.length === 0) return []
+  return [{
+    path: path.join('.'),
+    variable: variableOf(path),
+    flag: `--${path.join('-').replaceAll('_', '-')}`,
+    type: typeOf(node),
+    choices: node.enum ?? null,
+    default: node.default,
+    description: node.description ?? '',
+  }]
+}
+
+function typeOf(node: SchemaNode): Setting['type'] {
+  switch (node.type ?? (node.anyOf ?? node.oneOf)?.[0]?.type) {
+    case 'integer':
+    case 'number':
+      return 'number'
+    case 'boolean':
+      return 'boolean'
+    case 'array':
+      return 'list'
+    case 'object':
+      return 'table'
+    default:
+      return 'string'
+  }
+}
+
+/** The variable of a setting: `GW_` and its path in capitals. */
+export function variableOf(path: readonly string[]): string {
+  return `GW_${path.join('_').replace(/[^A-Za-z0-9]/g, '_').toUpperCase()}`
+}
+
+/**
+ * The value a flag or variable means for a setting. A text that fits no number or boolean is given back as it is: the
+ * schema then says what is wrong with it, and where it came from.
+ *
+ * @example fromText(portSetting, '8080') // 8080
+ */
+export function fromText(type: Setting['type'], text: string): Json {
+  const trimmed = text.trim()
+  if (type === 'number') return trimmed !== '' && Number.isFinite(Number(trimmed)) ? Number(trimmed) : text
+  if (type === 'boolean') {
+    if (/^(true|1|on|yes)$/i.test(trimmed)) return true
+    return /^(false|0|off|no)$/i.test(trimmed) ? false : text
+  }
+  if (type === 'list') {
+    if (trimmed.startsWith('[')) return literal(trimmed) ?? text
+    return trimmed === '' ? [] : trimmed.split(',').map((item) => item.trim()).filter((item) => item !== '')
+  }
+  if (type === 'table') return literal(trimmed) ?? text
+  return text
+}
+
+/** A JSON or TOML value written in one line, or `undefined`. */
+export function literal(text: string): Json | undefined {
+  try {
+    return JSON.parse(text) as Json
+  } catch {
+    const reading = readToml(`value = ${text}`)
+    return reading.ok ? reading.value.value : undefined
+  }
+}
