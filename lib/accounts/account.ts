@@ -1,5 +1,5 @@
 import type { AccountId } from '../base/mod.ts'
-import type { SourceSpec } from '../credentials/mod.ts'
+import type { AccountIdSpec, SourceSpec } from '../credentials/mod.ts'
 
 /** Bounds that its owner sets on one account. `null` is no bound. */
 export interface AccountLimits {
@@ -23,6 +23,10 @@ export interface Account {
   readonly provider: string
   readonly label: string
   readonly source: SourceSpec
+  /** How its secret is sent; absent leaves that to the shape of the secret. */
+  readonly kind?: 'api-key' | 'auth-token'
+  /** The id that is sent beside its token; absent leaves that to the login. */
+  readonly accountId?: AccountIdSpec
   readonly enabled: boolean
   /** Higher is tried first where priority counts. */
   readonly priority: number

@@ -3,8 +3,11 @@
  *
  * Owns the accounts of a home (from the config, the store and the environment), the target keys that name one use of
  * one account, and the lease of a usable credential for it. Does not know how an account fares (liveness). Start at
- * {@link Account}.
+ * {@link openAccounts}.
  * @module
  */
 export type { Account, AccountLimits, Entitlement } from './account.ts'
+export { type Accounts, type AccountsOptions, type NewAccount, openAccounts } from './accounts.ts'
+export { accountFrom, type AccountRecord, accountSchema, accountsConfig } from './config.ts'
+export { discoverAccounts } from './discover.ts'
 export { formatTarget, parseTarget, type Target, type TargetKey } from './target.ts'

@@ -43,11 +43,17 @@ export function runCommand(argv: readonly string[], options: RunOptions): Promis
     let errBytes = 0
     let timedOut = false
     let flooded = false
+    const kill = () => {
+      child.kill('SIGKILL')
+      // A grandchild may hold the pipes open: what it would still say is not waited for.
+      child.stdout.destroy()
+      child.stderr.destroy()
+    }
     const timer = setTimeout(() => {
       timedOut = true
-      child.kill('SIGKILL')
+      kill()
     }, options.timeoutMs)
-    const onAbort = () => child.kill('SIGKILL')
+    const onAbort = () => kill()
     options.signal?.addEventListener('abort', onAbort, { once: true })
     const finish = () => {
       clearTimeout(timer)
@@ -58,7 +64,7 @@ export function runCommand(argv: readonly string[], options: RunOptions): Promis
       if (outBytes <= limit) out.push(chunk)
       else if (!flooded) {
         flooded = true
-        child.kill('SIGKILL')
+        kill()
       }
     })
     child.stderr.on('data', (chunk: Uint8Array) => {
