@@ -2,9 +2,20 @@
  * Access: our clients and what they may do.
  *
  * Owns the access tokens (issue, verify, revoke), their scopes, limits and budgets, and the principal that a request
- * acts as. Knows nothing of upstream credentials. Start at {@link Principal}.
+ * acts as. Knows nothing of upstream credentials. Start at {@link createAccess}; what a request may do is its
+ * {@link Principal}.
  * @module
  */
 export { type Approval, type ApprovalCall, type Approvals, createApprovals } from './approvals.ts'
-export type { Principal } from './principal.ts'
+export { type Access, type AccessEvent, type AccessOptions, createAccess } from './access.ts'
+export type { Origin } from './authenticate.ts'
+export { type AccessConfig, accessConfig } from './config.ts'
+export type { Grant, GrantRequest, TokenLimits } from './grant.ts'
+export type { IssuedToken, IssueRequest } from './issuer.ts'
+export type { KeyStore, SigningKey } from './keys.ts'
+export { matches, matchesAny } from './pattern.ts'
+export { type Presented, presentedToken, tokenHeader } from './present.ts'
+export { allowsModel, allowsProvider, operator, type Principal, requireScope } from './principal.ts'
 export { type Scope, scopes } from './scope.ts'
+export type { AccessToken, TokenPage, TokenQuery } from './store.ts'
+export { tokenPrefix } from './token.ts'

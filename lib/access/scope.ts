@@ -22,3 +22,18 @@ export const scopes = [
 
 /** One permission of a token. */
 export type Scope = typeof scopes[number]
+
+/** Every scope: what `admin` stands for. */
+const everything: ReadonlySet<Scope> = new Set(scopes)
+
+/**
+ * The scopes that a list of granted ones amounts to, implied ones included.
+ *
+ * @example expandScopes(['write']) // write, read
+ */
+export function expandScopes(granted: readonly Scope[]): ReadonlySet<Scope> {
+  if (granted.includes('admin')) return everything
+  const out = new Set(granted)
+  if (out.has('write')) out.add('read')
+  return out
+}

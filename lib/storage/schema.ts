@@ -1,3 +1,5 @@
+import type { Generated } from 'kysely'
+
 /** A lease that one process holds for a time. Owner: storage. */
 export interface LeasesTable {
   name: string
@@ -69,6 +71,40 @@ export interface AccountsTable {
   /** JSON of the same shape as an account in the config. */
   record: string
   created_ms: number
+}
+
+/** An issued access token; never the token itself. Owner: access. */
+export interface TokensTable {
+  /** UUID: the `sub` and `jti` of the token. */
+  id: string
+  label: string
+  issued_ms: number
+  expires_ms: number | null
+  revoked_ms: number | null
+  parent: string | null
+  /** Principal id of whoever made it. */
+  issuer: string
+  /** JSON of the grant. */
+  grant_json: string
+}
+
+/** A token that changed, for the other processes of this home. Owner: access. */
+export interface TokenChangesTable {
+  seq: Generated<number>
+  token: string
+  at_ms: number
+}
+
+/** What one process has spent of one budget in one period. Owner: access. */
+export interface BudgetSpendTable {
+  /** Token id, or `config:<name>`. */
+  budget: string
+  /** Start of the period; 0 for the life of the token. */
+  period_ms: number
+  /** The process that counted; each writes only its own row, so no two writes can collide. */
+  writer: string
+  spent_micros: number
+  requests: number
   updated_ms: number
 }
 
@@ -88,4 +124,9 @@ export interface Database {
   secrets: SecretsTable
   /** accounts */
   accounts: AccountsTable
+  tokens: TokensTable
+  /** access */
+  token_changes: TokenChangesTable
+  /** access */
+  budget_spend: BudgetSpendTable
 }

@@ -1,4 +1,5 @@
 import { storage0001 } from './0001-storage.ts'
+import { access0010 } from './0010-access.ts'
 import { secrets0050 } from './0050-secrets.ts'
 import { accounts0051 } from './0051-accounts.ts'
 import { approvals0080 } from './0080-approvals.ts'
@@ -12,6 +13,7 @@ export interface Migration {
 /** Every migration, oldest first. */
 export const migrations: readonly Migration[] = [
   storage0001,
+  access0010,
   secrets0050,
   accounts0051,
   approvals0080,

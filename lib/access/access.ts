@@ -1,0 +1,160 @@
+import type { Clock, Logger, TokenId } from '../base/mod.ts'
+import type { Storage } from '../storage/mod.ts'
+import { type Authenticator, authenticator } from './authenticate.ts'
+import type { AccessConfig } from './config.ts'
+import { type Issuer, issuer } from './issuer.ts'
+import { type KeyStore, signingKeys } from './keys.ts'
+import type { Principal } from './principal.ts'
+import { staticTokens } from './static.ts'
+import { type AccessToken, tokenStore } from './store.ts'
+
+/** Something that happened to tokens. */
+export type AccessEvent =
+  | { readonly type: 'issued'; readonly token: AccessToken }
+  /** Here or in another process of the home. */
+  | { readonly type: 'revoked'; readonly tokens: readonly TokenId[] }
+
+/** Our clients and what they may do. */
+export interface Access extends Issuer, Pick<Authenticator, 'authenticate'> {
+  /**
+   * Calls `end` once when the principal's token is revoked: the kill switch of a live stream. Returns the function that
+   * takes it back, to be called when the stream is over.
+   */
+  onEnd(principal: Principal, end: () => void): () => void
+  /** Tells of every issue and revocation; returns the function that stops it. */
+  subscribe(listener: (event: AccessEvent) => void): () => void
+  /** A new signing key; tokens of the last `keep` ones stay good. Returns its id. */
+  rotateKey(keep?: number): Promise<string>
+  /** Takes up what other processes of the home have changed; one small indexed read. */
+  sync(): Promise<void>
+  /** Puts a reloaded config in force. @throws GwError `config.invalid`; then the old one stays */
+  configure(config: AccessConfig): void
+  /** Syncs every two seconds until {@link Access.close}. */
+  start(): void
+  close(): Promise<void>
+}
+
+/** What {@link createAccess} needs. */
+export interface AccessOptions {
+  readonly storage: Storage
+  readonly clock: Clock
+  readonly secrets: KeyStore
+  readonly config: AccessConfig
+  readonly logger: Logger
+}
+
+/** Revocations of other processes are felt within this time and what one read takes; the promise is 5 s. */
+const syncEveryMs = 2_000
+const pruneEveryMs = 3_600_000
+/** Tokens that ran out are forgotten after this time. */
+const keepExpiredMs = 90 * 86_400_000
+
+/**
+ * Opens the access room of a home.
+ *
+ * @throws GwError `config.invalid` for a signing secret or a configured token that is empty, short, shared or well known
+ */
+export async function createAccess({ storage, clock, secrets, config, logger }: AccessOptions): Promise<Access> {
+  const store = tokenStore(storage)
+  const keys = signingKeys(secrets, config.token_secret, () => clock.monotonic())
+  let statics = staticTokens(config)
+  const listeners = new Set<(event: AccessEvent) => void>()
+  const enders = new Map<string, Set<() => void>>()
+  /** Revoked here and not yet met again in the list of changes. */
+  const ours = new Set<string>()
+  const stop = new AbortController()
+  let seq = await store.position()
+  let prunedAt = clock.monotonic()
+
+  function tell(event: AccessEvent): void {
+    for (const listener of listeners) listener(event)
+  }
+
+  function ended(ids: readonly string[]): void {
+    gate.forget(ids)
+    for (const id of ids) {
+      const callbacks = enders.get(id)
+      enders.delete(id)
+      for (const end of callbacks ?? []) end()
+    }
+    tell({ type: 'revoked', tokens: ids as readonly TokenId[] })
+  }
+
+  const gate = authenticator({
+    store,
+    keys,
+    clock,
+    statics,
+    anonymous: config.anonymous,
+    capacity: config.remembered_tokens,
+    prepare: () => Promise.resolve(),
+  })
+  const desk = issuer({
+    store,
+    keys,
+    clock,
+    defaultTtlMs: config.default_ttl_hours * 3_600_000,
+    staticGrant: (principal) => statics.grantOf(principal),
+    onIssued: (token) => tell({ type: 'issued', token }),
+    onRevoked(ids) {
+      for (const id of ids) ours.add(id)
+      ended(ids)
+    },
+  })
+
+  async function sync(): Promise<void> {
+    const changes = await store.changesSince(seq)
+    seq = changes.seq
+    const theirs = changes.ids.filter((id) => !ours.delete(id))
+    if (theirs.length > 0) ended(theirs)
+    if (clock.monotonic() - prunedAt > pruneEveryMs) {
+      prunedAt = clock.monotonic()
+      await store.prune(clock.now() - keepExpiredMs)
+    }
+  }
+
+  async function watch(): Promise<void> {
+    while (!stop.signal.aborted) {
+      try {
+        await clock.sleep(syncEveryMs, stop.signal)
+        await sync()
+      } catch (error) {
+        if (!stop.signal.aborted) logger.log('warn', 'access.sync_failed', { error })
+      }
+    }
+  }
+
+  let watching: Promise<void> | null = null
+  return {
+    ...desk,
+    authenticate: gate.authenticate,
+    onEnd(principal, end) {
+      const id = principal.token
+      if (id === null) return () => {}
+      let callbacks = enders.get(id)
+      if (!callbacks) enders.set(id, callbacks = new Set())
+      callbacks.add(end)
+      return () => {
+        const left = enders.get(id)
+        if (left?.delete(end) && left.size === 0) enders.delete(id)
+      }
+    },
+    subscribe(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    rotateKey: (keep = 3) => keys.rotate(keep),
+    sync,
+    configure(next) {
+      statics = staticTokens(next)
+      gate.configure(statics, next.anonymous)
+    },
+    start() {
+      watching ??= watch()
+    },
+    async close() {
+      stop.abort()
+      await watching
+    },
+  }
+}

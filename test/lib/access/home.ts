@@ -1,0 +1,78 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Access, accessConfig, createAccess, type KeyStore, type SigningKey } from '../../../lib/access/mod.ts'
+import { type Logger, type ManualClock, manualClock, silentLogger } from '../../../lib/base/mod.ts'
+import { detectPlatform } from '../../../lib/platform/mod.ts'
+import { openStorage, type Storage } from '../../../lib/storage/mod.ts'
+
+/** 2026-03-01T00:00:00Z. */
+export const start = Date.UTC(2026, 2, 1)
+
+/** A key store that forgets with the test. */
+export function memoryKeys(): KeyStore {
+  let keys: SigningKey[] = []
+  const make = () => {
+    const key = {
+      kid: `k${crypto.randomUUID().slice(0, 8)}`,
+      bytes: crypto.getRandomValues(new Uint8Array(32)),
+    }
+    keys = [key, ...keys]
+    return key
+  }
+  return {
+    ensureKey: () => Promise.resolve(keys[0] ?? make()),
+    keys: () => Promise.resolve(keys),
+    rotateKey(_name, _bytes, keep) {
+      const key = make()
+      keys = keys.slice(0, keep + 1)
+      return Promise.resolve(key)
+    },
+  }
+}
+
+/** One home with as many processes as a test opens. */
+export interface TestHome {
+  readonly clock: ManualClock
+  readonly folder: string
+  readonly keys: KeyStore
+  /** Another process of the same home: its own database connections and memory. */
+  open(config?: unknown, logger?: Logger): Promise<{ access: Access; storage: Storage }>
+}
+
+/** Runs `work` in a home of its own. */
+export async function inHome<T>(work: (home: TestHome) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'gw-access-'))
+  const clock = manualClock(start)
+  const keys = memoryKeys()
+  const platform = await detectPlatform()
+  const opened: { access: Access; storage: Storage }[] = []
+  try {
+    return await work({
+      clock,
+      folder,
+      keys,
+      async open(config = {}, logger = silentLogger) {
+        const storage = await openStorage({ platform, clock, path: join(folder, 'gw.sqlite') })
+        const access = await createAccess({
+          storage,
+          clock,
+          secrets: keys,
+          config: accessConfig.parse(config),
+          logger,
+        })
+        opened.push({ access, storage })
+        return { access, storage }
+      },
+    })
+  } finally {
+    for (const { access, storage } of opened) {
+      await access.close()
+      await storage.close()
+    }
+    await rm(folder, { recursive: true })
+  }
+}
+
+/** Headers with a bearer token. */
+export const bearer = (token: string): Headers => new Headers({ authorization: `Bearer ${token}` })
