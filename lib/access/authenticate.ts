@@ -161,7 +161,7 @@ function principalOf(token: AccessToken, expiresAt: number | null, limited: read
     aliases: grant.aliases,
     account: grant.account,
     expiresAt,
-    limitedBy: limited.map((one) => one.id),
+    ...(limited.length > 0 ? { limitedBy: limited.map((one) => one.id) } : {}),
   }
 }
 

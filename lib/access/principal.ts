@@ -21,8 +21,8 @@ export interface Principal {
   readonly account: string | null
   /** Epoch ms; `null` never. */
   readonly expiresAt: number | null
-  /** Itself and its ancestors, as far as they have a budget or a rate; empty costs nothing to admit. */
-  readonly limitedBy: readonly string[]
+  /** Itself and its ancestors, as far as they have a budget or a rate; none costs nothing to admit. */
+  readonly limitedBy?: readonly string[]
 }
 
 /** The owner at this machine's own command line: everything, for ever. */
@@ -37,7 +37,6 @@ export const operator: Principal = {
   aliases: {},
   account: null,
   expiresAt: null,
-  limitedBy: [],
 }
 
 /**

@@ -59,7 +59,6 @@ export function staticTokens(config: AccessConfig): StaticTokens {
       aliases: grant.aliases,
       account: grant.account,
       expiresAt: null,
-      limitedBy: [],
     })
   }
 
