@@ -61,6 +61,7 @@ export const errorCodes = {
   'route.no_account': row(503, 201, 'service_unavailable_error', 'api_error'),
   'route.filtered': row(503, 201, 'service_unavailable_error', 'api_error'),
   'route.exhausted': row(429, 201, 'rate_limit_error', 'rate_limit_error'),
+  'scope.invalid': row(400, 200, 'invalid_request_error', 'invalid_request_error'),
   'provider.not_found': row(404, 1, 'invalid_request_error', 'not_found_error'),
   'account.not_found': row(404, 1, 'invalid_request_error', 'not_found_error'),
   // what we send with it

@@ -1,0 +1,260 @@
+import type { Budget } from './definition/schema.ts'
+import { findCapability, probeBudget } from './definition/schema.ts'
+import type { Evidence } from './evidence.ts'
+import type { ScopedRoute } from './inventory/scope.ts'
+import type { Writeback } from './admission.ts'
+import { quoteLine } from './quote.ts'
+import type { RuntimeState } from './runtime.ts'
+
+/** What would mend a route. */
+export type ActionKind =
+  | 'none'
+  | 'fix_runtime'
+  | 'wait_for_repair'
+  | 'probe_needed'
+  | 'revalidation_needed'
+  | 'wait_and_retry'
+  | 'wait_for_quota'
+  | 'wait_for_cooldown'
+  | 'scope_or_permission'
+  | 'resource_or_audience'
+  | 'provider_plan'
+  | 'try_next_provider'
+  | 'inspect_provider_schema'
+  | 'reauth'
+  | 'refresh'
+  | 'external_secret_rotation'
+  | 'manual_repair'
+
+/** The next step for a route, as data. Field names are those of every report; times are epoch seconds. */
+export interface RouteAction {
+  readonly kind: ActionKind
+  readonly severity: 'ok' | 'info' | 'warning' | 'error'
+  readonly message: string
+  readonly interactive: boolean
+  readonly mutating: boolean
+  readonly budget: Budget | null
+  readonly retry_after_s: number | null
+  readonly wait_until: number | null
+  /** A line a person can run as it stands; `null` when there is none. */
+  readonly command: string | null
+  readonly diagnostic_command: string | null
+  /** Who has to move: nobody, gw itself, or a person. */
+  readonly mediation: 'none' | 'gateway' | 'person'
+  readonly owner: string
+  /** Whether an agent may run `command` without asking anybody. */
+  readonly agent_safe: boolean
+  readonly spends_provider_calls: boolean
+}
+
+/** Everything an action is derived from. */
+export interface ActionFacts {
+  readonly route: ScopedRoute
+  readonly runtime: RuntimeState
+  /** What blocks the route: evidence of the account or of the route; `null` when it was never looked at. */
+  readonly evidence: Evidence | null
+  readonly writeback: Writeback
+  readonly now: number
+}
+
+/** The command line that names a route. */
+export function routeFlags({ account, capability }: ScopedRoute): string[] {
+  return [
+    '--provider',
+    account.provider,
+    '--account',
+    account.account,
+    ...(capability === null ? [] : ['--capability', capability]),
+  ]
+}
+
+/** The budget of the route's probe, or `null` when it has none. */
+export function routeProbeBudget({ account, capability }: ScopedRoute): Budget | null {
+  const probe = capability === null ? undefined : findCapability(account.definition, capability)?.probe
+  return probe ? probeBudget(probe) : null
+}
+
+/** The next step for a route: first what this machine lacks, then what the evidence asks for. */
+export function planAction(facts: ActionFacts): RouteAction {
+  const { route, runtime, evidence } = facts
+  const make = maker(route)
+  if (runtime.state === 'repair_in_progress') {
+    return make('wait_for_repair', 'info', 'a repair of this account is running', {})
+  }
+  if (runtime.state === 'needs_reauth') return relogin(facts, 'its session file is missing')
+  if (runtime.state !== 'ready') {
+    return make('fix_runtime', 'error', runtimeMessage(runtime), {
+      diagnostic_command: quoteLine(['gw', 'doctor', 'runtime', ...routeFlags(route), '--json']),
+      mediation: 'person',
+    })
+  }
+  if (evidence === null) return probeAction(facts, 'probe_needed', 'nothing is known about this route yet')
+  return fromEvidence(facts, evidence)
+}
+
+function fromEvidence(facts: ActionFacts, evidence: Evidence): RouteAction {
+  const { route, now } = facts
+  const make = maker(route)
+  const { liveness } = evidence
+  const seconds = (until: number) => Math.max(0, Math.ceil((until - now) / 1000))
+  const epoch = (ms: number | null) => ms === null ? null : Math.floor(ms / 1000)
+  if (liveness.state === 'dead') return relogin(facts, `the credential is dead: ${liveness.reason}`)
+  if (liveness.state === 'degraded') {
+    const until = { wait_until: epoch(liveness.retryAt) }
+    switch (liveness.reason) {
+      case 'scope_insufficient':
+        return make('scope_or_permission', 'error', 'the credential lacks a scope or permission', {
+          mediation: 'person',
+        })
+      case 'audience_mismatch':
+        return make('resource_or_audience', 'error', 'the credential was issued for another resource', {
+          mediation: 'person',
+        })
+      case 'tier_insufficient':
+      case 'subscription_paused':
+        return make('provider_plan', 'error', `the plan does not cover this: ${liveness.reason}`, {
+          mediation: 'person',
+        })
+      case 'provider_degraded':
+        return make('try_next_provider', 'warning', 'the provider has trouble of its own', until)
+      case 'schema_invalid':
+      case 'unknown_4xx':
+        return make('inspect_provider_schema', 'warning', `the provider calls the probe wrong: ${liveness.reason}`, {
+          ...until,
+          diagnostic_command: probeCommand(facts),
+        })
+      case 'step_up_required':
+      case 'pending_verification':
+      case 'terms_required':
+        return relogin(facts, `a person has to go through it: ${liveness.reason}`)
+    }
+  }
+  const { availability } = liveness
+  if (evidence.revalidationNeeded) {
+    const why = evidence.resetWindowState === 'expired'
+      ? 'its quota window has passed: one probe confirms it'
+      : 'nobody knows when its quota returns: one probe finds out'
+    return probeAction(facts, 'revalidation_needed', why)
+  }
+  switch (availability.is) {
+    case 'rate_limited':
+      return make('wait_and_retry', 'info', 'it is rate limited', {
+        retry_after_s: seconds(availability.until),
+        wait_until: epoch(availability.until),
+      })
+    case 'quota_exhausted':
+      return make('wait_for_quota', 'warning', 'its quota is spent', { wait_until: epoch(availability.resetsAt) })
+    case 'cooldown':
+      return make('wait_for_cooldown', 'info', `it cools down: ${availability.reason}`, {
+        wait_until: epoch(availability.until),
+      })
+    case 'available':
+      return evidence.circuit === 'open'
+        ? make('wait_and_retry', 'info', 'it failed several times in a row', {
+          retry_after_s: evidence.circuitRetryAt === null ? null : seconds(evidence.circuitRetryAt),
+          wait_until: epoch(evidence.circuitRetryAt),
+        })
+        : make('none', 'ok', 'it can be used', {})
+  }
+}
+
+function probeCommand({ route }: ActionFacts): string | null {
+  return routeProbeBudget(route) === null ? null : quoteLine(['gw', 'probe', ...routeFlags(route), '--json'])
+}
+
+function probeAction(facts: ActionFacts, kind: 'probe_needed' | 'revalidation_needed', message: string): RouteAction {
+  const budget = routeProbeBudget(facts.route)
+  const spends = budget === 'spend_provider' || budget === 'cheap_provider'
+  return maker(facts.route)(
+    kind,
+    'warning',
+    budget === null ? `${message}, and this capability has no probe: it is learned from use` : message,
+    {
+      budget,
+      command: probeCommand(facts),
+      mediation: budget === null ? 'none' : 'gateway',
+      agent_safe: budget === 'free_command' || budget === 'free_local',
+      spends_provider_calls: spends,
+    },
+  )
+}
+
+/** A new login, a refresh, a rotation elsewhere or words: whoever owns the repair. */
+function relogin(facts: ActionFacts, why: string): RouteAction {
+  const { route, writeback } = facts
+  const make = maker(route)
+  const { repair } = route.account.definition
+  const confirmed = quoteLine(['gw', 'repair', 'run', ...routeFlags(route), '--confirm-repair'])
+  if (repair.owner === 'oauth_mux_refresh' && writeback.automatic_refresh_admitted) {
+    return make('refresh', 'error', `${why}; it can be refreshed`, {
+      mutating: true,
+      budget: 'mutating',
+      command: quoteLine(['gw', 'stay-afloat', 'refresh', ...routeFlags(route)]),
+      mediation: 'gateway',
+    })
+  }
+  if (repair.owner === 'external_secret_owner') {
+    return make('external_secret_rotation', 'error', `${why}; whoever issued the secret must replace it`, {
+      mediation: 'person',
+    })
+  }
+  if (repair.owner === 'manual_only' && !repair.login_command) {
+    return make('manual_repair', 'error', `${why}; it has to be mended by hand`, { mediation: 'person' })
+  }
+  const shortcut = repair.login_shortcut
+  return make('reauth', 'error', `${why}; it needs a new login`, {
+    interactive: true,
+    mutating: true,
+    budget: 'interactive',
+    command: shortcut
+      ? quoteLine([...shortcut, route.account.account])
+      : repair.login_command || repair.owner === 'oauth_mux_refresh'
+      ? confirmed
+      : null,
+    mediation: 'person',
+  })
+}
+
+type Optional = Partial<Omit<RouteAction, 'kind' | 'severity' | 'message' | 'owner'>>
+
+function maker(route: ScopedRoute) {
+  return (
+    kind: ActionKind,
+    severity: RouteAction['severity'],
+    message: string,
+    more: Optional,
+  ): RouteAction => ({
+    kind,
+    severity,
+    message,
+    interactive: false,
+    mutating: false,
+    budget: null,
+    retry_after_s: null,
+    wait_until: null,
+    command: null,
+    diagnostic_command: null,
+    mediation: 'none',
+    owner: route.account.definition.repair.owner,
+    agent_safe: false,
+    spends_provider_calls: false,
+    ...more,
+  })
+}
+
+function runtimeMessage(runtime: RuntimeState): string {
+  switch (runtime.state) {
+    case 'missing_binary':
+      return `the program ${runtime.binary} is not on the PATH`
+    case 'permission_denied':
+      return `permission denied: ${runtime.operation} ${runtime.path}`
+    case 'unwritable_store':
+      return `its store cannot be written: ${runtime.detail}`
+    case 'session_unavailable':
+      return `its session is not available: ${runtime.detail}`
+    case 'sandbox_blocked':
+      return 'a sandbox forbids this process to reach its store'
+    default:
+      return runtime.state
+  }
+}

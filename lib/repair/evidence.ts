@@ -1,0 +1,44 @@
+import type { Liveness } from '../liveness/mod.ts'
+import type { HintClass } from './classify.ts'
+
+/** What was seen last, in the words that may be kept. */
+export interface LastProbe {
+  readonly source:
+    | 'credential_validation'
+    | 'capability_probe'
+    | 'http_status'
+    | 'broker_run_live'
+    | 'observed_child_output'
+    | 'supervised_child_output'
+  readonly observedAt: number
+  readonly retryAfterMs: number | null
+  readonly hintClass: HintClass
+}
+
+/**
+ * What is recorded under one key, as planning reads it: recovered by the clock where the clock can, nothing written.
+ */
+export interface Evidence {
+  readonly key: string
+  readonly liveness: Liveness
+  /** A window that has passed, or whose end nobody knows: one probe must confirm it. */
+  readonly revalidationNeeded: boolean
+  readonly resetWindowState: 'active' | 'expired' | 'unknown' | null
+  readonly circuit: 'closed' | 'open' | 'half_open'
+  /** When an open circuit may be tried again, epoch ms. */
+  readonly circuitRetryAt: number | null
+  readonly score: number
+  readonly successes: number
+  readonly failures: number
+  readonly rateLimits: number
+  readonly lastHttpStatus: number | null
+  readonly lastProbe: LastProbe | null
+}
+
+/** A snapshot of all evidence. Reading it is free: no file, no database, no network. */
+export interface EvidenceView {
+  /** What is recorded under a key, as of `now`; `null` when the key has never been seen. */
+  get(key: string, now: number): Evidence | null
+  /** Keys with evidence. */
+  keys(): readonly string[]
+}

@@ -1,0 +1,226 @@
+import { type Admission, type AdmissionPolicy, admit, type Writeback, writebackFor } from './admission.ts'
+import { planAction, type RouteAction, routeProbeBudget } from './action.ts'
+import type { Budget } from './definition/schema.ts'
+import { type LastProbeReport, lastProbeReport, type LivenessReport, livenessReport } from './describe.ts'
+import type { Evidence, EvidenceView } from './evidence.ts'
+import { accountKey, type Inventory, policyFor, routeKey } from './inventory/inventory.ts'
+import { type Scope, type ScopedRoute, scopeRoutes } from './inventory/scope.ts'
+import type { RuntimeState } from './runtime.ts'
+
+/** One route of an explanation. Field names are stable. */
+export interface RouteReport {
+  readonly provider: string
+  readonly account: string
+  readonly capability: string | null
+  readonly selected: boolean
+  readonly selectable: boolean
+  /** One word: why it is or is not selectable. */
+  readonly skip_reason: string
+  readonly extension_mode: string
+  readonly repair_owner: string
+  readonly writeback: Writeback
+  readonly probe_budget: Budget | null
+  readonly admission: { readonly daemon_probe: Admission; readonly daemon_repair: Admission }
+  readonly runtime: RuntimeState
+  readonly liveness: LivenessReport | null
+  readonly last_probe: LastProbeReport | null
+  /** Another account that is the same person or organisation there: it is no spare. */
+  readonly same_identity_as: string | null
+  readonly action: RouteAction
+}
+
+/** A route that can be used now. */
+export interface Selected {
+  readonly provider: string
+  readonly account: string
+  readonly capability: string | null
+  readonly health_key: string
+}
+
+/** The answer of explain, select and repair plan. */
+export interface Explanation {
+  readonly version: string
+  readonly action: 'explain' | 'select' | 'repair-plan'
+  readonly policy: { readonly daemon: AdmissionPolicy }
+  readonly profile: string | null
+  readonly capability: string | null
+  readonly ok: boolean
+  readonly selected: Selected | null
+  readonly routes: readonly RouteReport[]
+}
+
+/** A route together with everything its report was made from. */
+export interface PlannedRoute {
+  readonly route: ScopedRoute
+  readonly report: RouteReport
+  /** Recorded evidence that decides: the account's when it blocks, else the route's. */
+  readonly evidence: Evidence | null
+  readonly policy: AdmissionPolicy
+}
+
+/** What planning reads. All of it is already in memory. */
+export interface PlanInput {
+  readonly inventory: Inventory
+  readonly evidence: EvidenceView
+  /** The runtime state of each route, found out before planning. */
+  readonly runtime: (route: ScopedRoute) => RuntimeState
+  /** A hash of who an account is, once seen; `null` when unknown. */
+  readonly identity: (accountKey: string) => string | null
+  readonly now: number
+}
+
+/** Routes in the order they are tried, each with its report. Pure: nothing is probed, written or connected to. */
+export interface RoutesPlan {
+  readonly scope: Scope
+  readonly routes: readonly PlannedRoute[]
+  readonly selected: PlannedRoute | null
+}
+
+/**
+ * Plans the routes of a scope.
+ *
+ * @throws GwError `scope.invalid`
+ */
+export function planRoutes(input: PlanInput, scope: Scope): RoutesPlan {
+  const { inventory } = input
+  const profile = scope.profile ?? (noScope(scope) ? inventory.defaults.profile : undefined)
+  const capability = scope.capability ?? (noScope(scope) ? inventory.defaults.capability : undefined)
+  const effective: Scope = { ...scope, profile, capability }
+  const scoped = order(scopeRoutes(inventory, effective), input, profile)
+  const owners = new Map<string, string>()
+  const planned = scoped.map((route) => planRoute(route, input, owners))
+  const selected = planned.find(({ report }) => report.selectable) ?? null
+  const routes = planned.map((route) =>
+    route === selected ? { ...route, report: { ...route.report, selected: true } } : route
+  )
+  return { scope: effective, routes, selected: selected && routes[planned.indexOf(selected)]! }
+}
+
+const noScope = ({ profile, provider, account }: Scope): boolean =>
+  profile === undefined && provider === undefined && account === undefined
+
+function planRoute(route: ScopedRoute, input: PlanInput, owners: Map<string, string>): PlannedRoute {
+  const { inventory, evidence: view, now } = input
+  const { account, capability } = route
+  const { definition } = account
+  const key = accountKey(account)
+  const runtime = input.runtime(route)
+  const evidence = decisive(view, account.provider, account.account, capability, now)
+  const writeback = writebackFor(definition.repair.owner, account.backend)
+  const action = planAction({ route, runtime, evidence, writeback, now })
+  const policy = policyFor(inventory.policy, account.provider)
+  const probe = routeProbeBudget(route)
+  const repairs = action.mutating
+  const identity = input.identity(key)
+  const first = identity === null ? key : owners.get(identity) ?? key
+  if (identity !== null && first === key) owners.set(identity, key)
+  const selectable = runtime.state === 'ready' && evidence !== null && action.kind === 'none'
+  return {
+    route,
+    evidence,
+    policy,
+    report: {
+      provider: account.provider,
+      account: account.account,
+      capability,
+      selected: false,
+      selectable,
+      skip_reason: skipReason(runtime, evidence),
+      extension_mode: definition.extension_mode,
+      repair_owner: definition.repair.owner,
+      writeback,
+      probe_budget: probe,
+      admission: {
+        daemon_probe: admit({ kind: 'probe', budget: probe, interactive: false, mutating: false }, policy),
+        daemon_repair: admit({
+          kind: 'repair',
+          budget: repairs && action.command !== null ? action.budget : null,
+          interactive: action.interactive,
+          mutating: action.mutating,
+        }, policy),
+      },
+      runtime,
+      liveness: evidence && livenessReport(evidence, now),
+      last_probe: evidence && lastProbeReport(evidence),
+      same_identity_as: first === key ? null : first,
+      action,
+    },
+  }
+}
+
+/** Whether what is recorded under a key lets its routes be used. */
+function blocks(evidence: Evidence): boolean {
+  const { liveness } = evidence
+  return liveness.state !== 'live' || liveness.availability.is !== 'available' || evidence.circuit === 'open' ||
+    evidence.revalidationNeeded
+}
+
+/**
+ * The evidence that decides about a route: the account's where it blocks, else the route's own.
+ *
+ * An account that is fine says nothing about a capability nobody has tried.
+ */
+export function decisive(
+  view: EvidenceView,
+  provider: string,
+  account: string,
+  capability: string | null,
+  now: number,
+): Evidence | null {
+  const whole = view.get(routeKey(provider, account, null), now)
+  if (capability === null || (whole && blocks(whole))) return whole
+  return view.get(routeKey(provider, account, capability), now)
+}
+
+function skipReason(runtime: RuntimeState, evidence: Evidence | null): string {
+  if (runtime.state !== 'ready') return runtime.state
+  if (evidence === null) return 'unrecorded'
+  const { liveness } = evidence
+  if (liveness.state !== 'live') return liveness.reason
+  if (evidence.revalidationNeeded) return 'revalidation_needed'
+  if (liveness.availability.is !== 'available') return liveness.availability.is
+  return evidence.circuit === 'open' ? 'circuit_open' : 'available'
+}
+
+/** Strategies change the order of a profile's routes; without one, the profile's order and priorities stand. */
+function order(routes: ScopedRoute[], input: PlanInput, profileName: string | undefined): ScopedRoute[] {
+  const profile = profileName === undefined ? undefined : input.inventory.profiles.get(profileName)
+  const { defaults, strategies } = input.inventory
+  const strategy = profile?.strategy ??
+    (defaults.strategy === undefined ? null : strategies.get(defaults.strategy) ?? null)
+  if (!strategy || strategy.kind === 'priority-failover') return routes
+  const evidenceOf = ({ account, capability }: ScopedRoute) =>
+    decisive(input.evidence, account.provider, account.account, capability, input.now)
+  if (strategy.kind === 'health-weighted') {
+    const score = (route: ScopedRoute) => evidenceOf(route)?.score ?? 50
+    return routes.toSorted((a, b) => score(b) - score(a))
+  }
+  // Round-robin without a counter of its own: the one used longest ago comes first, so that reading changes nothing.
+  const used = (route: ScopedRoute) => evidenceOf(route)?.lastProbe?.observedAt ?? 0
+  return routes.toSorted((a, b) => used(a) - used(b))
+}
+
+/** A plan as every surface shows it. */
+export function explanation(
+  plan: RoutesPlan,
+  action: Explanation['action'],
+  facts: { readonly version: string; readonly policy: AdmissionPolicy },
+): Explanation {
+  const { selected } = plan
+  return {
+    version: facts.version,
+    action,
+    policy: { daemon: facts.policy },
+    profile: plan.scope.profile ?? null,
+    capability: plan.scope.capability ?? null,
+    ok: selected !== null,
+    selected: selected && selectedOf(selected),
+    routes: plan.routes.map(({ report }) => report),
+  }
+}
+
+/** The identity of a planned route. */
+export function selectedOf({ report }: PlannedRoute): Selected {
+  const { provider, account, capability } = report
+  return { provider, account, capability, health_key: routeKey(provider, account, capability) }
+}

@@ -1,0 +1,88 @@
+import { z } from 'zod'
+import { budgets, definitionSchema } from '../definition/schema.ts'
+import { secretBackendSchema } from './secret.ts'
+
+/** An account that stay-afloat looks after. */
+const accountSchema = z.strictObject({
+  priority: z.int().min(-(2 ** 31)).max(2 ** 31 - 1).default(0).describe('Higher is tried first'),
+  secret: secretBackendSchema.optional().describe('Where its credential is; absent when its own program keeps it'),
+  config_dir: z.string().min(1, 'must not be empty').optional().describe('Directory of its own, ~ is expanded'),
+  quota: z.strictObject({
+    monthly_limit: z.number().min(0).optional().describe('Probes and runs a month before the account is left alone'),
+    warn_at_pct: z.number().min(0).max(100).default(5).describe('Warn when this part of the limit is left, percent'),
+  }).optional(),
+  tags: z.array(z.string()).default([]),
+})
+
+const providerSchema = z.strictObject({
+  kind: z.string().describe('Name of its definition'),
+  config_dir_env: z.string().min(1, 'must not be empty').optional().describe('Overrides that of the definition'),
+  accounts: z.record(z.string(), accountSchema).default({}),
+})
+
+const profileSchema = z.strictObject({
+  providers: z.array(z.string()).default([]).describe('provider:account or provider:account#capability, in order'),
+  strategy: z.string().optional(),
+  affinity_ttl_minutes: z.number().min(0).default(20).describe(
+    'How long a selection is kept while it stays selectable',
+  ),
+})
+
+const strategySchema = z.strictObject({
+  kind: z.enum(['priority-failover', 'health-weighted', 'round-robin']),
+  max_retries: z.int().min(0).max(1000).default(2).describe('Further accounts tried after the first'),
+  health_decay_per_hour: z.number().optional(),
+  rate_limit_penalty: z.number().optional(),
+  failure_penalty: z.number().optional(),
+  success_bonus: z.number().optional(),
+})
+
+const daemonPolicySchema = z.strictObject({
+  allowed_budgets: z.array(z.enum(budgets)).default(['free_local', 'free_command'])
+    .describe('Cost classes that may run without being asked for'),
+  allow_interactive: z.boolean().default(false).describe('Whether a step may need a person'),
+  allow_mutating: z.boolean().default(false).describe('Whether a credential may be rewritten'),
+})
+
+const codexPolicySchema = z.strictObject({
+  auto_stay_afloat: z.boolean().default(true),
+  allow_provider_spend: z.boolean().default(true),
+  allow_interactive_auth: z.boolean().default(false),
+})
+
+const policySchema = z.strictObject({
+  daemon: daemonPolicySchema.prefault({}),
+  codex: codexPolicySchema.optional().describe('Widens the policy for the provider of that name only'),
+})
+
+/**
+ * The accounts, definitions, profiles and policy of stay-afloat: the contents of an oauth-mux `config.json`, and of the
+ * `[stay_afloat]` table of gw's own file.
+ */
+export const inventoryShape = {
+  defaults: z.strictObject({
+    provider: z.string().optional(),
+    strategy: z.string().optional(),
+    shell: z.enum(['fish', 'zsh', 'bash', 'ksh']).optional(),
+    daemon: z.boolean().default(false),
+    profile: z.string().optional(),
+    capability: z.string().optional(),
+  }).prefault({}),
+  policy: policySchema.prefault({}),
+  provider_definitions: z.record(z.string(), definitionSchema).default({}),
+  providers: z.record(z.string(), providerSchema).default({}),
+  profiles: z.record(z.string(), profileSchema).default({}),
+  strategies: z.record(z.string(), strategySchema).default({}),
+}
+
+/** {@link inventoryShape} as a whole, before the rules that span more than one value. */
+export const plainSchema = z.strictObject(inventoryShape)
+
+/** A validated inventory. */
+export type InventoryConfig = z.output<typeof plainSchema>
+/** One account of an {@link InventoryConfig}. */
+export type AccountConfig = z.output<typeof accountSchema>
+/** One strategy of an {@link InventoryConfig}. */
+export type StrategyConfig = z.output<typeof strategySchema>
+/** `policy` of an {@link InventoryConfig}. */
+export type PolicyConfig = z.output<typeof policySchema>

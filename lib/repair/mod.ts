@@ -1,0 +1,48 @@
+/**
+ * Repair: why a route does not work, and the next step that would mend it.
+ *
+ * Owns the provider definitions, the admission policy, the explained plan, the probes and repairs it may run, their
+ * events and handoffs, and stay-afloat, which takes one admitted step at a time. Does not decide how an account fares
+ * (liveness) nor which target serves a request (routing). Start at {@link planRoutes}: it is pure.
+ * @module
+ */
+export {
+  type Admission,
+  type AdmissionPolicy,
+  type AdmissionReason,
+  admit,
+  type Consent,
+  defaultPolicy,
+  noConsent,
+  probeConsent,
+  repairConsent,
+  type Step,
+  type Writeback,
+  writebackFor,
+} from './admission.ts'
+export type { ActionKind, RouteAction } from './action.ts'
+export { type Classified, classify, type HintClass } from './classify.ts'
+export { type Budget, budgets, definitionSchema, type ProviderDefinition } from './definition/schema.ts'
+export type { Problem } from './definition/rules.ts'
+export type { Evidence, EvidenceView } from './evidence.ts'
+export {
+  type Explanation,
+  explanation,
+  planRoutes,
+  type RouteReport,
+  type RoutesPlan,
+  type Selected,
+} from './explain.ts'
+export {
+  formatInventory,
+  formatProblem,
+  type ParsedInventory,
+  parseInventory,
+  requireInventory,
+} from './inventory/file.ts'
+export { createInventory, type Inventory, type RouteAccount } from './inventory/inventory.ts'
+export { inventorySchema } from './inventory/check.ts'
+export type { InventoryConfig } from './inventory/schema.ts'
+export type { Scope } from './inventory/scope.ts'
+export { detectShell, quoteAssignment, quoteLine, quoteWord, type Shell, shells } from './quote.ts'
+export { createRuntimeCheck, type RuntimeCheck, type RuntimeState } from './runtime.ts'
