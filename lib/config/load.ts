@@ -1,6 +1,7 @@
+import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { stat } from 'node:fs/promises'
-import { GwError, isObject, type Json, nearest } from '../base/mod.ts'
+import { canonicalJson, GwError, isObject, type Json, nearest } from '../base/mod.ts'
 import { paths, readBounded } from '../platform/mod.ts'
 import { readVariables } from './dotenv.ts'
 import { foreignVariables } from './foreign.ts'
@@ -38,6 +39,8 @@ export interface LoadedConfig {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Where each setting that is not a default was written, by path. */
   readonly origins: ReadonlyMap<string, ConfigOrigin>
+  /** Differs whenever anything that was set does, secrets included. */
+  readonly digest: string
   /** What looks like a mistake but stops nothing. */
   readonly warnings: readonly string[]
 }
@@ -137,7 +140,7 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
     }
   }
   if (problems.length > 0) throw configError(problems)
-  return { config: parsed.data!, path, exists: text !== null, env, origins, warnings }
+  return { config: parsed.data!, path, exists: text !== null, env, origins, digest: digestOf(tree), warnings }
 }
 
 /** The text of a config file, or `null`. Refuses what anybody could have written, and what is not UTF-8. */
@@ -155,6 +158,8 @@ export async function readConfigFile(path: string): Promise<string | null> {
   }
   return text
 }
+
+const digestOf = (tree: Json): string => createHash('sha256').update(canonicalJson(tree)).digest('hex')
 
 interface SettingTable {
   readonly byPath: ReadonlyMap<string, Setting>

@@ -8,8 +8,10 @@
  */
 export type { AccountConfig, ProviderConfig, SourceConfig } from './accounts.ts'
 export { sourceForms } from './accounts.ts'
+export type { OperationsPolicy } from './operations.ts'
 export { setToml, toToml, unsetToml } from './edit.ts'
 export { type ForeignVariable, foreignVariables } from './foreign.ts'
+export { type LiveConfig, liveConfig, type LiveConfigEvents } from './live.ts'
 export { type ConfigOrigin, type ConfigSources, loadConfig, type LoadedConfig, readConfigFile } from './load.ts'
 export { type ConfigProblem, formatProblem } from './problem.ts'
 export { type Config, type ConfigInput, configSchema } from './schema.ts'

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { accountsConfig, providersConfig } from './accounts.ts'
+import { operationsConfig } from './operations.ts'
 import { limitsConfig, logConfig, serverConfig } from './server.ts'
 
 /** Everything that can be configured, section by section. Each room wrote its own; this only puts them together. */
@@ -9,6 +10,7 @@ export const configSchema = z.object({
   log: logConfig.describe('What gw prints about itself.'),
   accounts: accountsConfig.describe('What you have: one entry per key or login.'),
   providers: providersConfig.describe('Providers of your own, and changes to the built-in ones.'),
+  operations: operationsConfig.describe('What agents may do through the MCP server.'),
   aliases: z.record(z.string().min(1), z.string().min(1)).default({}).describe('Model names that mean others.'),
 }).strict()
 

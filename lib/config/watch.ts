@@ -26,14 +26,16 @@ const settleMs = 150
  * is seen too. One change is applied at a time.
  *
  * @param load reads and validates everything anew
+ * @param follow false waits for {@link ConfigWatch.reload} alone
  */
 export function watchConfig(
   path: string,
   current: LoadedConfig,
   load: () => Promise<LoadedConfig>,
   handlers: WatchHandlers,
+  follow = true,
 ): ConfigWatch {
-  let applied = fingerprint(current)
+  let applied = current.digest
   let timer: ReturnType<typeof setTimeout> | undefined
   let running = Promise.resolve()
   let stopped = false
@@ -42,17 +44,16 @@ export function watchConfig(
     if (stopped) return
     try {
       const loaded = await load()
-      const next = fingerprint(loaded)
-      if (next === applied || stopped) return
+      if (stopped || loaded.digest === applied) return
       await handlers.onChange(loaded)
-      applied = next
+      applied = loaded.digest
     } catch (error) {
       handlers.onInvalid(toGwError(error))
     }
   }
   const reload = () => running = running.then(apply)
   const name = basename(path)
-  const watcher = openWatcher(dirname(path), (changed) => {
+  const watcher = !follow ? null : openWatcher(dirname(path), (changed) => {
     if (changed !== null && changed !== name && !changed.startsWith('..')) return
     clearTimeout(timer)
     timer = setTimeout(reload, settleMs)
@@ -78,5 +79,3 @@ function openWatcher(folder: string, onEvent: (name: string | null) => void): { 
     return null
   }
 }
-
-const fingerprint = (loaded: LoadedConfig): string => JSON.stringify(loaded.config)

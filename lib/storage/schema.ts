@@ -108,8 +108,26 @@ export interface BudgetSpendTable {
   updated_ms: number
 }
 
+/** Each change made through an operation. Owner: operations. */
+export interface AuditTable {
+  id: string
+  at_ms: number
+  principal: string
+  surface: string
+  operation: string
+  effect: string
+  /** JSON, without secrets. */
+  input: string
+  before: string
+  state: string
+  after: string | null
+  error: string | null
+}
+
 /** Every table, with its owning room. Units are in the names: `_ms` epoch milliseconds, `_micros` micro-USD. */
 export interface Database {
+  /** operations */
+  audit: AuditTable
   /** storage */
   leases: LeasesTable
   /** storage */

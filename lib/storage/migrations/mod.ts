@@ -2,6 +2,7 @@ import { storage0001 } from './0001-storage.ts'
 import { access0010 } from './0010-access.ts'
 import { secrets0050 } from './0050-secrets.ts'
 import { accounts0051 } from './0051-accounts.ts'
+import { audit0070 } from './0070-audit.ts'
 import { approvals0080 } from './0080-approvals.ts'
 
 /** One step of the schema: SQL that runs once, in order, inside one transaction. Never edited after a release. */
@@ -16,5 +17,6 @@ export const migrations: readonly Migration[] = [
   access0010,
   secrets0050,
   accounts0051,
+  audit0070,
   approvals0080,
 ]

@@ -1,0 +1,71 @@
+import { type GwError } from '../base/mod.ts'
+import { type ConfigSources, loadConfig, type LoadedConfig } from './load.ts'
+import { type ConfigWatch, watchConfig } from './watch.ts'
+import { type ConfigEdit, type ConfigWritten, writeConfig } from './write.ts'
+
+/** The configuration of a running gateway: always a valid one, changed only by a valid one. */
+export interface LiveConfig {
+  /** The one in force. */
+  current(): LoadedConfig
+  /** Why the file as it is now is not in force; `null` when it is. */
+  problem(): GwError | null
+  /** Calls back after each change, in the order of subscription. Returns how to stop. */
+  onChange(listener: (loaded: LoadedConfig) => void): () => void
+  /** Edits the file and puts the result in force before it resolves. */
+  write(edits: readonly ConfigEdit[]): Promise<ConfigWritten>
+  /** Reads the file now. */
+  reload(): Promise<void>
+  stop(): void
+}
+
+/** What a {@link LiveConfig} reports. */
+export interface LiveConfigEvents {
+  readonly onApplied?: (loaded: LoadedConfig) => void
+  readonly onRefused?: (error: GwError) => void
+}
+
+/**
+ * Keeps a configuration in force and follows its file.
+ *
+ * @param initial what {@link loadConfig} gave for the same sources
+ * @param watch false leaves the file unwatched, for a command that ends soon
+ */
+export function liveConfig(
+  sources: ConfigSources,
+  initial: LoadedConfig,
+  { watch = true, onApplied, onRefused }: LiveConfigEvents & { readonly watch?: boolean } = {},
+): LiveConfig {
+  let loaded = initial
+  let refused: GwError | null = null
+  const listeners = new Set<(loaded: LoadedConfig) => void>()
+  const apply = (next: LoadedConfig) => {
+    loaded = next
+    refused = null
+    for (const listener of listeners) listener(next)
+    onApplied?.(next)
+  }
+  const handlers = {
+    onChange: apply,
+    onInvalid: (error: GwError) => {
+      refused = error
+      onRefused?.(error)
+    },
+  }
+  const load = () => loadConfig(sources)
+  const watching: ConfigWatch = watchConfig(initial.path, initial, load, handlers, watch)
+  return {
+    current: () => loaded,
+    problem: () => refused,
+    onChange(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    async write(edits) {
+      const written = await writeConfig({ ...sources, file: initial.path }, edits)
+      await watching.reload()
+      return written
+    },
+    reload: () => watching.reload(),
+    stop: () => watching.stop(),
+  }
+}

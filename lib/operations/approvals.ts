@@ -1,0 +1,44 @@
+import { z } from 'zod'
+import { area, operation } from './operation.ts'
+
+const approval = z.object({
+  id: z.string(),
+  principal: z.string().describe('who asked'),
+  subject: z.string().describe('what for'),
+  preview: z.string().describe('the arguments'),
+  state: z.enum(['pending', 'approved', 'denied', 'used', 'expired']),
+  createdAt: z.int(),
+  expiresAt: z.int(),
+})
+
+const id = z.string().min(1).max(100).meta({ positional: 0 })
+
+/** Questions that agents are waiting on. */
+export const approvals = area({
+  list: operation({
+    summary: 'List what agents have asked leave for',
+    scope: 'admin',
+    effect: 'reads',
+    input: z.object({ pending: z.boolean().default(false).describe('only what is still open') }).strict(),
+    output: z.object({ approvals: z.array(approval) }),
+    cli: { columns: ['id', 'state', 'principal', 'subject', 'preview', 'expiresAt'] },
+  }).query(async ({ ctx, input }) => ({
+    approvals: await ctx.rooms.approvals.list({ pendingOnly: input.pending }),
+  })),
+
+  approve: operation({
+    summary: 'Allow one exact call, once',
+    scope: 'admin',
+    effect: 'mutates',
+    input: z.object({ id }).strict(),
+    output: approval,
+  }).mutation(({ ctx, input }) => ctx.rooms.approvals.decide(input.id, 'approved', ctx.principal)),
+
+  deny: operation({
+    summary: 'Refuse a call that was asked for',
+    scope: 'admin',
+    effect: 'mutates',
+    input: z.object({ id }).strict(),
+    output: approval,
+  }).mutation(({ ctx, input }) => ctx.rooms.approvals.decide(input.id, 'denied', ctx.principal)),
+})

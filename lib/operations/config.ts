@@ -1,0 +1,159 @@
+import { z } from 'zod'
+import { GwError, isObject, type Json, redact } from '../base/mod.ts'
+import { configJsonSchema, fromText, type LoadedConfig, settings } from '../config/mod.ts'
+import { area, nothing, operation } from './operation.ts'
+
+const json: z.ZodType<Json> = z.json() as z.ZodType<Json>
+
+const key = z.string().min(1).max(300).regex(/^[^.\s][^\s]*$/, 'must be a dotted key such as server.port')
+  .describe('dotted key, such as server.port')
+
+/** `a."b.c".d` and `a.b` as steps. */
+function steps(text: string): string[] {
+  const out = [...text.matchAll(/"((?:[^"\\]|\\.)*)"|[^."]+/g)].map((match) => match[1] ?? match[0])
+  if (out.length === 0 || out.includes('')) {
+    throw new GwError('request.invalid', `${text} is no dotted key`, { param: 'key' })
+  }
+  return out
+}
+
+/** Config keys whose value is a secret, wherever they stand. */
+const secretKey = /^(token|token_secret|server_token|admin_key|api_key|secret|password|key|access|refresh)$/i
+
+/** A config value as it may be shown: secrets and what looks like one are gone. */
+export function redactConfig(value: unknown, name = ''): Json {
+  if (typeof value === 'string') return secretKey.test(name) ? '[REDACTED]' : redact(value)
+  if (Array.isArray(value)) return value.map((item) => redactConfig(item, name))
+  if (isObject(value)) {
+    if ('reveal' in value) return '[REDACTED]'
+    return Object.fromEntries(Object.entries(value).map(([at, item]) => [at, redactConfig(item, headerName(name, at))]))
+  }
+  return (value ?? null) as Json
+}
+
+/** Header values are secrets when their name says so. */
+const headerName = (table: string, name: string): string =>
+  table === 'headers' && /authorization|cookie|key|token|secret/i.test(name) ? 'secret' : name
+
+function rows(loaded: LoadedConfig, all: boolean) {
+  const known = settings()
+  const byPath = new Map(known.map((setting) => [setting.path, setting]))
+  const paths = [...new Set([...(all ? byPath.keys() : []), ...loaded.origins.keys()])].sort()
+  return paths.map((path) => {
+    const setting = byPath.get(path)
+    let value: unknown = loaded.config
+    for (const step of path.split('.')) value = isObject(value) ? value[step] : undefined
+    return {
+      key: path,
+      value: redactConfig(value, path.split('.').pop()!),
+      from: loaded.origins.get(path)?.from ?? 'default',
+      variable: setting?.variable ?? null,
+      description: setting?.description ?? null,
+    }
+  })
+}
+
+const row = z.object({
+  key: z.string(),
+  value: json,
+  from: z.string().describe('where it was written'),
+  variable: z.string().nullable(),
+  description: z.string().nullable(),
+})
+
+const written = z.object({ path: z.string(), key: z.string(), changed: z.boolean() })
+
+/** The configuration: seen, checked and changed. */
+export const config = area({
+  path: operation({
+    summary: 'Show where the config file is',
+    scope: 'admin',
+    effect: 'reads',
+    input: nothing,
+    output: z.object({ path: z.string(), exists: z.boolean(), home: z.string(), database: z.string() }),
+    cli: { print: 'path' },
+  }).query(({ ctx: { rooms } }) => {
+    const { path, exists } = rooms.config.current()
+    return { path, exists, home: rooms.system.paths.data, database: rooms.system.paths.database }
+  }),
+
+  show: operation({
+    summary: 'Show the configuration in force, without secrets, and where each value comes from',
+    scope: 'admin',
+    effect: 'reads',
+    mcp: true,
+    input: z.object({ all: z.boolean().default(false).describe('include what stands at its default') }).strict(),
+    output: z.object({ path: z.string(), settings: z.array(row), warnings: z.array(z.string()) }),
+    cli: { columns: ['key', 'value', 'from'] },
+  }).query(({ ctx: { rooms }, input }) => {
+    const loaded = rooms.config.current()
+    return { path: loaded.path, settings: rows(loaded, input.all), warnings: [...loaded.warnings] }
+  }),
+
+  validate: operation({
+    summary: 'Read the configuration anew and say what is wrong with it',
+    scope: 'admin',
+    effect: 'reads',
+    mcp: true,
+    input: nothing,
+    output: z.object({
+      ok: z.boolean(),
+      path: z.string(),
+      problem: z.string().nullable(),
+      warnings: z.array(z.string()),
+    }),
+  }).query(async ({ ctx: { rooms } }) => {
+    await rooms.config.reload()
+    const { path, warnings } = rooms.config.current()
+    const problem = rooms.config.problem()
+    return { ok: problem === null, path, problem: problem?.message ?? null, warnings: [...warnings] }
+  }),
+
+  set: operation({
+    summary: 'Change one key of the config file, keeping its comments',
+    scope: 'admin',
+    effect: 'mutates',
+    idempotent: true,
+    input: z.object({
+      key: key.meta({ positional: 0 }),
+      value: json.meta({ positional: 1 }).describe('JSON, TOML, or a plain text'),
+    }).strict(),
+    output: written,
+    before: ({ rooms }, input) => Promise.resolve(valueAt(rooms.config.current(), String(input.key))),
+    cli: { example: 'gw config set server.port 8090' },
+  }).mutation(async ({ ctx: { rooms }, input }) => {
+    const setting = settings().find(({ path }) => path === input.key)
+    const value = setting && typeof input.value === 'string' ? fromText(setting.type, input.value) : input.value
+    const { path, before, after } = await rooms.config.write([{ path: steps(input.key), value }])
+    return { path, key: input.key, changed: before !== after }
+  }),
+
+  unset: operation({
+    summary: 'Take a key, or a whole table, out of the config file',
+    scope: 'admin',
+    effect: 'mutates',
+    destructive: true,
+    idempotent: true,
+    input: z.object({ key: key.meta({ positional: 0 }) }).strict(),
+    output: written,
+    before: ({ rooms }, input) => Promise.resolve(valueAt(rooms.config.current(), String(input.key))),
+  }).mutation(async ({ ctx: { rooms }, input }) => {
+    const { path, before, after } = await rooms.config.write([{ path: steps(input.key), value: undefined }])
+    return { path, key: input.key, changed: before !== after }
+  }),
+
+  schema: operation({
+    summary: 'Print the JSON Schema of the config file',
+    scope: 'read',
+    effect: 'reads',
+    input: nothing,
+    output: z.object({ schema: json }),
+    cli: { print: 'schema' },
+  }).query(() => ({ schema: configJsonSchema() })),
+})
+
+function valueAt(loaded: LoadedConfig, path: string): Json {
+  let value: unknown = loaded.config
+  for (const step of steps(path)) value = isObject(value) ? value[step] : undefined
+  return redactConfig(value, path.split('.').pop()!)
+}

@@ -1,0 +1,56 @@
+import type { Approvals, Principal } from '../access/mod.ts'
+import type { Clock, JsonObject } from '../base/mod.ts'
+import type { LiveConfig } from '../config/mod.ts'
+import type { Paths } from '../platform/mod.ts'
+import type { AuditLog } from './audit.ts'
+import type { Effect } from './operation.ts'
+
+/** Where a call came in. */
+export type Surface = 'trpc' | 'http' | 'mcp' | 'cli'
+
+/** A change about to be made, for the policy to judge. */
+export interface GatedCall {
+  readonly operation: string
+  readonly effect: Effect
+  readonly destructive: boolean
+  /** Without secrets. */
+  readonly input: JsonObject
+}
+
+/** What this gateway knows about itself. */
+export interface SystemFacts {
+  readonly version: string
+  readonly runtime: { readonly name: string; readonly version: string }
+  readonly startedAt: number
+  readonly paths: Paths
+  /** Where it listens; `null` for a command that does not. */
+  readonly url: string | null
+  /** `null` while requests are taken; a sentence while not. */
+  notReady(): string | null
+  /** Requests in flight. */
+  inFlight(): number
+}
+
+/** The rooms an operation may reach. Types only: loading the operations loads no engine. */
+export interface OperationRooms {
+  readonly system: SystemFacts
+  readonly config: LiveConfig
+  readonly approvals: Approvals
+}
+
+/** Who calls, through what, with which rooms at hand. Made anew for each call; the only code a surface writes itself. */
+export interface OperationContext {
+  readonly principal: Principal
+  readonly surface: Surface
+  readonly rooms: OperationRooms
+  readonly audit: AuditLog
+  readonly clock: Clock
+  /** Ends with the caller. */
+  readonly signal: AbortSignal | null
+  /**
+   * Judges a change before it is recorded; throws to stop it.
+   *
+   * `null` where the caller is the owner at this machine's own command line.
+   */
+  readonly gate: ((call: GatedCall) => Promise<void>) | null
+}

@@ -1,0 +1,63 @@
+import { z } from 'zod'
+import type { AnyRouter } from '@trpc/server'
+import { GwError, invariant, type JsonObject } from '../base/mod.ts'
+import type { OperationMeta } from './operation.ts'
+
+/** An operation as plain data: what every surface is made from. */
+export interface OperationDescription extends Omit<OperationMeta, 'before'> {
+  /** `accounts.remove` */
+  readonly name: string
+  readonly kind: 'query' | 'mutation' | 'subscription'
+  /** JSON Schema of what goes in, defaults optional. */
+  readonly input: JsonObject
+  /** JSON Schema of what comes out; `null` for a stream. */
+  readonly output: JsonObject | null
+}
+
+/** The part of a tRPC procedure that is read here and nowhere else. */
+interface ProcedureInternals {
+  readonly _def: {
+    readonly type: 'query' | 'mutation' | 'subscription'
+    readonly meta?: OperationMeta
+    readonly inputs: readonly z.ZodType[]
+    readonly output?: z.ZodType
+  }
+}
+
+/**
+ * Every operation of a router, by name. The only place that looks inside tRPC: a test pins what it relies on.
+ *
+ * @throws GwError `internal` when a procedure was not begun by `operation()`: no meta, or not one input and one output
+ */
+export function describeOperations(router: AnyRouter): readonly OperationDescription[] {
+  const procedures = router._def.procedures as Readonly<Record<string, ProcedureInternals>>
+  return Object.entries(procedures).map(([name, { _def }]) => {
+    const { type, meta, inputs, output } = _def
+    invariant(meta, `operation ${name} has no meta`)
+    invariant(inputs.length === 1, `operation ${name} has ${inputs.length} inputs`)
+    invariant(type === 'subscription' || output, `operation ${name} has no output`)
+    const { before: _, ...rest } = meta
+    return {
+      ...rest,
+      name,
+      kind: type,
+      input: schemaOf(name, inputs[0]!, 'input'),
+      output: type === 'subscription' ? null : schemaOf(name, output!, 'output'),
+    }
+  }).sort((a, b) => a.name < b.name ? -1 : 1)
+}
+
+/** The names that give one result when called: all but the streams. */
+export function callableNames(router: AnyRouter): ReadonlySet<string> {
+  const procedures = router._def.procedures as Readonly<Record<string, ProcedureInternals>>
+  return new Set(Object.keys(procedures).filter((name) => procedures[name]!._def.type !== 'subscription'))
+}
+
+function schemaOf(name: string, schema: z.ZodType, io: 'input' | 'output'): JsonObject {
+  try {
+    const { $schema: _, ...rest } = z.toJSONSchema(schema, { io }) as Record<string, unknown>
+    return rest as JsonObject
+  } catch (cause) {
+    throw new GwError('internal', `the ${io} of operation ${name} is not plain JSON`, { cause })
+  }
+}

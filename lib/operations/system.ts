@@ -1,0 +1,61 @@
+import { z } from 'zod'
+import { area, nothing, operation } from './operation.ts'
+
+const version = z.object({
+  version: z.string(),
+  runtime: z.string(),
+  runtimeVersion: z.string(),
+})
+
+const status = version.extend({
+  ready: z.boolean(),
+  reason: z.string().nullable().describe('why it takes no requests'),
+  url: z.string().nullable(),
+  startedAt: z.int().describe('epoch ms'),
+  uptimeMs: z.int(),
+  inFlight: z.int().describe('requests in flight'),
+  configPath: z.string(),
+  configProblem: z.string().nullable().describe('why the file as it stands is not in force'),
+  home: z.string(),
+})
+
+/** What gw is and how it fares. */
+export const system = area({
+  version: operation({
+    summary: 'Show the version of gw and of the runtime it runs on',
+    scope: 'read',
+    effect: 'reads',
+    mcp: true,
+    input: nothing,
+    output: version,
+  }).query(({ ctx: { rooms } }) => ({
+    version: rooms.system.version,
+    runtime: rooms.system.runtime.name,
+    runtimeVersion: rooms.system.runtime.version,
+  })),
+
+  status: operation({
+    summary: 'Show whether gw is ready, since when, and with which configuration',
+    scope: 'admin',
+    effect: 'reads',
+    mcp: true,
+    input: nothing,
+    output: status,
+  }).query(({ ctx: { rooms: { system: facts, config }, clock } }) => {
+    const reason = facts.notReady()
+    return {
+      version: facts.version,
+      runtime: facts.runtime.name,
+      runtimeVersion: facts.runtime.version,
+      ready: reason === null,
+      reason,
+      url: facts.url,
+      startedAt: facts.startedAt,
+      uptimeMs: Math.max(0, clock.now() - facts.startedAt),
+      inFlight: facts.inFlight(),
+      configPath: config.current().path,
+      configProblem: config.problem()?.message ?? null,
+      home: facts.paths.data,
+    }
+  }),
+})
