@@ -23,6 +23,21 @@ const levels: Readonly<Record<string, string>> = {
   error: 'error',
 }
 
+const policies: Readonly<Record<string, string>> = {
+  memory: 'memory',
+  mem: 'memory',
+  none: 'memory',
+  text: 'text',
+  lino: 'text',
+  binary: 'binary',
+  bin: 'binary',
+  'link-cli': 'binary',
+  linkcli: 'binary',
+  clink: 'binary',
+  both: 'both',
+  dual: 'both',
+}
+
 /**
  * The variables of Link.Assistant.Router, token-plumber and Open LLM Auth that can be carried over one by one. Those
  * that describe accounts or payments as a group are carried over by `gw import`.
@@ -40,8 +55,9 @@ export const foreignVariables: readonly ForeignVariable[] = [
   { variable: 'DISABLE_METRICS', path: 'server.metrics', read: whenTrue(false) },
   { variable: 'ENABLE_METRICS', path: 'server.metrics', read: whenFalse(false) },
   { variable: 'ALLOW_ANONYMOUS_ADMIN', path: null, note: 'gw has no anonymous admin' },
-  { variable: 'OPEN_LLM_AUTH_ALLOW_ANON', path: 'server.anonymous', read: whenTrue(true) },
-  { variable: 'TOKEN_SECRET', path: null, note: 'signs client tokens; read from the environment only' },
-  { variable: 'TOKEN_ADMIN_KEY', path: null, note: 'accepted as an admin token; read from the environment only' },
-  { variable: 'OPEN_LLM_AUTH_TOKEN', path: null, note: 'accepted as an admin token; read from the environment only' },
+  { variable: 'OPEN_LLM_AUTH_ALLOW_ANON', path: 'access.anonymous', read: whenTrue(true) },
+  { variable: 'TOKEN_SECRET', path: 'access.token_secret' },
+  { variable: 'TOKEN_ADMIN_KEY', path: 'access.admin_key' },
+  { variable: 'OPEN_LLM_AUTH_TOKEN', path: 'access.server_token' },
+  { variable: 'STORAGE_POLICY', path: 'access.storage_policy', read: (text) => policies[text.trim().toLowerCase()] },
 ]

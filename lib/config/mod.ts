@@ -6,8 +6,7 @@
  * that keep its comments. It holds no secret and decides nothing by itself. Start at {@link loadConfig}.
  * @module
  */
-export type { AccountConfig, ProviderConfig, SourceConfig } from './accounts.ts'
-export { sourceForms } from './accounts.ts'
+export type { ProviderConfig } from './providers.ts'
 export type { OperationsPolicy } from './operations.ts'
 export { setToml, toToml, unsetToml } from './edit.ts'
 export { type ForeignVariable, foreignVariables } from './foreign.ts'

@@ -1,5 +1,8 @@
 import { z } from 'zod'
-import { accountsConfig, providersConfig } from './accounts.ts'
+import { accessConfig } from '../access/mod.ts'
+import { accountsConfig } from '../accounts/mod.ts'
+import { secretsConfig } from '../secrets/mod.ts'
+import { providersConfig } from './providers.ts'
 import { operationsConfig } from './operations.ts'
 import { limitsConfig, logConfig, serverConfig } from './server.ts'
 
@@ -8,6 +11,8 @@ export const configSchema = z.object({
   server: serverConfig.describe('Where gw listens and whom it lets near.'),
   limits: limitsConfig.describe('Bounds and deadlines of one request.'),
   log: logConfig.describe('What gw prints about itself.'),
+  access: accessConfig.describe('Tokens of your clients.'),
+  secrets: secretsConfig.describe('How secrets are kept at rest.'),
   accounts: accountsConfig.describe('What you have: one entry per key or login.'),
   providers: providersConfig.describe('Providers of your own, and changes to the built-in ones.'),
   operations: operationsConfig.describe('What agents may do through the MCP server.'),

@@ -16,9 +16,6 @@ export const serverConfig = z.object({
   allowed_origins: z.array(z.string().min(1)).default([]).describe(
     'Origins of web pages that may call gw. Empty: none, as a page in a browser has no business here.',
   ),
-  anonymous: z.boolean().default(false).describe(
-    'Let callers without a token in: only on loopback, and only while no token exists.',
-  ),
   openai_api: z.boolean().default(true).describe('Serve the OpenAI paths; off, they answer 404.'),
   anthropic_api: z.boolean().default(true).describe('Serve the Anthropic paths; off, they answer 404.'),
   metrics: z.boolean().default(true).describe('Serve /metrics; off, it answers 404.'),

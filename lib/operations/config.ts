@@ -120,6 +120,7 @@ export const config = area({
     }).strict(),
     output: written,
     before: ({ rooms }, input) => Promise.resolve(valueAt(rooms.config.current(), String(input.key))),
+    hide: (input) => ({ ...input, value: redactConfig(input.value, String(input.key).split('.').pop()!) }),
     cli: { example: 'gw config set server.port 8090' },
   }).mutation(async ({ ctx: { rooms }, input }) => {
     const setting = settings().find(({ path }) => path === input.key)

@@ -1,4 +1,5 @@
-import type { Approvals, Principal } from '../access/mod.ts'
+import type { Access, Approvals, Principal } from '../access/mod.ts'
+import type { Accounts } from '../accounts/mod.ts'
 import type { Clock, JsonObject } from '../base/mod.ts'
 import type { LiveConfig } from '../config/mod.ts'
 import type { Paths } from '../platform/mod.ts'
@@ -36,6 +37,8 @@ export interface OperationRooms {
   readonly system: SystemFacts
   readonly config: LiveConfig
   readonly approvals: Approvals
+  readonly access: Pick<Access, 'issue' | 'list' | 'show' | 'revoke' | 'rotateKey'>
+  readonly accounts: Accounts
 }
 
 /** Who calls, through what, with which rooms at hand. Made anew for each call; the only code a surface writes itself. */

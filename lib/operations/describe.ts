@@ -4,7 +4,7 @@ import { GwError, invariant, type JsonObject } from '../base/mod.ts'
 import type { OperationMeta } from './operation.ts'
 
 /** An operation as plain data: what every surface is made from. */
-export interface OperationDescription extends Omit<OperationMeta, 'before'> {
+export interface OperationDescription extends Omit<OperationMeta, 'before' | 'hide'> {
   /** `accounts.remove` */
   readonly name: string
   readonly kind: 'query' | 'mutation' | 'subscription'
@@ -36,7 +36,7 @@ export function describeOperations(router: AnyRouter): readonly OperationDescrip
     invariant(meta, `operation ${name} has no meta`)
     invariant(inputs.length === 1, `operation ${name} has ${inputs.length} inputs`)
     invariant(type === 'subscription' || output, `operation ${name} has no output`)
-    const { before: _, ...rest } = meta
+    const { before: _, hide: __, ...rest } = meta
     return {
       ...rest,
       name,

@@ -44,6 +44,8 @@ export interface OperationMeta {
   /** Offered to agents as a tool. */
   readonly mcp?: boolean
   readonly cli?: CliHints
+  /** The input as it may be recorded and shown, where field names alone do not tell what is secret. */
+  readonly hide?: (input: JsonObject) => JsonObject
   /** What stood there before, for the audit record; never a secret. */
   readonly before?: (context: OperationContext, input: JsonObject) => Promise<Json>
 }
@@ -104,7 +106,8 @@ const admit = t.middleware(({ ctx, meta, path, next }) => {
 /** The record of a change: written before it, closed after it. Without it there is no change. */
 const audited = t.middleware(async ({ ctx, meta, path, input, next }) => {
   if (meta!.effect === 'reads') return next()
-  const fields = redactFields(input as JsonObject) as JsonObject
+  const given = input as JsonObject
+  const fields = redactFields(meta!.hide ? meta!.hide(given) : given) as JsonObject
   await ctx.gate?.({ operation: path, effect: meta!.effect, destructive: meta!.destructive ?? false, input: fields })
   const record = await ctx.audit.begin({
     principal: ctx.principal.id,
@@ -112,7 +115,7 @@ const audited = t.middleware(async ({ ctx, meta, path, input, next }) => {
     operation: path,
     effect: meta!.effect,
     input: fields,
-    before: await before(ctx, meta!, input as JsonObject),
+    before: await before(ctx, meta!, given),
   })
   const result = await next()
   if (result.ok) await record.end({ ok: true, after: afterOf(result.data) })

@@ -33,7 +33,7 @@ async function failure(sources: ConfigSources): Promise<GwError> {
 test('loadConfig() without any file gives the defaults: loopback, port 8080, nobody anonymous', async () => {
   const { config, exists } = await loadConfig(home({}))
   expect(exists).toBe(false)
-  expect(config.server).toMatchObject({ host: '127.0.0.1', port: 8080, anonymous: false, allowed_origins: [] })
+  expect(config.server).toMatchObject({ host: '127.0.0.1', port: 8080, allowed_origins: [] })
   expect(config.accounts).toEqual({})
 })
 
@@ -93,11 +93,12 @@ prot = 1
 
 [accounts.work]
 provider = "openai"
-from = "environment:KEY"
+token_env = "KEY"
+token = "x"
 
 [accounts."no spaces"]
 provider = "openai"
-from = "env:KEY"
+token_env = "KEY"
 
 [sevrer]
 port = 1
@@ -108,12 +109,12 @@ port = 1
   expect(error.exit).toBe(200)
   const problems = error.details!.problems as { where: string; line: number | null; key: string; reason: string }[]
   expect(problems.map(({ line, key }) => [key, line]).sort()).toEqual([
-    ['accounts.no spaces', 9],
-    ['accounts.work.from', 7],
+    ['accounts.no spaces', 10],
+    ['accounts.work.token_env', 7],
     ['limits.body_bytes', null],
     ['server.port', 2],
     ['server.prot', 3],
-    ['sevrer', 13],
+    ['sevrer', 14],
   ])
   const reason = (key: string) => problems.find((problem) => problem.key === key)!.reason
   expect(reason('server.prot')).toBe('unknown key; did you mean port?')
@@ -156,14 +157,14 @@ test('variables of other gateways are understood, and gw’s own name wins over 
   const at = home({})
   const env = { ...at.env, ROUTER_PORT: '9100', VERBOSE: '1', DISABLE_METRICS: 'true', OPEN_LLM_AUTH_ALLOW_ANON: 'yes' }
   const { config } = await loadConfig({ ...at, env })
-  expect(config.server).toMatchObject({ port: 9100, metrics: false, anonymous: true })
+  expect(config.server).toMatchObject({ port: 9100, metrics: false })
   expect(config.log.level).toBe('debug')
   const both = await loadConfig({ ...at, env: { ...env, GW_SERVER_PORT: '9200' } })
   expect(both.config.server.port).toBe(9200)
 })
 
 test('entries of open tables can be set by variable and by flag', async () => {
-  const at = home({ config: '[accounts.work]\nprovider = "openai"\nfrom = "env:K"\n' })
+  const at = home({ config: '[accounts.work]\nprovider = "openai"\ntoken_env = "K"\n' })
   const { config } = await loadConfig({
     ...at,
     env: { ...at.env, GW_ACCOUNTS__WORK__PRIORITY: '5' },
@@ -186,16 +187,16 @@ test('a key named __proto__ pollutes nothing and is refused', async () => {
 
 test('writeConfig() keeps comments and order, and refuses what would not be valid without touching the file', async () => {
   const text =
-    '# my gateway\n[server] # here\nport = 9000 # office\n\n# keys\n[accounts.work]\nprovider = "openai"\nfrom = "env:K"\n'
+    '# my gateway\n[server] # here\nport = 9000 # office\n\n# keys\n[accounts.work]\nprovider = "openai"\ntoken_env = "K"\n'
   const at = home({ config: text })
   await writeConfig(at, [
     { path: ['server', 'port'], value: 9001 },
     { path: ['server', 'metrics'], value: false },
     { path: ['accounts', 'home', 'provider'], value: 'openai' },
-    { path: ['accounts', 'home', 'from'], value: 'store' },
+    { path: ['accounts', 'home', 'token_env'], value: 'STORE' },
   ])
   expect(readFileSync(at.path, 'utf8')).toBe(
-    '# my gateway\n[server] # here\nport = 9001 # office\nmetrics = false\n\n# keys\n[accounts.work]\nprovider = "openai"\nfrom = "env:K"\n\n[accounts.home]\nprovider = "openai"\nfrom = "store"\n',
+    '# my gateway\n[server] # here\nport = 9001 # office\nmetrics = false\n\n# keys\n[accounts.work]\nprovider = "openai"\ntoken_env = "K"\n\n[accounts.home]\nprovider = "openai"\ntoken_env = "STORE"\n',
   )
   const kept = readFileSync(at.path, 'utf8')
   await expect(writeConfig(at, [{ path: ['server', 'port'], value: -1 }])).rejects.toMatchObject({
