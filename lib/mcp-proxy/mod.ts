@@ -1,0 +1,14 @@
+/**
+ * MCP proxy: foreign tool servers behind the same door.
+ *
+ * Owns the forwarding of Streamable HTTP to servers over HTTP and stdio, the merged endpoint, the tool rules, and the
+ * memory of what foreign tools say of themselves. Does not own credentials or approvals: it uses them. What policy saw
+ * is exactly what is forwarded: parsed once, strictly, and serialised anew. Start at {@link openMcpProxy}.
+ * @module
+ */
+export type { McpCall } from './calls.ts'
+export { type McpConfig, mcpConfig, type McpServerConfig } from './config.ts'
+export { type DiscoveryKind, discoveryPath, type McpAuthorization, type McpDiscovery } from './discovery.ts'
+export { decideTool, isToolRule, type ToolAction, type ToolDecision, type ToolRules } from './policy.ts'
+export { type McpProxy, type McpProxyOptions, type McpToolInfo, openMcpProxy } from './proxy.ts'
+export { type McpCredentials, type McpFetch } from './upstream.ts'

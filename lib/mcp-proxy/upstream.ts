@@ -1,0 +1,99 @@
+import type { Credential } from '../credentials/mod.ts'
+import { GwError, type Logger } from '../base/mod.ts'
+import type { McpServerConfig } from './config.ts'
+
+/** The guarded way out, as this room needs it. Redirects are not followed. */
+export type McpFetch = (request: {
+  readonly url: URL
+  readonly method: string
+  readonly headers: Headers
+  readonly body: string | null
+  readonly signal: AbortSignal
+  /** Whether the owner named this exact origin as one on this machine or network. */
+  readonly local: boolean
+}) => Promise<Response>
+
+/** Where credentials of servers come from. */
+export interface McpCredentials {
+  /** The credential of an account, refreshed if it is near its end; `force` after the server refused it. */
+  get(account: string, force: boolean): Promise<Credential>
+}
+
+/** Headers of a client that a server gets to see. Everything else stays here, the client's token first of all. */
+const forwarded = ['accept', 'content-type', 'mcp-session-id', 'mcp-protocol-version', 'last-event-id']
+
+/** Headers of a server that a client gets to see. */
+export const returned = ['content-type', 'mcp-session-id', 'mcp-protocol-version', 'retry-after']
+
+/** One HTTP tool server: its address, its fixed headers and its credential. */
+export interface HttpServerLink {
+  /** Sends one request; after a 401 it refreshes the credential and asks once more. */
+  send(request: { method: string; headers: Headers; body: string | null; signal: AbortSignal }): Promise<Response>
+}
+
+/** A link to `server`, whose settings are read at each request so that a reload is felt. */
+export function httpServerLink(
+  name: string,
+  server: () => McpServerConfig,
+  { fetch, credentials, env, logger }: {
+    fetch: McpFetch
+    credentials: McpCredentials
+    env: (name: string) => string | undefined
+    logger: Logger
+  },
+): HttpServerLink {
+  async function attempt(request: Parameters<HttpServerLink['send']>[0], force: boolean): Promise<Response> {
+    const config = server()
+    const url = new URL(config.url!)
+    const headers = new Headers()
+    for (const header of forwarded) {
+      const value = request.headers.get(header)
+      if (value !== null) headers.set(header, value)
+    }
+    headers.set('accept-encoding', 'identity')
+    headers.set('user-agent', 'gw')
+    for (const [header, value] of Object.entries(config.headers)) headers.set(header, expand(value, env, name))
+    if (config.account && config.auth.type !== 'none') {
+      const credential = await credentials.get(config.account, force)
+      if (credential.audience.length > 0 && !credential.audience.includes(url.origin)) {
+        throw new GwError('credential.audience', `account ${config.account} must not be used at ${url.origin}`, {
+          hint: `log in for this server: gw auth login mcp ${name}`,
+        })
+      }
+      const secret = credential.secret.reveal()
+      if (config.auth.type === 'bearer') headers.set('authorization', `Bearer ${secret}`)
+      else headers.set(config.auth.name, config.auth.prefix + secret)
+    }
+    return fetch({
+      url,
+      method: request.method,
+      headers,
+      body: request.body,
+      signal: request.signal,
+      local: config.local,
+    })
+  }
+
+  return {
+    async send(request) {
+      const first = await attempt(request, false)
+      if (first.status !== 401 || !server().account) return first
+      await first.body?.cancel().catch(() => {})
+      logger.log('info', 'mcp.credential_refused', { server: name })
+      return attempt(request, true)
+    },
+  }
+}
+
+/** Text with `${NAME}` replaced from the environment. */
+export function expand(text: string, env: (name: string) => string | undefined, server: string): string {
+  return text.replace(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (_, variable: string) => {
+    const value = env(variable)
+    if (value === undefined) {
+      throw new GwError('secret.unavailable', `mcp server ${server}: the environment has no ${variable}`, {
+        hint: `set ${variable} where gw starts`,
+      })
+    }
+    return value
+  })
+}

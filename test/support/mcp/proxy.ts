@@ -1,0 +1,78 @@
+import { createApprovals, type Principal } from '../../../lib/access/mod.ts'
+import { type LogFields, type Logger, type PrincipalId, systemClock } from '../../../lib/base/mod.ts'
+import { mcpConfig, type McpProxy, type McpProxyOptions, openMcpProxy } from '../../../lib/mcp-proxy/mod.ts'
+import { detectPlatform } from '../../../lib/platform/mod.ts'
+import { openStorage, type Storage } from '../../../lib/storage/mod.ts'
+
+/** A caller by name, with every permission that calling tools takes. */
+export const caller = (id: string): Principal => ({
+  id: id as PrincipalId,
+  kind: 'client',
+  token: null,
+  label: id,
+  scopes: new Set(['mcp' as const]),
+  models: null,
+  providers: null,
+  aliases: {},
+  account: null,
+  expiresAt: null,
+})
+
+/** The proxy on a loopback port of its own; the caller is whoever `x-caller` names, `alice` otherwise. */
+export interface ProxyFixture {
+  readonly proxy: McpProxy
+  readonly storage: Storage
+  readonly approvals: ReturnType<typeof createApprovals>
+  readonly logged: { event: string; fields: LogFields | undefined }[]
+  url(server: string | null): string
+  stop(): Promise<void>
+}
+
+/** Starts a {@link ProxyFixture} over an `[mcp]` section. */
+export async function serveProxy(
+  section: unknown,
+  options: Partial<Pick<McpProxyOptions, 'credentials' | 'approvalUrl'>> = {},
+): Promise<ProxyFixture> {
+  const storage = await openStorage({ platform: await detectPlatform(), clock: systemClock, path: ':memory:' })
+  const config = mcpConfig.parse(section)
+  const approvals = createApprovals({ storage, clock: systemClock, lifeMs: 60_000 })
+  const logged: ProxyFixture['logged'] = []
+  const logger: Logger = { log: (_, event, fields) => void logged.push({ event, fields }), with: () => logger }
+  const proxy = await openMcpProxy({
+    config: () => config,
+    fetch: ({ url, method, headers, body, signal }) =>
+      fetch(url, { method, headers, body, signal, redirect: 'manual' }),
+    credentials: options.credentials ?? { get: () => Promise.reject(new Error('no accounts here')) },
+    approvals,
+    storage,
+    clock: systemClock,
+    logger,
+    env: (name) => process.env[name],
+    approvalUrl: options.approvalUrl ?? null,
+  })
+  const http = Bun.serve({
+    hostname: '127.0.0.1',
+    port: 0,
+    idleTimeout: 0,
+    fetch(request) {
+      const host = request.headers.get('host') ?? ''
+      const origin = request.headers.get('origin')
+      const local = (text: string) => /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(text)
+      if (!local(host) || (origin !== null && !local(new URL(origin).host))) return new Response(null, { status: 403 })
+      const name = new URL(request.url).pathname.slice('/v1/mcp'.length + 1)
+      return proxy.handle(request, caller(request.headers.get('x-caller') ?? 'alice'), name === '' ? null : name)
+    },
+  })
+  return {
+    proxy,
+    storage,
+    approvals,
+    logged,
+    url: (server) => `http://127.0.0.1:${http.port}/v1/mcp${server === null ? '' : `/${server}`}`,
+    async stop() {
+      await proxy.close()
+      await http.stop(true)
+      await storage.close()
+    },
+  }
+}
