@@ -6,6 +6,6 @@
  * @module
  */
 export type { Lease } from './lease.ts'
-export type { Database } from './schema.ts'
+export type { Database, RequestsTable, UsageSums } from './schema.ts'
 export { openStorage, type Storage, type StorageOptions } from './storage.ts'
 export type { BatchWriter } from './batch.ts'

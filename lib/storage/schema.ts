@@ -124,6 +124,112 @@ export interface AuditTable {
   error: string | null
 }
 
+/** One request, written once, when it has ended. Owner: usage. */
+export interface RequestsTable {
+  at_ms: number
+  id: string
+  principal: string
+  surface: string
+  client_protocol: string | null
+  requested_model: string | null
+  model: string | null
+  provider: string | null
+  account: string | null
+  stream: number
+  input_tokens: number | null
+  output_tokens: number | null
+  cached_tokens: number | null
+  cache_write_tokens: number | null
+  cache_write_1h_tokens: number | null
+  reasoning_tokens: number | null
+  estimated: number
+  cost_micros: number | null
+  shadow_micros: number | null
+  price_source: string | null
+  /** Key of `usage_prices`. */
+  price: string | null
+  status: number
+  outcome: string
+  error: string | null
+  first_byte_ms: number | null
+  duration_ms: number
+  request_bytes: number
+  response_bytes: number
+  session: string | null
+  client: string | null
+  /** JSON. */
+  attempts: string
+  /** JSON. */
+  losses: string
+}
+
+/** Each price a request was ever counted with. Owner: usage. */
+export interface UsagePricesTable {
+  /** SHA-256 of the JSON, cut. */
+  id: string
+  price_json: string
+  first_ms: number
+}
+
+/** What is added up. */
+export interface UsageSums {
+  requests: number
+  errors: number
+  input_tokens: number
+  output_tokens: number
+  cached_tokens: number
+  cache_write_tokens: number
+  reasoning_tokens: number
+  cost_micros: number
+  shadow_micros: number
+  /** Requests whose price is unknown: their cost is not in the sums. */
+  unpriced: number
+  /** Requests whose token counts are an estimate. */
+  estimated: number
+  duration_ms: number
+  first_byte_ms: number
+  /** Requests that got a first byte: what `first_byte_ms` is divided by. */
+  first_bytes: number
+  request_bytes: number
+  response_bytes: number
+}
+
+/** The sums of one hour for one value of one dimension. Owner: usage. */
+export interface UsageHoursTable extends UsageSums {
+  dimension: string
+  hour_ms: number
+  key: string
+}
+
+/** The sums of one hour of one principal. Owner: usage. */
+export interface UsageByPrincipalTable extends UsageSums {
+  principal: string
+  hour_ms: number
+  provider: string
+  account: string
+  model: string
+  surface: string
+}
+
+/** A kept body, redacted. Owner: usage. */
+export interface RequestBodiesTable {
+  request: string
+  part: string
+  content: string
+  whole_bytes: number
+  expires_ms: number
+}
+
+/** A kept audio upload. Owner: usage. */
+export interface RequestAudioTable {
+  request: string
+  file: string
+  media_type: string
+  bytes: number
+  at_ms: number
+  expires_ms: number
+}
+
 /** Every table, with its owning room. Units are in the names: `_ms` epoch milliseconds, `_micros` micro-USD. */
 export interface Database {
   /** operations */
@@ -147,4 +253,16 @@ export interface Database {
   token_changes: TokenChangesTable
   /** access */
   budget_spend: BudgetSpendTable
+  /** usage */
+  requests: RequestsTable
+  /** usage */
+  usage_prices: UsagePricesTable
+  /** usage */
+  usage_hours: UsageHoursTable
+  /** usage */
+  usage_by_principal: UsageByPrincipalTable
+  /** usage */
+  request_bodies: RequestBodiesTable
+  /** usage */
+  request_audio: RequestAudioTable
 }

@@ -1,4 +1,5 @@
 import type { AccountId, PrincipalId, RequestId } from '../base/mod.ts'
+import type { PriceTable } from './price.ts'
 import type { FailureKind, Loss, ProtocolId, TokenCounts } from '../protocol/mod.ts'
 
 /** How a request ended. */
@@ -52,6 +53,8 @@ export interface RequestRecord {
   /** What the same call would cost by API key; shown beside, never added. */
   readonly shadowCostMicros: number | null
   readonly priceSource: string | null
+  /** The table it was priced with, kept so that the same request prices the same for ever. */
+  readonly price?: PriceTable | null
   readonly status: number
   readonly outcome: Outcome
   readonly error: string | null

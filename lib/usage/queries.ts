@@ -1,0 +1,286 @@
+import { type Kysely, sql } from 'kysely'
+import { type Clock, GwError } from '../base/mod.ts'
+import type { Database, Storage, UsageSums } from '../storage/mod.ts'
+import { priceCall, type PriceLine, type PriceTable } from './price.ts'
+import type { RequestRecord } from './record.ts'
+import { recordOf, sumColumns } from './rows.ts'
+import type { Dimension } from './writer.ts'
+
+/** How a summary is cut: by time, or by one of the {@link dimensions}. */
+export const groupings = [
+  'hour',
+  'day',
+  'provider',
+  'account',
+  'model',
+  'token',
+  'surface',
+  'client',
+  'outcome',
+] as const
+
+/** One way to cut a summary. */
+export type Grouping = typeof groupings[number]
+
+/** Which usage. Times are epoch ms; a summary counts whole hours. */
+export interface UsageFilter {
+  readonly from?: number | undefined
+  readonly to?: number | undefined
+  /** Only what this principal used: what anybody but an admin is given. */
+  readonly principal?: string | undefined
+  readonly model?: string | undefined
+  readonly provider?: string | undefined
+  readonly account?: string | undefined
+  readonly surface?: string | undefined
+}
+
+/** Sums in domain words. Money is micro-USD; real and shadow cost are never added together. */
+export interface UsageTotals {
+  readonly requests: number
+  readonly errors: number
+  readonly inputTokens: number
+  readonly outputTokens: number
+  readonly cachedInputTokens: number
+  readonly cacheWriteTokens: number
+  readonly reasoningTokens: number
+  readonly costMicros: number
+  readonly shadowCostMicros: number
+  /** Requests served at a price nobody knows; their cost is missing above. */
+  readonly unpriced: number
+  readonly estimated: number
+  /** `null` when there was no request. */
+  readonly meanDurationMs: number | null
+  readonly meanFirstByteMs: number | null
+  readonly requestBytes: number
+  readonly responseBytes: number
+}
+
+/** One line of a summary. */
+export interface UsageRow extends UsageTotals {
+  /** A day as `2026-03-01`, an hour as `2026-03-01T13:00`, else the name; empty when there was none. */
+  readonly key: string
+}
+
+/** A summary. */
+export interface UsageSummary {
+  readonly from: number
+  readonly to: number
+  readonly by: Grouping
+  readonly totals: UsageTotals
+  /** By time: oldest first. Else: most requests first, as many as were asked for. */
+  readonly rows: readonly UsageRow[]
+  /** Whether rows beyond the limit were left out; the totals have them. */
+  readonly truncated: boolean
+}
+
+/** Which requests to list, newest first. */
+export interface RequestQuery extends UsageFilter {
+  readonly outcome?: string | undefined
+  readonly limit?: number | undefined
+  /** The `next` of the page before. */
+  readonly cursor?: string | undefined
+}
+
+/** One page of requests. It may be short, even empty, while `next` says there is more to look through. */
+export interface RequestPage {
+  readonly requests: readonly RequestRecord[]
+  readonly next: string | null
+}
+
+/** One request with everything kept about it. */
+export interface Receipt {
+  readonly request: RequestRecord
+  /** Priced again with the table it was priced with then; `null` when no price was known. */
+  readonly lines: readonly PriceLine[] | null
+  readonly bodies: readonly { readonly part: string; readonly content: string; readonly wholeBytes: number }[]
+  readonly audio: { readonly file: string; readonly mediaType: string; readonly bytes: number } | null
+}
+
+/** What can be asked about the past. Every answer is bounded in time and rows. */
+export interface UsageQueries {
+  /** @throws GwError `request.invalid` for a span that is backwards or too long */
+  summary(query: UsageFilter & { readonly by: Grouping; readonly limit?: number | undefined }): Promise<UsageSummary>
+  requests(query: RequestQuery): Promise<RequestPage>
+  /** @throws GwError `request.not_found`, also for a request of somebody else than `principal` */
+  request(id: string, principal?: string): Promise<Receipt>
+}
+
+const hourMs = 3_600_000
+const dayMs = 24 * hourMs
+const defaultDays = 30
+const longestDays = 3_700
+/** Rows looked through for one page, so that a filter nothing matches still answers at once. */
+const mostScanned = 20_000
+
+/** {@link UsageQueries} over the tables of a home. */
+export function usageQueries(storage: Storage, clock: Clock, timeZone: string): UsageQueries {
+  const { db } = storage
+
+  function span(filter: UsageFilter): { from: number; to: number } {
+    const to = filter.to ?? clock.now() + 1
+    const from = filter.from ?? to - defaultDays * dayMs
+    if (!(from < to)) throw new GwError('request.invalid', 'from is not before to', { param: 'from' })
+    if (to - from > longestDays * dayMs) {
+      throw new GwError('request.invalid', `a span has at most ${longestDays} days`, { param: 'from' })
+    }
+    return { from, to }
+  }
+
+  return {
+    async summary(query) {
+      const { from, to } = span(query)
+      const limit = Math.min(Math.max(1, query.limit ?? 1_000), 10_000)
+      const byTime = query.by === 'hour' || query.by === 'day'
+      const found = await sums(db, query, Math.floor(from / hourMs) * hourMs, to)
+      const rows = byTime ? perTime(found, query.by as 'hour' | 'day', timeZone) : found.map(toRow)
+      if (!byTime) rows.sort((a, b) => b.requests - a.requests || (a.key < b.key ? -1 : 1))
+      // The newest times, the largest names: what is cut is what matters least.
+      const kept = byTime ? rows.slice(-limit) : rows.slice(0, limit)
+      const totals = totalsOf(addAll(found))
+      return { from, to, by: query.by, totals, rows: kept, truncated: kept.length < rows.length }
+    },
+    async requests(query) {
+      const { from, to } = span(query)
+      const limit = Math.min(Math.max(1, query.limit ?? 50), 500)
+      const cursor = /^(\d{1,15})\.([\w-]{1,128})$/.exec(query.cursor ?? '')
+      if (query.cursor !== undefined && !cursor) {
+        throw new GwError('request.invalid', 'cursor is not one of ours', { param: 'cursor' })
+      }
+      const upper = cursor ? sql<boolean>`(at_ms, id) < (${Number(cursor[1])}, ${cursor[2]!})` : sql<boolean>`true`
+      const own = query.principal === undefined ? sql<boolean>`true` : sql<boolean>`principal = ${query.principal}`
+      const filters = (['model', 'provider', 'account', 'surface', 'outcome'] as const).flatMap((name) =>
+        query[name] === undefined ? [] : [sql<boolean>`${sql.ref(name)} = ${query[name]}`]
+      )
+      const wanted = filters.length === 0 ? sql`true` : sql.join(filters, sql` and `)
+      const scanned = filters.length === 0 ? limit + 1 : mostScanned
+      const { rows } = await sql<Database['requests']>`
+        select * from (
+          select * from requests where at_ms >= ${from} and at_ms < ${to} and ${upper} and ${own}
+          order by at_ms desc, id desc limit ${scanned}
+        ) where ${wanted} order by at_ms desc, id desc limit ${limit + 1}`.execute(db)
+      const page = rows.slice(0, limit)
+      let next: string | null = null
+      if (rows.length > limit) next = cursorOf(page.at(-1)!)
+      else if (filters.length > 0) {
+        const { rows: edge } = await sql<{ at_ms: number; id: string }>`
+          select at_ms, id from requests where at_ms >= ${from} and at_ms < ${to} and ${upper} and ${own}
+          order by at_ms desc, id desc limit 1 offset ${mostScanned - 1}`.execute(db)
+        if (edge[0]) next = cursorOf(edge[0])
+      }
+      return { requests: page.map((row) => recordOf(row, null)), next }
+    },
+    async request(id, principal) {
+      const row = await db.selectFrom('requests').selectAll().where('id', '=', id).executeTakeFirst()
+      if (!row || (principal !== undefined && row.principal !== principal)) {
+        throw new GwError('request.not_found', `request ${id.slice(0, 64)} not found`, {
+          hint: 'requests are kept for usage.retention_days days',
+        })
+      }
+      const [price, bodies, audio] = await Promise.all([
+        row.price === null
+          ? undefined
+          : db.selectFrom('usage_prices').select('price_json').where('id', '=', row.price).executeTakeFirst(),
+        db.selectFrom('request_bodies').selectAll().where('request', '=', id).where('expires_ms', '>', clock.now())
+          .orderBy('part').execute(),
+        db.selectFrom('request_audio').selectAll().where('request', '=', id).executeTakeFirst(),
+      ])
+      const table = price ? JSON.parse(price.price_json) as PriceTable : null
+      const request = recordOf(row, table)
+      return {
+        request,
+        lines: priceCall(table, request.tokens)?.lines ?? null,
+        bodies: bodies.map((body) => ({ part: body.part, content: body.content, wholeBytes: body.whole_bytes })),
+        audio: audio ? { file: audio.file, mediaType: audio.media_type, bytes: audio.bytes } : null,
+      }
+    },
+  }
+}
+
+const cursorOf = (row: { at_ms: number; id: string }): string => `${row.at_ms}.${row.id}`
+
+type Keyed = UsageSums & { readonly key: string | number }
+
+const selectSums = sql.join(sumColumns.map((name) => sql`sum(${sql.ref(name)}) as ${sql.ref(name)}`))
+
+/** The sums asked for, from the smallest table that has them. */
+async function sums(
+  db: Kysely<Database>,
+  query: UsageFilter & { readonly by: Grouping },
+  from: number,
+  to: number,
+): Promise<Keyed[]> {
+  const byTime = query.by === 'hour' || query.by === 'day'
+  const filters = (['model', 'provider', 'account', 'surface'] as const).filter((name) => query[name] !== undefined)
+  const dimension: Dimension = byTime ? 'total' : query.by as Dimension
+  if (query.principal === undefined && filters.length <= 1) {
+    const only = filters[0]
+    const compatible = only === undefined || byTime || only === query.by
+    if (compatible) {
+      const kept = only ?? dimension
+      const wanted = only === undefined ? sql`true` : sql`key = ${query[only]}`
+      const key = byTime ? sql.ref('hour_ms') : sql.ref('key')
+      const { rows } = await sql<Keyed>`
+        select ${key} as key, ${selectSums} from usage_hours
+        where dimension = ${kept} and hour_ms >= ${from} and hour_ms < ${to} and ${wanted} group by 1`.execute(db)
+      return rows
+    }
+  }
+  if (query.by === 'client' || query.by === 'outcome') {
+    throw new GwError('request.invalid', `a summary by ${query.by} takes no other filter than time`, { param: 'by' })
+  }
+  const column = byTime ? 'hour_ms' : query.by === 'token' ? 'principal' : query.by
+  const wanted = [
+    ...(query.principal === undefined ? [] : [sql`principal = ${query.principal}`]),
+    ...filters.map((name) => sql`${sql.ref(name)} = ${query[name]}`),
+  ]
+  const { rows } = await sql<Keyed>`
+    select ${sql.ref(column)} as key, ${selectSums} from usage_by_principal
+    where hour_ms >= ${from} and hour_ms < ${to} and ${sql.join(wanted, sql` and `)} group by 1`.execute(db)
+  return rows
+}
+
+function perTime(found: readonly Keyed[], by: 'hour' | 'day', timeZone: string): UsageRow[] {
+  const format = new Intl.DateTimeFormat('sv-SE', {
+    timeZone,
+    year: 'numeric',
+    month: '2-digit',
+    day: '2-digit',
+    ...(by === 'hour' ? { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' as const } : {}),
+  })
+  const groups = new Map<string, Keyed[]>()
+  for (const row of [...found].sort((a, b) => Number(a.key) - Number(b.key))) {
+    const key = format.format(Number(row.key)).replace(' ', 'T')
+    const group = groups.get(key)
+    if (group) group.push(row)
+    else groups.set(key, [row])
+  }
+  return [...groups].map(([key, rows]) => ({ key, ...totalsOf(addAll(rows)) }))
+}
+
+const toRow = (row: Keyed): UsageRow => ({ key: String(row.key), ...totalsOf(row) })
+
+function addAll(rows: readonly UsageSums[]): UsageSums {
+  const out = Object.fromEntries(sumColumns.map((name) => [name, 0])) as unknown as UsageSums
+  for (const row of rows) for (const name of sumColumns) out[name] += row[name]
+  return out
+}
+
+function totalsOf(row: UsageSums): UsageTotals {
+  return {
+    requests: row.requests,
+    errors: row.errors,
+    inputTokens: row.input_tokens,
+    outputTokens: row.output_tokens,
+    cachedInputTokens: row.cached_tokens,
+    cacheWriteTokens: row.cache_write_tokens,
+    reasoningTokens: row.reasoning_tokens,
+    costMicros: row.cost_micros,
+    shadowCostMicros: row.shadow_micros,
+    unpriced: row.unpriced,
+    estimated: row.estimated,
+    meanDurationMs: row.requests === 0 ? null : Math.round(row.duration_ms / row.requests),
+    meanFirstByteMs: row.first_bytes === 0 ? null : Math.round(row.first_byte_ms / row.first_bytes),
+    requestBytes: row.request_bytes,
+    responseBytes: row.response_bytes,
+  }
+}

@@ -1,0 +1,124 @@
+import type { Clock, Logger } from '../base/mod.ts'
+import type { Storage } from '../storage/mod.ts'
+import { type Capture, capture } from './capture.ts'
+import type { UsageConfig } from './config.ts'
+import { createMetrics, type Metrics } from './metrics.ts'
+import { type UsageQueries, usageQueries } from './queries.ts'
+import type { RequestRecord } from './record.ts'
+import { type Retained, retainer } from './retention.ts'
+import { recordWriter } from './writer.ts'
+
+/** What it cost. */
+export interface Usage extends UsageQueries {
+  /**
+   * Takes in one ended request: a push on a list. Rows, sums and counters follow within 200 ms or 100 records, together
+   * in one commit; a crash loses at most that much.
+   */
+  record(record: RequestRecord): void
+  /** Calls `listener` with each record, after the fact; returns the function that stops it. */
+  subscribe(listener: (record: RequestRecord) => void): () => void
+  readonly metrics: Metrics
+  readonly capture: Capture
+  /** Commits what waits. */
+  flush(): Promise<void>
+  /** One bounded step of forgetting what is past its time. */
+  retain(): Promise<Retained>
+  /** Forgets by itself from now on, until {@link Usage.close}. */
+  start(): void
+  close(): Promise<void>
+}
+
+/** What {@link createUsage} needs. */
+export interface UsageOptions {
+  readonly storage: Storage
+  readonly clock: Clock
+  readonly config: UsageConfig
+  readonly logger: Logger
+}
+
+const flushAfterMs = 200
+const flushAtRecords = 100
+const retainEveryMs = 600_000
+const restBetweenStepsMs = 100
+
+/** Opens the usage room of a home. */
+export function createUsage({ storage, clock, config, logger }: UsageOptions): Usage {
+  const writer = recordWriter(storage)
+  const listeners = new Set<(record: RequestRecord) => void>()
+  const stop = new AbortController()
+  let waiting: RequestRecord[] = []
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let retaining: Promise<void> | null = null
+  const retain = retainer(storage, clock, config)
+  const metrics = createMetrics(drain)
+  metrics.gauge('gw_usage_rows_waiting', 'Rows not yet on disk.', () => storage.batch.waiting)
+  metrics.gauge('gw_usage_rows_dropped', 'Rows given up because the disk refused for too long.', () => {
+    return storage.batch.dropped
+  })
+
+  /** Hands what waits to the database's queue and to the counters. */
+  function drain(): void {
+    if (timer !== undefined) clearTimeout(timer)
+    timer = undefined
+    if (waiting.length === 0) return
+    const records = waiting
+    waiting = []
+    for (const record of records) metrics.observe(record)
+    try {
+      writer.write(records)
+    } catch (error) {
+      logger.log('error', 'usage.not_written', { records: records.length, error })
+    }
+    for (const listener of listeners) for (const record of records) listener(record)
+  }
+
+  async function flush(): Promise<void> {
+    drain()
+    await storage.batch.flush()
+  }
+
+  async function keepRetaining(): Promise<void> {
+    while (!stop.signal.aborted) {
+      try {
+        await clock.sleep(retainEveryMs, stop.signal)
+        while ((await retain()).more) await clock.sleep(restBetweenStepsMs, stop.signal)
+      } catch (error) {
+        if (!stop.signal.aborted) logger.log('warn', 'usage.retention_failed', { error })
+      }
+    }
+  }
+
+  const queries = usageQueries(storage, clock, config.time_zone)
+  return {
+    summary: async (query) => (await flush(), await queries.summary(query)),
+    requests: async (query) => (await flush(), await queries.requests(query)),
+    request: async (id, principal) => (await flush(), await queries.request(id, principal)),
+    record(record) {
+      waiting.push(record)
+      if (waiting.length === flushAtRecords) {
+        // After the current work: the hundredth request does not pay for the other ninety-nine.
+        if (timer !== undefined) clearTimeout(timer)
+        timer = setTimeout(() => void flush(), 0)
+      } else if (timer === undefined) {
+        timer = setTimeout(() => void flush(), flushAfterMs)
+        ;(timer as { unref?: () => void }).unref?.()
+      }
+    },
+    subscribe(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    metrics,
+    capture: capture(storage, clock, config, logger),
+    flush,
+    retain,
+    start() {
+      retaining ??= keepRetaining()
+    },
+    async close() {
+      stop.abort()
+      await retaining
+      await flush()
+    },
+  }
+}

@@ -1,0 +1,100 @@
+import type { Storage } from '../storage/mod.ts'
+import type { PriceTable } from './price.ts'
+import type { RequestRecord } from './record.ts'
+import { priceKey, requestColumns, rowOf, sumColumns, sumsOf } from './rows.ts'
+
+/** What sums are kept by. The hourly total is under `total`. */
+export const dimensions = ['total', 'provider', 'account', 'model', 'token', 'surface', 'client', 'outcome'] as const
+
+/** One way to cut the sums. */
+export type Dimension = typeof dimensions[number]
+
+/** Turns records into rows and hourly sums, many at a time. */
+export interface RecordWriter {
+  /** Queues the rows and the sums of these records as parts of one commit. */
+  write(records: readonly RequestRecord[]): void
+}
+
+const hourMs = 3_600_000
+/** Different values per dimension that one process writes down; what comes after them is `other`. */
+const mostKeys = 5_000
+/** A client names itself: it must not be able to fill the table. */
+const mostClients = 500
+
+const marks = (n: number): string => Array.from({ length: n }, () => '?').join(', ')
+const addSums = sumColumns.map((name) => `${name} = ${name} + excluded.${name}`).join(', ')
+const insertRequest = `insert or ignore into requests (${requestColumns.join(', ')}) values (${
+  marks(requestColumns.length)
+})`
+const addHour = `insert into usage_hours (dimension, hour_ms, key, ${sumColumns.join(', ')})
+  values (${marks(3 + sumColumns.length)}) on conflict do update set ${addSums}`
+const addPrincipal = `insert into usage_by_principal (principal, hour_ms, provider, account, model, surface, ${
+  sumColumns.join(', ')
+})
+  values (${marks(6 + sumColumns.length)}) on conflict do update set ${addSums}`
+const insertPrice = 'insert or ignore into usage_prices (id, price_json, first_ms) values (?, ?, ?)'
+
+/** A {@link RecordWriter} over the batch of a storage. */
+export function recordWriter(storage: Storage): RecordWriter {
+  const keys = new Map<Dimension, Set<string>>(dimensions.map((name) => [name, new Set()]))
+  /** Keys of price tables, by the object: a catalog hands out the same one for each call. */
+  const priced = new WeakMap<PriceTable, string>()
+  const written = new Set<string>()
+
+  function bounded(dimension: Dimension, key: string | null): string {
+    if (key === null) return ''
+    const text = key.length > 256 ? key.slice(0, 256) : key
+    const seen = keys.get(dimension)!
+    if (seen.has(text)) return text
+    if (seen.size >= (dimension === 'client' ? mostClients : mostKeys)) return 'other'
+    seen.add(text)
+    return text
+  }
+
+  function priceOf(price: PriceTable | null | undefined, at: number): string | null {
+    if (!price) return null
+    let id = priced.get(price)
+    if (id === undefined) {
+      const json = JSON.stringify(price)
+      priced.set(price, id = priceKey(json))
+      if (!written.has(id)) {
+        storage.batch.queue(insertPrice, [id, json, at])
+        written.add(id)
+      }
+    }
+    return id
+  }
+
+  return {
+    write(records) {
+      const sums = new Map<
+        string,
+        { readonly sql: string; readonly key: (string | number)[]; readonly sums: number[] }
+      >()
+      const add = (sql: string, key: (string | number)[], values: readonly number[]): void => {
+        const name = key.join('\0')
+        const entry = sums.get(name)
+        if (!entry) sums.set(name, { sql, key, sums: [...values] })
+        else for (let i = 0; i < values.length; i++) entry.sums[i]! += values[i]!
+      }
+      for (const record of records) {
+        storage.batch.queue(insertRequest, rowOf(record, priceOf(record.price, record.at)))
+        const hour = Math.floor(record.at / hourMs) * hourMs
+        const values = sumsOf(record)
+        const own = {
+          total: '',
+          provider: bounded('provider', record.provider),
+          account: bounded('account', record.account),
+          model: bounded('model', record.model),
+          token: bounded('token', record.principal),
+          surface: bounded('surface', record.surface),
+          client: bounded('client', record.client),
+          outcome: record.outcome,
+        } satisfies Record<Dimension, string>
+        for (const dimension of dimensions) add(addHour, [dimension, hour, own[dimension]], values)
+        add(addPrincipal, [record.principal, hour, own.provider, own.account, own.model, own.surface], values)
+      }
+      for (const { sql, key, sums: values } of sums.values()) storage.batch.queue(sql, [...key, ...values])
+    },
+  }
+}

@@ -1,0 +1,177 @@
+import { expect, test } from 'bun:test'
+import type { AccountId, PrincipalId } from '../../../lib/base/mod.ts'
+import { groupings, priceCall, type PriceTable } from '../../../lib/usage/mod.ts'
+import { aRecord, inUsage, start } from './home.ts'
+
+const hour = 3_600_000
+const price: PriceTable = {
+  inputMicros: 3_000_000,
+  outputMicros: 15_000_000,
+  cachedInputMicros: 300_000,
+  cacheWriteMicros: null,
+  cacheWrite1hMicros: null,
+  source: 'test 2026-03-01',
+}
+
+test('a record comes back as it went in, and prices the same with its own table', () =>
+  inUsage({}, async ({ usage }) => {
+    const { micros } = priceCall(price, aRecord().tokens)!
+    const record = aRecord({
+      price,
+      costMicros: micros,
+      losses: [{ path: 'messages[0].cache_control', reason: 'no equivalent' }],
+    })
+    usage.record(record)
+    const receipt = await usage.request(record.id)
+    expect(receipt.request).toEqual(record)
+    expect(receipt.lines).toEqual([
+      { item: 'input', count: 600, unitMicros: 3_000_000, assumed: false },
+      { item: 'cached_input', count: 400, unitMicros: 300_000, assumed: false },
+      { item: 'output', count: 100, unitMicros: 15_000_000, assumed: false },
+    ])
+    expect(receipt.request.costMicros).toBe(3_420)
+  }))
+
+test('a request of somebody else is not there', () =>
+  inUsage({}, async ({ usage }) => {
+    const record = aRecord()
+    usage.record(record)
+    await expect(usage.request(record.id, 'token-2')).rejects.toMatchObject({ code: 'request.not_found' })
+    expect((await usage.request(record.id, 'token-1')).request.id).toBe(record.id)
+    expect((await usage.requests({ principal: 'token-2', from: start - 1, to: start + 1 })).requests).toEqual([])
+  }))
+
+test('the same record twice is one row', () =>
+  inUsage({}, async ({ usage }) => {
+    const record = aRecord()
+    usage.record(record)
+    usage.record(record)
+    expect((await usage.requests({ from: start, to: start + 1 })).requests.length).toBe(1)
+  }))
+
+test('summary() adds up by every grouping, and all agree on the totals', () =>
+  inUsage({}, async ({ usage }) => {
+    for (let i = 0; i < 240; i++) {
+      usage.record(aRecord({
+        at: start + i * hour / 4,
+        principal: `token-${i % 3}` as PrincipalId,
+        provider: i % 2 === 0 ? 'acme' : 'other',
+        account: (i % 2 === 0 ? 'acme-work' : 'other-1') as AccountId,
+        model: `model-${i % 5}`,
+        surface: i % 4 === 0 ? 'messages' : 'chat',
+        status: i % 10 === 0 ? 502 : 200,
+        outcome: i % 10 === 0 ? 'failed' : 'ok',
+        costMicros: i % 6 === 0 ? null : 10,
+        shadowCostMicros: 5,
+      }))
+    }
+    const span = { from: start, to: start + 60 * hour }
+    for (const by of groupings) {
+      const { totals, rows } = await usage.summary({ ...span, by })
+      expect([by, totals.requests, totals.errors, totals.costMicros, totals.shadowCostMicros, totals.unpriced])
+        .toEqual([by, 240, 24, 2_000, 1_200, 40])
+      expect(rows.reduce((sum, row) => sum + row.requests, 0)).toBe(240)
+      expect(totals.meanDurationMs).toBe(130)
+    }
+    const days = await usage.summary({ ...span, by: 'day' })
+    expect(days.rows.map((row) => [row.key, row.requests])).toEqual([
+      ['2026-03-01', 96],
+      ['2026-03-02', 96],
+      ['2026-03-03', 48],
+    ])
+    const mine = await usage.summary({ ...span, by: 'model', principal: 'token-1', provider: 'acme' })
+    expect(mine.totals.requests).toBe(40)
+    const one = await usage.summary({ ...span, by: 'day', model: 'model-3' })
+    expect(one.totals.requests).toBe(48)
+    const both = await usage.summary({ ...span, by: 'account', model: 'model-3', provider: 'other' })
+    expect(both.rows.map((row) => [row.key, row.requests])).toEqual([['other-1', 24]])
+  }))
+
+test('a day begins where its time zone says, summer time included', () =>
+  inUsage({ time_zone: 'Europe/Berlin' }, async ({ usage }) => {
+    // Clocks go forward on 2026-03-29: that day has 23 hours.
+    for (let i = 0; i < 72; i++) usage.record(aRecord({ at: Date.UTC(2026, 2, 27, 23) + i * hour }))
+    const { rows } = await usage.summary({
+      by: 'day',
+      from: Date.UTC(2026, 2, 27, 23),
+      to: Date.UTC(2026, 2, 30, 23),
+    })
+    expect(rows.map((row) => [row.key, row.requests])).toEqual([
+      ['2026-03-28', 24],
+      ['2026-03-29', 23],
+      ['2026-03-30', 24],
+      ['2026-03-31', 1],
+    ])
+  }))
+
+test('requests() pages through everything once, newest first, whatever the filter', () =>
+  inUsage({}, async ({ usage }) => {
+    const all = Array.from({ length: 57 }, (_, i) => aRecord({ at: start + Math.floor(i / 3), surface: `s${i % 2}` }))
+    for (const record of all) usage.record(record)
+    for (const filter of [{}, { surface: 's1' }, { principal: 'token-1' }]) {
+      const seen: string[] = []
+      let cursor: string | undefined
+      do {
+        const page = await usage.requests({ from: start, to: start + 100, limit: 10, cursor, ...filter })
+        seen.push(...page.requests.map((record) => record.id))
+        cursor = page.next ?? undefined
+      } while (cursor !== undefined)
+      const expected = all.filter((record) => !('surface' in filter) || record.surface === 's1')
+        .sort((a, b) => b.at - a.at || (a.id < b.id ? 1 : -1)).map((record) => record.id)
+      expect(seen).toEqual(expected)
+    }
+  }))
+
+for (
+  const [name, query] of [
+    ['a backwards span', { from: 10, to: 5 }],
+    ['an endless span', { from: 0, to: start * 10 }],
+    ['a foreign cursor', { cursor: "1' or 1=1" }],
+  ] as const
+) {
+  test(`requests() refuses ${name}`, () =>
+    inUsage({}, async ({ usage }) => {
+      await expect(usage.requests(query)).rejects.toMatchObject({ code: 'request.invalid' })
+    }))
+}
+
+test('absurd numbers of an upstream stay in bounds', () =>
+  inUsage({}, async ({ usage }) => {
+    const record = aRecord({
+      tokens: {
+        inputTokens: -5,
+        outputTokens: Number.POSITIVE_INFINITY,
+        cachedInputTokens: Number.NaN,
+        cacheWriteTokens: 1e300,
+        cacheWrite1hTokens: 0.4,
+        reasoningTokens: null,
+      },
+    })
+    usage.record(record)
+    const { request } = await usage.request(record.id)
+    expect(request.tokens).toEqual({
+      inputTokens: 0,
+      outputTokens: null,
+      cachedInputTokens: null,
+      cacheWriteTokens: 1e12,
+      cacheWrite1hTokens: 0,
+      reasoningTokens: null,
+    })
+  }))
+
+test('records are on disk after close() and survive it', () =>
+  inUsage({}, async ({ usage, storage }) => {
+    for (let i = 0; i < 350; i++) usage.record(aRecord({ at: start + i }))
+    await usage.close()
+    const row = await storage.db.selectFrom('requests').select((at) => at.fn.countAll().as('n')).executeTakeFirst()
+    expect(Number(row!.n)).toBe(350)
+  }))
+
+test('a client that names itself differently each time cannot fill the sums', () =>
+  inUsage({}, async ({ usage }) => {
+    for (let i = 0; i < 700; i++) usage.record(aRecord({ client: `client-${i}` }))
+    const { rows, totals } = await usage.summary({ by: 'client', from: start, to: start + hour })
+    expect(totals.requests).toBe(700)
+    expect(rows.length).toBe(501)
+    expect(rows[0]).toMatchObject({ key: 'other', requests: 200 })
+  }))
