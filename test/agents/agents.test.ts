@@ -1,0 +1,47 @@
+import { expect, test } from 'bun:test'
+import { agents, missing } from './agents.ts'
+import type { TurnResult } from './turn.ts'
+
+const folder = process.env['GW_AGENTS']
+const root = process.getuid?.() === 0
+const jail = Bun.which('unshare') && Bun.which('ip')
+  ? [Bun.which('unshare')!, ...(root ? ['-n'] : ['-rn']), 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh']
+  : undefined
+
+const skip = folder === undefined
+  ? 'GW_AGENTS is not set (bun test/agents/install.ts FOLDER says how)'
+  : jail === undefined
+  ? 'unshare and ip are not installed, so there is no network to lock the agents into'
+  : undefined
+if (skip !== undefined) console.log(`skipped: agents: ${skip}`)
+
+for (const [index, agent] of agents(folder ?? '').entries()) {
+  const name = `${agent.name} over ${agent.protocol} finishes a turn with a tool call`
+  const reason = skip ?? missing(agent)
+  if (reason !== undefined) {
+    if (skip === undefined) console.log(`skipped: ${name}: ${reason}`)
+    test.skip(name, () => {})
+    continue
+  }
+  test(name, async () => {
+    const script = new URL('./turn.ts', import.meta.url).pathname
+    const child = Bun.spawn([...jail!, process.execPath, script, folder!, String(index), 'demo-small'], {
+      env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', BUN_CONFIG_MAX_HTTP_REQUESTS: '65336' },
+      stdin: 'ignore',
+      stdout: 'pipe',
+      stderr: 'pipe',
+    })
+    const [line, complaint] = await Promise.all([
+      new Response(child.stdout).text(),
+      new Response(child.stderr).text(),
+      child.exited,
+    ])
+    if (line.trim() === '') throw new Error(`the turn did not run: ${complaint}`)
+    const result = JSON.parse(line) as TurnResult
+    expect(result.outside).toBe(false)
+    expect([result.exitCode, result.exitCode === 0 ? '' : result.stderr + result.stdout]).toEqual([0, ''])
+    expect(result.marker).toBe('tool-ran\n')
+    // Only an upstream that was given the tool's output can say this.
+    expect(result.stdout).toMatch(/The tool said:[\s\S]*tool-ran/)
+  }, 120_000)
+}

@@ -1,0 +1,69 @@
+// One turn of one agent, inside a network namespace that has nothing but loopback:
+// `turn.ts AGENTS_FOLDER INDEX MODEL`. Prints one JSON line for the test that started it.
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { agents, type Door } from './agents.ts'
+import { openDoor } from './door.ts'
+
+/** What became of a turn. */
+export interface TurnResult {
+  readonly exitCode: number
+  readonly stdout: string
+  readonly stderr: string
+  /** What the tool call wrote, or `null` when it never ran. */
+  readonly marker: string | null
+  /** Whether anything outside this machine could be reached. It must not. */
+  readonly outside: boolean
+  readonly took: number
+}
+
+const prompt = 'Use your shell tool to run `echo tool-ran > marker.txt && cat marker.txt` and tell me what it printed.'
+
+/** Longest a turn may take. */
+const limitMs = 90_000
+
+if (import.meta.main) {
+  const [folder = '', index = '0', model = ''] = process.argv.slice(2)
+  // Not under /tmp: Codex's own sandbox cannot work there.
+  const base = mkdtempSync(join(process.env['GW_AGENTS_STATE'] ?? '/var/tmp', 'gw-turn-'))
+  try {
+    console.log(JSON.stringify(await turn(folder, Number(index), model, base)))
+  } finally {
+    rmSync(base, { recursive: true, force: true })
+  }
+  process.exit(0)
+}
+
+async function turn(folder: string, index: number, model: string, base: string): Promise<TurnResult> {
+  const agent = agents(folder)[index]!
+  const [home, work] = ['home', 'work'].map((name) => join(base, name)) as [string, string]
+  for (const path of [home, work]) mkdirSync(path)
+  await using open = await openDoor()
+  const door: Door = { url: open.url, token: open.token, model: `${open.prefix}${model}` }
+  const { argv, env } = agent.prepare(home, door, prompt)
+  const outside = await fetch('https://1.1.1.1', { signal: AbortSignal.timeout(2000) }).then(() => true, () => false)
+  const startedAt = performance.now()
+  const child = Bun.spawn([...argv], {
+    cwd: work,
+    env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', HOME: home, LANG: 'C.UTF-8', ...env },
+    stdin: 'ignore',
+    stdout: 'pipe',
+    stderr: 'pipe',
+  })
+  const timer = setTimeout(() => child.kill('SIGKILL'), limitMs)
+  const [stdout, stderr, exitCode] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ])
+  clearTimeout(timer)
+  const path = join(work, 'marker.txt')
+  return {
+    exitCode,
+    stdout: stdout.slice(-4000),
+    stderr: stderr.slice(-4000),
+    marker: existsSync(path) ? readFileSync(path, 'utf8') : null,
+    outside,
+    took: Math.round(performance.now() - startedAt),
+  }
+}
