@@ -1,6 +1,7 @@
 import { demoServer } from '../support/demo-server.ts'
 import { anthropicScenario } from './anthropic.ts'
 import { openaiScenario } from './openai.ts'
+import { pythonScenario } from './python/python.ts'
 import type { Target } from './target.ts'
 
 /** The demo upstream itself: what holds here and not through gw is gw's fault. */
@@ -17,3 +18,4 @@ function direct(): Promise<Target> {
 
 openaiScenario('the demo upstream', direct)
 anthropicScenario('the demo upstream', direct)
+pythonScenario('the demo upstream', direct)
