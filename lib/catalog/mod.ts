@@ -2,8 +2,32 @@
  * Catalog: what exists out there.
  *
  * Owns the providers as data, the models with their prices, and how a model reference such as `openai:work/gpt-5` or
- * `sonnet` becomes a model of a provider. Holds no credential and no state. Start at {@link Provider}.
+ * `sonnet` becomes a model of a provider. Holds no credential and no state. Start at {@link createCatalog}.
  * @module
  */
-export type { AuthScheme, Capability, Deployment, Model, ModelPrice, Provider } from './provider.ts'
+export { type Catalog, type CatalogOptions, createCatalog, isHomeOf, type StoredProvider } from './catalog.ts'
+export {
+  catalogConfig,
+  type CatalogSettings,
+  type ModelOverlay,
+  type ProviderOverlay,
+  providersConfig,
+  tierAliases,
+} from './config.ts'
+export { loadModelFacts, type ModelFact, type ModelFacts } from './models.ts'
+export { nearest } from './nearest.ts'
+export { matchesAny, matchesPattern } from './pattern.ts'
+export type {
+  AuthScheme,
+  Capability,
+  Deployment,
+  Model,
+  ModelPrice,
+  NativeClient,
+  PlanTerms,
+  PriceTier,
+  Provider,
+} from './provider.ts'
 export { capabilities } from './provider.ts'
+export { providers } from './providers.ts'
+export { type ResolvedModel, resolveModel, type ResolveOptions } from './resolve.ts'

@@ -1,0 +1,254 @@
+import type { Clock, Logger } from '../base/mod.ts'
+import { formatTarget, type Target, type TargetKey } from '../accounts/mod.ts'
+import type { QuotaWindow, UpstreamFailure } from '../protocol/mod.ts'
+import type { Storage } from '../storage/mod.ts'
+import { observe, type Observation } from './observe.ts'
+import { type DeadReason, type EvidenceSource, freshStanding, type Standing } from './state.ts'
+import { type StoredStanding, storedVersion, toRow, toStanding } from './store.ts'
+
+/** What serving or probing a target showed. */
+export type TargetEvidence =
+  | {
+    readonly is: 'success'
+    readonly source?: EvidenceSource
+    readonly status?: number
+    readonly firstByteMs?: number | null
+    readonly tokensPerSecond?: number | null
+    readonly windows?: readonly QuotaWindow[]
+  }
+  | { readonly is: 'failure'; readonly source?: EvidenceSource; readonly failure: UpstreamFailure }
+
+/** The keys that one use of one target stands under, widest first. */
+export interface TargetKeys {
+  readonly account: TargetKey
+  readonly capability: TargetKey
+  readonly model: TargetKey
+}
+
+/** The keys of a target: its account, the capability used, and the model within it. */
+export function keysOf(target: Pick<Target, 'provider' | 'account' | 'capability' | 'model'>): TargetKeys {
+  const { provider, account, capability, model } = target
+  return {
+    account: formatTarget(provider, account),
+    capability: formatTarget(provider, account, capability),
+    model: formatTarget(provider, account, `${capability}/${model.replace(/\s/g, '_').slice(0, 200)}`),
+  }
+}
+
+/** The current belief about every key of this home; kept on disk and shared by its processes. */
+export interface Board {
+  /** Takes in what one use of a target showed, under the key that it says something about. */
+  observe(target: Pick<Target, 'provider' | 'account' | 'capability' | 'model'>, evidence: TargetEvidence): void
+  /** Takes in a fact about one key, as probes, refreshes and operators know it. */
+  note(key: TargetKey, observation: Observation): Standing
+  /** A credential was refreshed: the account and its routes rise from the dead, quotas stay. */
+  refreshed(provider: string, account: string): void
+  /** The newest credential of an account was refused for good. */
+  lost(provider: string, account: string, reason: DeadReason): void
+  /** Forgets what is believed of a key and everything below it; false when nothing was known. */
+  reset(key: TargetKey): boolean
+  /** Drops every key of an account that is gone. */
+  forget(provider: string, account: string): void
+  /** What is believed of a key, `null` when it was never observed. */
+  get(key: TargetKey): Standing | null
+  /** Every standing, sorted by key. */
+  all(): readonly Standing[]
+  /** Grows with each change that can alter a plan. */
+  readonly version: number
+  /** Takes in what other processes of this home have learnt. */
+  sync(): Promise<void>
+  /** Queues what is not on disk yet and stops syncing. */
+  close(): void
+}
+
+/** What a board needs. */
+export interface BoardOptions {
+  readonly storage: Storage
+  readonly clock: Clock
+  /** A number in [0, 1). */
+  readonly random: () => number
+  readonly logger: Logger
+}
+
+/** How long good news may wait for the disk: it is worth little and comes with every request. */
+const lazyWriteMs = 5_000
+const maxKeys = 10_000
+const syncEveryMs = 1_000
+
+/**
+ * Opens the board: loads what is on disk (without what has expired), then keeps it current.
+ *
+ * Observing is synchronous and in memory; rows go to disk through the batch writer, each whole, the newest knowledge of
+ * a key winning across processes.
+ */
+export async function createBoard({ storage, clock, random, logger }: BoardOptions): Promise<Board> {
+  const standings = new Map<TargetKey, Standing>()
+  const writtenAt = new Map<TargetKey, number>()
+  let version = 0
+  let seenMs = 0
+  let syncing: Promise<void> | null = null
+
+  function put(standing: Standing, urgent: boolean): void {
+    const known = standings.get(standing.key)
+    standings.delete(standing.key)
+    standings.set(standing.key, standing)
+    if (known?.liveness !== standing.liveness || known.circuit !== standing.circuit) version++
+    const last = writtenAt.get(standing.key) ?? 0
+    if (urgent || standing.updatedAt - last >= lazyWriteMs) write(standing)
+    if (standings.size > maxKeys) evict()
+  }
+
+  function write(standing: Standing): void {
+    writtenAt.set(standing.key, standing.updatedAt)
+    const row = toRow(standing)
+    storage.batch.queue(
+      `insert into liveness (key, version, value, updated_ms) values (?, ?, ?, ?)
+       on conflict (key) do update set version = excluded.version, value = excluded.value, updated_ms = excluded.updated_ms
+       where excluded.updated_ms >= liveness.updated_ms`,
+      [row.key, row.version, row.value, row.updated_ms],
+    )
+  }
+
+  /** The least recently used key goes, a harmless one if there is one: garbage model names must not fill the board. */
+  function evict(): void {
+    const harmless = [...standings.values()].find(({ liveness }) =>
+      liveness.state === 'live' && liveness.availability.is === 'available'
+    )
+    const key = harmless?.key ?? standings.keys().next().value!
+    remove(key)
+  }
+
+  function remove(key: TargetKey): void {
+    if (!standings.delete(key)) return
+    writtenAt.delete(key)
+    version++
+    storage.batch.queue('delete from liveness where key = ?', [key])
+  }
+
+  function note(key: TargetKey, observation: Observation): Standing {
+    const now = clock.now()
+    const before = standings.get(key) ?? freshStanding(key, now)
+    const after = observe(before, observation, now)
+    if (after === before) return before
+    const urgent = after.liveness !== before.liveness || after.circuit !== before.circuit
+    put(after, urgent)
+    if (after.liveness.state !== before.liveness.state) {
+      logger.log(after.liveness.state === 'live' ? 'info' : 'warn', 'liveness.changed', {
+        key,
+        from: before.liveness.state,
+        to: after.liveness.state,
+        ...(after.liveness.state === 'live' ? {} : { reason: after.liveness.reason }),
+      })
+    }
+    return after
+  }
+
+  const below = (prefix: TargetKey): TargetKey[] =>
+    [...standings.keys()].filter((key) => key === prefix || key.startsWith(`${prefix}#`) || key.startsWith(`${prefix}/`))
+
+  async function load(): Promise<void> {
+    const now = clock.now()
+    const rows = await storage.db.selectFrom('liveness').selectAll().execute()
+    for (const row of rows) {
+      seenMs = Math.max(seenMs, row.updated_ms)
+      const standing = toStanding(row, now)
+      if (standing) {
+        standings.set(standing.key, standing)
+        writtenAt.set(standing.key, standing.updatedAt)
+      } else storage.batch.queue('delete from liveness where key = ? and updated_ms = ?', [row.key, row.updated_ms])
+    }
+  }
+
+  async function sync(): Promise<void> {
+    const now = clock.now()
+    const rows: StoredStanding[] = await storage.db.selectFrom('liveness').selectAll()
+      .where('updated_ms', '>=', seenMs - syncEveryMs).where('version', '=', storedVersion).execute()
+    for (const row of rows) {
+      seenMs = Math.max(seenMs, Math.min(row.updated_ms, now))
+      const known = standings.get(row.key as TargetKey)
+      if (known && known.updatedAt >= row.updated_ms) continue
+      const standing = toStanding(row, now)
+      if (!standing) continue
+      standings.set(standing.key, standing)
+      writtenAt.set(standing.key, standing.updatedAt)
+      version++
+    }
+  }
+
+  await load()
+  let closed = false
+  let nextSyncAt = clock.monotonic() + syncEveryMs
+
+  /** Reading is when other processes' knowledge matters, so reading is what looks for it: no timer runs while idle. */
+  function syncIfDue(): void {
+    if (closed || syncing || clock.monotonic() < nextSyncAt) return
+    nextSyncAt = clock.monotonic() + syncEveryMs
+    syncing = sync().catch((error) => logger.log('warn', 'liveness.sync_failed', { error })).finally(() => {
+      syncing = null
+    })
+  }
+
+  return {
+    observe(target, evidence) {
+      const keys = keysOf(target)
+      const source = evidence.source ?? 'serving'
+      if (evidence.is === 'success') {
+        const windows = evidence.windows ?? []
+        // An answer proves the account, the capability and the model, but only what is troubled needs to hear it.
+        const trouble = (key: TargetKey) => {
+          const known = standings.get(key)
+          return known !== undefined &&
+            (known.liveness.state !== 'live' || known.liveness.availability.is !== 'available' ||
+              known.circuit.is !== 'closed')
+        }
+        if (windows.length > 0 || trouble(keys.account)) note(keys.account, { is: 'success', source, windows })
+        if (trouble(keys.capability)) note(keys.capability, { is: 'success', source })
+        const { status, firstByteMs, tokensPerSecond } = evidence
+        note(keys.model, {
+          is: 'success',
+          source,
+          ...(status === undefined ? {} : { status }),
+          ...(firstByteMs === undefined ? {} : { firstByteMs }),
+          ...(tokensPerSecond === undefined ? {} : { tokensPerSecond }),
+        })
+        return
+      }
+      const { failure } = evidence
+      if (failure.windows.length > 0) note(keys.account, { is: 'windows', source, windows: failure.windows })
+      const key = failure.scope === 'account' || failure.kind === 'unauthorized' ? keys.account : keys.model
+      // Full jitter of 1 to 30 s on a provider's reset, so that a pool does not return in one second.
+      const jitterMs = failure.kind === 'quota_exhausted' ? 1_000 + Math.floor(random() * 29_000) : 0
+      note(key, { is: 'failure', source, failure, jitterMs })
+    },
+    note,
+    refreshed(provider, account) {
+      for (const key of below(formatTarget(provider, account))) note(key, { is: 'refreshed' })
+    },
+    lost(provider, account, reason) {
+      note(formatTarget(provider, account), { is: 'lost', reason })
+    },
+    reset(key) {
+      const keys = below(key)
+      for (const each of keys) note(each, { is: 'reset' })
+      return keys.length > 0
+    },
+    forget(provider, account) {
+      for (const key of below(formatTarget(provider, account))) remove(key)
+    },
+    get(key) {
+      syncIfDue()
+      return standings.get(key) ?? null
+    },
+    all: () => [...standings.values()].sort((a, b) => a.key < b.key ? -1 : 1),
+    get version() {
+      return version
+    },
+    sync,
+    close() {
+      closed = true
+      for (const standing of standings.values()) {
+        if (standing.updatedAt > (writtenAt.get(standing.key) ?? 0)) write(standing)
+      }
+    },
+  }
+}
