@@ -13,7 +13,7 @@ const environmentPriority = -10
  * variables. Providers on this machine never come by themselves.
  */
 export function discoverAccounts(providers: readonly Provider[], env: Environment): Account[] {
-  return providers.filter((provider) => !provider.local).flatMap((provider) => {
+  return providers.filter((provider) => !provider.local && !provider.explicit).flatMap((provider) => {
     const seen = new Set<string>()
     return offers(provider, env).filter(({ value }) => {
       const identity = identityOf(value)

@@ -2,7 +2,7 @@ import type { Clock, Logger } from '../base/mod.ts'
 import { formatTarget, type Target, type TargetKey } from '../accounts/mod.ts'
 import type { QuotaWindow, UpstreamFailure } from '../protocol/mod.ts'
 import type { Storage } from '../storage/mod.ts'
-import { observe, type Observation } from './observe.ts'
+import { type Observation, observe } from './observe.ts'
 import { type DeadReason, type EvidenceSource, freshStanding, type Standing } from './state.ts'
 import { type StoredStanding, storedVersion, toRow, toStanding } from './store.ts'
 
@@ -75,6 +75,11 @@ const lazyWriteMs = 5_000
 const maxKeys = 10_000
 const syncEveryMs = 1_000
 
+const upsert = `insert into liveness (key, version, value, updated_ms) values (?, ?, ?, ?)
+  on conflict (key) do update set version = excluded.version, value = excluded.value, updated_ms = excluded.updated_ms
+  where excluded.updated_ms >= liveness.updated_ms`
+const upsertGoodNews = `${upsert} and json_extract(liveness.value, '$.liveness.availability.is') = 'available'`
+
 /**
  * Opens the board: loads what is on disk (without what has expired), then keeps it current.
  *
@@ -94,28 +99,21 @@ export async function createBoard({ storage, clock, random, logger }: BoardOptio
     standings.set(standing.key, standing)
     if (known?.liveness !== standing.liveness || known.circuit !== standing.circuit) version++
     const last = writtenAt.get(standing.key) ?? 0
-    if (urgent || standing.updatedAt - last >= lazyWriteMs) write(standing)
+    if (urgent || standing.updatedAt - last >= lazyWriteMs) write(standing, urgent)
     if (standings.size > maxKeys) evict()
   }
 
-  function write(standing: Standing): void {
+  /** A change of state always goes down; routine good news never overwrites the trouble that another process saw. */
+  function write(standing: Standing, urgent: boolean): void {
     writtenAt.set(standing.key, standing.updatedAt)
     const row = toRow(standing)
-    storage.batch.queue(
-      `insert into liveness (key, version, value, updated_ms) values (?, ?, ?, ?)
-       on conflict (key) do update set version = excluded.version, value = excluded.value, updated_ms = excluded.updated_ms
-       where excluded.updated_ms >= liveness.updated_ms`,
-      [row.key, row.version, row.value, row.updated_ms],
-    )
+    storage.batch.queue(urgent ? upsert : upsertGoodNews, [row.key, row.version, row.value, row.updated_ms])
   }
 
   /** The least recently used key goes, a harmless one if there is one: garbage model names must not fill the board. */
   function evict(): void {
-    const harmless = [...standings.values()].find(({ liveness }) =>
-      liveness.state === 'live' && liveness.availability.is === 'available'
-    )
-    const key = harmless?.key ?? standings.keys().next().value!
-    remove(key)
+    for (const standing of standings.values()) if (isGood(standing)) return remove(standing.key)
+    remove(standings.keys().next().value!)
   }
 
   function remove(key: TargetKey): void {
@@ -144,7 +142,9 @@ export async function createBoard({ storage, clock, random, logger }: BoardOptio
   }
 
   const below = (prefix: TargetKey): TargetKey[] =>
-    [...standings.keys()].filter((key) => key === prefix || key.startsWith(`${prefix}#`) || key.startsWith(`${prefix}/`))
+    [...standings.keys()].filter((key) =>
+      key === prefix || key.startsWith(`${prefix}#`) || key.startsWith(`${prefix}/`)
+    )
 
   async function load(): Promise<void> {
     const now = clock.now()
@@ -165,10 +165,14 @@ export async function createBoard({ storage, clock, random, logger }: BoardOptio
       .where('updated_ms', '>=', seenMs - syncEveryMs).where('version', '=', storedVersion).execute()
     for (const row of rows) {
       seenMs = Math.max(seenMs, Math.min(row.updated_ms, now))
-      const known = standings.get(row.key as TargetKey)
-      if (known && known.updatedAt >= row.updated_ms) continue
+      const key = row.key as TargetKey
+      if (writtenAt.get(key) === row.updated_ms) continue
       const standing = toStanding(row, now)
       if (!standing) continue
+      const known = standings.get(key)
+      // Trouble that another process saw while we were still being served counts, though our good news is newer.
+      const worse = known !== undefined && isGood(known) && !isGood(standing)
+      if (known && known.updatedAt >= row.updated_ms - (worse ? 2 * syncEveryMs : 0)) continue
       standings.set(standing.key, standing)
       writtenAt.set(standing.key, standing.updatedAt)
       version++
@@ -197,9 +201,7 @@ export async function createBoard({ storage, clock, random, logger }: BoardOptio
         // An answer proves the account, the capability and the model, but only what is troubled needs to hear it.
         const trouble = (key: TargetKey) => {
           const known = standings.get(key)
-          return known !== undefined &&
-            (known.liveness.state !== 'live' || known.liveness.availability.is !== 'available' ||
-              known.circuit.is !== 'closed')
+          return known !== undefined && !isGood(known)
         }
         if (windows.length > 0 || trouble(keys.account)) note(keys.account, { is: 'success', source, windows })
         if (trouble(keys.capability)) note(keys.capability, { is: 'success', source })
@@ -247,8 +249,11 @@ export async function createBoard({ storage, clock, random, logger }: BoardOptio
     close() {
       closed = true
       for (const standing of standings.values()) {
-        if (standing.updatedAt > (writtenAt.get(standing.key) ?? 0)) write(standing)
+        if (standing.updatedAt > (writtenAt.get(standing.key) ?? 0)) write(standing, false)
       }
     },
   }
 }
+
+const isGood = ({ liveness, circuit }: Standing): boolean =>
+  liveness.state === 'live' && liveness.availability.is === 'available' && circuit.is === 'closed'

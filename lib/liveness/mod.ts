@@ -1,8 +1,36 @@
 /**
  * Liveness: what we currently believe about each target.
  *
- * Owns the live/degraded/dead states, the quota windows seen, and the rule that moves between them. Does not choose
- * targets (routing) and does not act on dead ones (repair). Start at {@link Liveness}.
+ * Owns the live/degraded/dead states, the quota windows seen, the circuit and score, the reading of an upstream's
+ * evidence, and the rule that moves between states. Does not choose targets (routing) and does not act on dead ones
+ * (repair). Start at {@link observe}: it is pure; {@link createBoard} keeps its results.
  * @module
  */
-export type { Availability, DeadReason, DegradedReason, Liveness } from './state.ts'
+export { type Board, type BoardOptions, createBoard, keysOf, type TargetEvidence, type TargetKeys } from './board.ts'
+export { bucketAt, livenessNumbers, mergeWindows, type Observation, observe, scoreAt } from './observe.ts'
+export type {
+  Availability,
+  Circuit,
+  DeadReason,
+  Decision,
+  DegradedReason,
+  Evidence,
+  EvidenceSource,
+  HintClass,
+  Liveness,
+  SeenWindow,
+  Standing,
+} from './state.ts'
+export { freshStanding } from './state.ts'
+export {
+  type BlockReason,
+  decide,
+  explainStanding,
+  headroom,
+  judge,
+  limitsModel,
+  nextReset,
+  summarize,
+  usedNow,
+  type Verdict,
+} from './view.ts'

@@ -86,7 +86,13 @@ export function observe(before: Standing, observation: Observation, now: number)
         score: -100,
         scoreAt: now,
         failures: before.failures + 1,
-        evidence: { source: 'http_status', observedAt: now, retryAfterMs: null, hint: 'auth_dead', decision: 'try_next_account' },
+        evidence: {
+          source: 'http_status',
+          observedAt: now,
+          retryAfterMs: null,
+          hint: 'auth_dead',
+          decision: 'try_next_account',
+        },
         updatedAt: now,
       }
     case 'reset':
@@ -144,9 +150,7 @@ function succeeded(
     lastStatus: seen.status ?? 200,
     latencyMs: smooth(before.latencyMs, seen.firstByteMs),
     tokensPerSecond: smooth(before.tokensPerSecond, seen.tokensPerSecond),
-    windows: seen.windows && seen.windows.length > 0
-      ? mergeWindows(before.windows, seen.windows, now)
-      : before.windows,
+    windows: seen.windows && seen.windows.length > 0 ? mergeWindows(before.windows, seen.windows, now) : before.windows,
     evidence: { source: seen.source, observedAt: now, retryAfterMs: null, hint: 'none', decision: 'use_this' },
     updatedAt: now,
   }

@@ -115,7 +115,10 @@ export function toStanding(row: StoredStanding, now: number): Standing | null {
     (liveness.availability.is === 'rate_limited' || liveness.availability.is === 'cooldown') &&
     liveness.availability.until <= now
   ) {
-    return { ...settled, liveness: { state: 'live', since: liveness.availability.until, availability: { is: 'available' } } }
+    return {
+      ...settled,
+      liveness: { state: 'live', since: liveness.availability.until, availability: { is: 'available' } },
+    }
   }
   return settled
 }

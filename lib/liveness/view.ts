@@ -38,7 +38,9 @@ export function judge(standing: Standing, now: number): Verdict {
   let verdict: Verdict = usable
   if (liveness.state === 'degraded') {
     const over = liveness.retryAt !== null && liveness.retryAt <= now
-    if (liveness.reason !== 'provider_degraded') return over ? trial('degraded') : blocked('degraded', liveness.retryAt, false)
+    if (liveness.reason !== 'provider_degraded') {
+      return over ? trial('degraded') : blocked('degraded', liveness.retryAt, false)
+    }
     if (!over) verdict = last
   } else {
     const { availability } = liveness
@@ -48,7 +50,9 @@ export function judge(standing: Standing, now: number): Verdict {
     if (availability.is === 'cooldown' && availability.until > now) return blocked('cooldown', availability.until, true)
     if (availability.is === 'quota_exhausted') {
       const { resetsAt } = availability
-      return resetsAt !== null && resetsAt <= now ? trial('quota_exhausted') : blocked('quota_exhausted', resetsAt, false)
+      return resetsAt !== null && resetsAt <= now
+        ? trial('quota_exhausted')
+        : blocked('quota_exhausted', resetsAt, false)
     }
   }
   if (circuit.is === 'open' && circuit.until > now) return blocked('circuit_open', circuit.until, true)
@@ -76,7 +80,9 @@ export function explainStanding(standing: Standing, now: number): string {
   const { availability } = liveness
   switch (availability.is) {
     case 'rate_limited':
-      return `rate limited ${ago(availability.limitedAt, now)}, until ${clockTime(availability.until)}${guessed(availability.told)}`
+      return `rate limited ${ago(availability.limitedAt, now)}, until ${clockTime(availability.until)}${
+        guessed(availability.told)
+      }`
     case 'cooldown':
       return `cooling down (${availability.reason}) until ${clockTime(availability.until)}`
     case 'quota_exhausted': {

@@ -1,8 +1,26 @@
 /**
  * Routing: which target serves a request, and why.
  *
- * Owns the controls a caller may send, the candidates, the strategies and the plan. Planning is pure: the same request,
- * snapshot, seed and time give the same plan, so every choice can be replayed and explained. Start at {@link RoutePlan}.
+ * Owns the controls a caller may send, the candidates, the strategies, the sessions and the plan. Planning is pure: the
+ * same request, snapshot, seed and time give the same plan, so every choice can be replayed and explained. Start at
+ * {@link planRoute}; {@link createRouter} feeds it with what is true now.
  * @module
  */
-export type { Dropped, DropReason, PlannedTarget, RoutePlan } from './plan.ts'
+export { routingConfig, type RoutingSettings } from './config.ts'
+export { controlKeys, type Controls, mentionsControls, noControls, readControls } from './controls.ts'
+export { entitlementOf, entitlementRemedy, isNativeClient } from './entitlement.ts'
+export { type Next, nextAttempt, type NextInput } from './next.ts'
+export { allFailed, nothingToTry, reasonsOf, type TargetReason, worthTelling } from './outcome.ts'
+export type { Dropped, DropReason, PlannedSession, PlannedTarget, RoutePlan } from './plan.ts'
+export { type PlanMoment, type PlanRequest, planRoute, type Snapshot } from './planner.ts'
+export {
+  type AttemptEnd,
+  type Claim,
+  createRouter,
+  type RouteCall,
+  type RoutedPlan,
+  type Router,
+  type RouterOptions,
+} from './router.ts'
+export { carriesCiphertext, type SessionKey, sessionOf, type SessionSource } from './session.ts'
+export { strategies, type Strategy, type StrategyName, strategyNames, type StrategyView } from './strategies/mod.ts'

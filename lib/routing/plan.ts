@@ -42,6 +42,19 @@ export interface PlannedTarget {
   readonly target: Target
   /** One sentence: why it stands where it stands. */
   readonly because: string
+  /** Its recovery is not proven: at most one request at a time may use it, see `Router.claim`. */
+  readonly trial: boolean
+}
+
+/** The session of a request and what the plan does about it. */
+export interface PlannedSession {
+  readonly key: string
+  /** Account that held the session before this plan. */
+  readonly boundTo: string | null
+  /** Whether the account that answers becomes the session's home; false when it only stands in for a while. */
+  readonly rebind: boolean
+  /** Whether its home was lost, so that this is a forced move. */
+  readonly displaced: boolean
 }
 
 /** The answer of the planner. */
@@ -51,7 +64,9 @@ export interface RoutePlan {
   readonly dropped: readonly Dropped[]
   readonly strategy: string
   /** The session key that was used, and the account it is bound to. */
-  readonly session: { readonly key: string; readonly boundTo: string | null } | null
+  readonly session: PlannedSession | null
   /** Earliest time at which any dropped target may serve, epoch ms. */
   readonly earliestAt: number | null
+  /** Whether only the issuer of the request's ciphertext may serve it. */
+  readonly pinned: boolean
 }

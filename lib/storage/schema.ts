@@ -230,6 +230,33 @@ export interface RequestAudioTable {
   expires_ms: number
 }
 
+/** What is believed of one target key. Owner: liveness. */
+export interface LivenessTable {
+  key: string
+  /** Version of the value's shape. */
+  version: number
+  /** JSON. */
+  value: string
+  updated_ms: number
+}
+
+/** A session and the account that holds its cached prefix. Owner: routing. */
+export interface RouteSessionsTable {
+  /** Hash; the session's own name is never stored. */
+  key: string
+  account: string
+  bound_ms: number
+  used_ms: number
+}
+
+/** Model ids that a provider listed when asked. Owner: routing. */
+export interface ProviderModelsTable {
+  provider: string
+  /** JSON array. */
+  models: string
+  updated_ms: number
+}
+
 /** Every table, with its owning room. Units are in the names: `_ms` epoch milliseconds, `_micros` micro-USD. */
 export interface Database {
   /** operations */
@@ -265,4 +292,10 @@ export interface Database {
   request_bodies: RequestBodiesTable
   /** usage */
   request_audio: RequestAudioTable
+  /** liveness */
+  liveness: LivenessTable
+  /** routing */
+  route_sessions: RouteSessionsTable
+  /** routing */
+  provider_models: ProviderModelsTable
 }

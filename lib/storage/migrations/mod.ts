@@ -1,6 +1,7 @@
 import { storage0001 } from './0001-storage.ts'
 import { access0010 } from './0010-access.ts'
 import { usage0020 } from './0020-usage.ts'
+import { liveness0040 } from './0040-liveness.ts'
 import { secrets0050 } from './0050-secrets.ts'
 import { accounts0051 } from './0051-accounts.ts'
 import { audit0070 } from './0070-audit.ts'
@@ -17,6 +18,7 @@ export const migrations: readonly Migration[] = [
   storage0001,
   access0010,
   usage0020,
+  liveness0040,
   secrets0050,
   accounts0051,
   audit0070,

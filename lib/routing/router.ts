@@ -1,0 +1,381 @@
+import { Buffer } from 'node:buffer'
+import { type Clock, GwError, type JsonObject, type Logger, parseJsonObject } from '../base/mod.ts'
+import type { Account, Target } from '../accounts/mod.ts'
+import { type Capability, type Catalog, matchesPattern, type ResolvedModel, resolveModel } from '../catalog/mod.ts'
+import { type Board, judge, keysOf } from '../liveness/mod.ts'
+import type { ProtocolId, UpstreamFailure } from '../protocol/mod.ts'
+import type { Storage } from '../storage/mod.ts'
+import { type Candidate, candidatesFor, type ModelChoice, type Unfit } from './candidates.ts'
+import type { RoutingSettings } from './config.ts'
+import { type Controls, mentionsControls, readControls } from './controls.ts'
+import { createLoad } from './load.ts'
+import { type Next, nextAttempt } from './next.ts'
+import type { RoutePlan } from './plan.ts'
+import { type PlanRequest, planRoute, type Snapshot } from './planner.ts'
+import { carriesCiphertext, responseKey, sessionOf } from './session.ts'
+import { openSessions, type Sessions } from './sessions.ts'
+import { fallbackReferences } from './fallback.ts'
+import type { StrategyName } from './strategies/mod.ts'
+
+/** One request that wants a target. */
+export interface RouteCall {
+  readonly capability: Capability
+  /** The protocol the caller speaks; `null` where there is none (raw proxy). */
+  readonly protocol: ProtocolId | null
+  /** Model reference as the caller wrote it. */
+  readonly model: string | null
+  readonly headers: Headers
+  /** The raw JSON body; read for controls, session and ciphertext only. */
+  readonly body: Uint8Array | string | null
+  readonly principal: {
+    readonly id: string
+    readonly models: readonly string[] | null
+    readonly providers: readonly string[] | null
+    readonly aliases: Readonly<Record<string, string>>
+    readonly account: string | null
+  }
+  /** Controls that somebody read already; absent means they are read from the body. */
+  readonly controls?: Controls | null
+  readonly inputTokens?: number | null
+  /** Accounts for this request alone, such as one made of a key that the caller brought. */
+  readonly extraAccounts?: readonly Account[]
+  /** Strategy for this request alone. */
+  readonly strategy?: StrategyName
+}
+
+/** A plan with what it was made of, for receipts. */
+export interface RoutedPlan extends RoutePlan {
+  /** What the model reference meant. */
+  readonly resolved: ResolvedModel
+  /** Controls found in the body. Their keys are ours: they go upstream only to providers that know them. */
+  readonly controls: Controls | null
+  readonly plannedAt: number
+}
+
+/** How one attempt of a plan ended. */
+export type AttemptEnd =
+  | { readonly is: 'answered'; readonly responseId?: string | null }
+  | { readonly is: 'failed'; readonly failure: UpstreamFailure }
+  /** The caller left: says nothing about the target. */
+  | { readonly is: 'abandoned' }
+
+/** An attempt that is running. */
+export interface Claim {
+  /** Ends it; further calls do nothing. */
+  end(end: AttemptEnd): void
+}
+
+/** Chooses targets and remembers what was chosen. */
+export interface Router {
+  /**
+   * The targets of a request, in order, and why the others are out. Changes nothing but the turn of round-robin.
+   *
+   * @throws GwError `model.missing`, `model.not_found`, `request.invalid` for wrong or contradictory controls
+   */
+  plan(call: RouteCall): RoutedPlan
+  /** Takes a planned target into use, or `null` when it may not be used now (somebody else is proving it). */
+  claim(plan: RoutePlan, index: number): Claim | null
+  /** What to try after these failures: a target of the plan, or the end with the reason. */
+  next(plan: RoutePlan, tried: readonly number[], failures: readonly UpstreamFailure[]): Next
+  /** Counts a request, once, for the retry budget. */
+  countRequest(): void
+  /** Requests running on an account in this process. */
+  inFlight(account: string): number
+  /** Sessions an account holds. */
+  sessionsOf(account: string): number
+  /** What other processes of this home have bound. */
+  sync(): Promise<void>
+}
+
+/** What a router needs. Functions are asked at each use, so that a changed config counts at once. */
+export interface RouterOptions {
+  readonly storage: Storage
+  readonly clock: Clock
+  /** A number in [0, 1). */
+  readonly random: () => number
+  readonly logger: Logger
+  readonly board: Board
+  readonly catalog: () => Catalog
+  readonly accounts: () => readonly Account[]
+  readonly settings: () => RoutingSettings
+  /** The identity behind an account, when it is known. */
+  readonly identityOf?: (account: string) => string | null
+  /** micro-USD an account spent today. */
+  readonly spentToday?: (account: string) => number | null
+}
+
+interface Pool {
+  readonly resolved: ResolvedModel
+  readonly candidates: readonly Candidate[]
+  readonly unfit: readonly Unfit[]
+  readonly strategy: StrategyName
+  cursor: number
+}
+
+const maxPools = 2_000
+
+/** Opens the router: loads the sessions of earlier runs. */
+export async function createRouter(options: RouterOptions): Promise<Router> {
+  const { storage, clock, random, logger, board, settings } = options
+  const sessions: Sessions = await openSessions({
+    storage,
+    clock,
+    logger,
+    ttlMs: () => settings().sticky.ttl_minutes * 60_000,
+  })
+  const load = createLoad(clock)
+  const pools = new Map<string, Pool>()
+  let seen: { accounts: unknown; catalog: unknown; settings: unknown } | null = null
+  let active: ReadonlySet<string> = new Set()
+
+  /** Prepared pools hold as long as accounts, catalogue and settings are the very same. */
+  function refresh(): { catalog: Catalog; accounts: readonly Account[]; rules: RoutingSettings } {
+    const catalog = options.catalog()
+    const accounts = options.accounts()
+    const rules = settings()
+    if (seen === null || seen.accounts !== accounts || seen.catalog !== catalog || seen.settings !== rules) {
+      seen = { accounts, catalog, settings: rules }
+      pools.clear()
+      active = new Set(
+        accounts.filter(({ enabled }) => enabled).map(({ provider }) => catalog.provider(provider)?.id ?? provider),
+      )
+    }
+    return { catalog, accounts, rules }
+  }
+
+  function resolveOne(reference: string | null, call: RouteCall, catalog: Catalog): ResolvedModel {
+    return resolveModel(reference, { catalog, active, aliases: call.principal.aliases, now: clock.now() })
+  }
+
+  function poolFor(call: RouteCall, controls: Controls | null): Pool {
+    const { catalog, accounts, rules } = refresh()
+    const profile = call.headers.get('x-auth-profile')
+    const named = [...controls?.order ?? [], ...controls?.only ?? []]
+    const cacheable = call.extraAccounts === undefined && isEmpty(call.principal.aliases)
+    const key = [
+      call.model,
+      call.capability,
+      call.protocol,
+      profile,
+      call.strategy,
+      named.join(','),
+      controls?.fallbackModels.join(','),
+    ].join('\n')
+    const known = cacheable ? pools.get(key) : undefined
+    if (known) return known
+    const pool = build(call, controls, named, profile, { catalog, accounts, rules })
+    if (cacheable) {
+      if (pools.size >= maxPools) pools.delete(pools.keys().next().value!)
+      pools.set(key, pool)
+    }
+    return pool
+  }
+
+  function build(
+    call: RouteCall,
+    controls: Controls | null,
+    named: readonly string[],
+    profile: string | null,
+    { catalog, accounts, rules }: { catalog: Catalog; accounts: readonly Account[]; rules: RoutingSettings },
+  ): Pool {
+    const now = clock.now()
+    const choices: ModelChoice[] = []
+    const choose = (resolved: ResolvedModel, tier: number): void => {
+      const { provider, account, model, free } = resolved
+      choices.push({ provider, account: account ?? profileName(profile, provider.id), model, free, tier })
+    }
+    const expand = (reference: string | null, tier: number): ResolvedModel => {
+      const wanted = reference?.trim() ?? catalog.defaultModel ?? null
+      const pool = wanted === null ? undefined : poolNamed(rules, wanted)
+      if (pool) {
+        const members = pool.members.map((member) => resolveOne(member, call, catalog))
+        for (const member of members) choose(member, tier)
+        return { ...members[0]!, requested: wanted!, alias: wanted }
+      }
+      const resolved = resolveNamed(reference, call, catalog, named)
+      choose(resolved, tier)
+      for (const name of named) {
+        const other = catalog.provider(name)
+        if (
+          other && other.id !== resolved.provider.id && active.has(other.id) &&
+          catalog.has(other.id, resolved.model, now)
+        ) {
+          choices.push({ provider: other, account: null, model: resolved.model, free: resolved.free, tier })
+        }
+      }
+      return resolved
+    }
+    const resolved = expand(call.model, 0)
+    for (const [i, reference] of (controls?.fallbackModels ?? []).entries()) expand(reference, i + 1)
+    let tier = controls?.fallbackModels.length ?? 0
+    if (controls?.allowFallbacks !== false) {
+      for (const reference of fallbackReferences(resolved, call.capability, rules, active)) {
+        try {
+          choose(resolveOne(reference, call, catalog), ++tier)
+        } catch (error) {
+          // A fallback that names nothing must not take the request down that did not need it.
+          logger.log('warn', 'routing.fallback_unknown', { reference, error })
+        }
+      }
+    }
+    const all = call.extraAccounts ? [...call.extraAccounts, ...accounts] : accounts
+    const pool = poolNamed(rules, call.model ?? '')
+    return {
+      resolved,
+      ...candidatesFor(choices, { catalog, accounts: all, capability: call.capability, protocol: call.protocol, now }),
+      strategy: call.strategy ?? pool?.strategy ?? rules.provider_strategies[resolved.provider.id] ?? rules.strategy,
+      cursor: Math.floor(random() * 1_000),
+    }
+  }
+
+  /** {@link resolveModel}; where several providers have the name, the ones that the controls name decide. */
+  function resolveNamed(
+    reference: string | null,
+    call: RouteCall,
+    catalog: Catalog,
+    named: readonly string[],
+  ): ResolvedModel {
+    try {
+      return resolveOne(reference, call, catalog)
+    } catch (error) {
+      for (const name of named) {
+        const provider = catalog.provider(name)
+        if (reference !== null && provider && catalog.has(provider.id, reference, clock.now())) {
+          return resolveOne(`${provider.id}/${reference}`, call, catalog)
+        }
+      }
+      throw error
+    }
+  }
+
+  function snapshotOf(pool: Pool, rules: RoutingSettings): Snapshot {
+    return {
+      candidates: pool.candidates,
+      unfit: pool.unfit,
+      strategy: pool.strategy,
+      reserve: rules.reserve,
+      cursor: pool.cursor++,
+      sticky: {
+        enabled: rules.sticky.enabled,
+        minGain: rules.sticky.min_gain_points,
+        expectedTurns: rules.sticky.expected_turns,
+      },
+      standing: (key) => board.get(key as Parameters<Board['get']>[0]),
+      boardVersion: board.version,
+      inFlight: load.inFlight,
+      used: load.used,
+      recent: load.recent,
+      proving: load.proving,
+      spentToday: options.spentToday ?? (() => null),
+      identity: options.identityOf ?? (() => null),
+      boundTo: sessions.boundTo,
+      displaced: sessions.displaced,
+    }
+  }
+
+  return {
+    plan(call) {
+      const body = textOf(call.body)
+      const controls = call.controls !== undefined
+        ? call.controls
+        : body !== null && mentionsControls(body)
+        ? readControls(jsonOf(call.body!))
+        : null
+      const pool = poolFor(call, controls)
+      const now = clock.now()
+      const rules = settings()
+      const session = rules.sticky.enabled && pool.candidates.length > 1
+        ? sessionOf({ headers: call.headers, body, principal: call.principal.id })
+        : null
+      const request: PlanRequest = {
+        headers: call.headers,
+        controls,
+        models: call.principal.models,
+        providers: call.principal.providers,
+        account: call.principal.account,
+        session,
+        ciphertext: session !== null && body !== null && carriesCiphertext(body),
+        inputTokens: call.inputTokens ?? null,
+        parameters: controls?.requireParameters === true ? Object.keys(jsonOf(call.body!)) : [],
+        sort: pool.resolved.sort,
+        protocol: call.protocol,
+      }
+      const seed = Math.floor(random() * 4_294_967_296)
+      const plan = planRoute(request, snapshotOf(pool, rules), { seed, now })
+      return Object.assign(plan, { resolved: pool.resolved, controls, plannedAt: now })
+    },
+    claim(plan, index) {
+      const planned = plan.targets[index]
+      if (!planned) throw new GwError('internal', `the plan has no target ${index}`)
+      const { target } = planned
+      const proving = provingKey(board, target, clock.now()) ?? (planned.trial ? keysOf(target).model : null)
+      if (proving !== null && load.proving(proving)) return null
+      const release = load.begin(target.account, proving)
+      let open = true
+      return {
+        end(end) {
+          if (!open) return
+          open = false
+          release()
+          if (end.is !== 'answered') return
+          const { session } = plan
+          if (end.responseId) sessions.bind(responseKey(end.responseId), target.account, false)
+          if (session === null) return
+          if (session.boundTo === target.account) sessions.touch(session.key)
+          else if (session.boundTo === null || session.rebind) {
+            sessions.bind(session.key, target.account, session.displaced)
+          }
+        },
+      }
+    },
+    next(plan, tried, failures) {
+      const { fallback, retry_budget: part } = settings()
+      const next = nextAttempt(plan, { tried, failures, maxAttempts: fallback.max_attempts, now: clock.now() })
+      if (next.is !== 'target' || tried.length === 0) return next
+      if (!load.mayRetry(part)) return { is: 'over', because: 'retry_budget' }
+      load.countRetry()
+      return next
+    },
+    countRequest: load.countRequest,
+    inFlight: load.inFlight,
+    sessionsOf: sessions.count,
+    sync: sessions.sync,
+  }
+}
+
+/** The key under which a use of the target would be a proof, or `null` when nothing needs proving. */
+function provingKey(board: Board, target: Target, now: number): string | null {
+  const keys = keysOf(target)
+  for (const key of [keys.account, keys.capability, keys.model]) {
+    const standing = board.get(key)
+    if (standing !== null && judge(standing, now).is === 'trial') return key
+  }
+  return null
+}
+
+function isEmpty(record: Readonly<Record<string, string>>): boolean {
+  for (const _ in record) return false
+  return true
+}
+
+function poolNamed(rules: RoutingSettings, reference: string): RoutingSettings['pools'][string] | undefined {
+  return Object.hasOwn(rules.pools, reference) ? rules.pools[reference] : undefined
+}
+
+/** The account part of an auth profile (`provider:name`, or a bare name) when it speaks about this provider. */
+function profileName(profile: string | null, provider: string): string | null {
+  if (profile === null || profile === '') return null
+  const colon = profile.indexOf(':')
+  if (colon < 0) return profile
+  return matchesPattern(profile.slice(0, colon), provider) ? profile.slice(colon + 1) : null
+}
+
+/** Bytes as text, one character a byte: enough to search, and free of decoding. */
+function textOf(body: Uint8Array | string | null): string | null {
+  if (body === null || typeof body === 'string') return body
+  return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('latin1')
+}
+
+function jsonOf(body: Uint8Array | string): JsonObject {
+  return parseJsonObject(typeof body === 'string' ? body : new TextDecoder().decode(body))
+}
