@@ -215,6 +215,7 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
         expiresAt: reading.expiresAt,
         audience: audienceOf(account, reading, options.providers(), env),
         identity: reading.identity,
+        ...(reading.baseUrl ? { baseUrl: reading.baseUrl } : {}),
       }
     },
     sameIdentity(account) {

@@ -54,6 +54,8 @@ export interface Credential {
   readonly audience: readonly string[]
   /** Who it is, for telling two accounts of one person apart: a hash, never the identity itself. */
   readonly identity: string | null
+  /** Where the vendor of the login says that its API is, when that differs from login to login. */
+  readonly baseUrl?: string | null
 }
 
 /** What a source gave, before an account adds what it knows. */
@@ -65,6 +67,7 @@ export interface Reading {
   /** Origins named by the vendor of a login; empty where the account's provider decides. */
   readonly audience: readonly string[]
   readonly identity: string | null
+  readonly baseUrl?: string | null
   /** Epoch ms until which it need not be read again. */
   readonly freshUntil: number
 }
@@ -74,4 +77,6 @@ export interface ReadOptions {
   readonly signal?: AbortSignal
   /** Ask the origin again although what is remembered still looks good: after the provider refused it. */
   readonly force?: boolean
+  /** The secret that the provider refused: nothing is refreshed when it has been replaced since. */
+  readonly rejected?: Secret
 }

@@ -12,3 +12,19 @@ export { claimedExpiry, claimText, identityHash, identityOf, kindOf, readClaims 
 export { type CredentialPayload, readPayload, readTime } from './payload.ts'
 export { createSources, isLocalCause, type Sources } from './resolve.ts'
 export type { Fetch, SourceContext } from './sources/source.ts'
+export { type ForeignTool, foreignTools } from './foreign/tools.ts'
+export { type Grant, type GrantIdentity, grantIdentity } from './grants/grant.ts'
+export type { Keeper, KeptGrant } from './grants/keeper.ts'
+export type { GrantStore } from './grants/store.ts'
+export {
+  createLogins,
+  type LoginInfo,
+  type LoginPlace,
+  type Logins,
+  type LoginsOptions,
+  mintApiKey,
+  type Selector,
+} from './logins.ts'
+export { type LoginOverrides, loginOverrides, loginsConfig } from './vendors/config.ts'
+export { builtinVendors, resolveVendors, type Vendors } from './vendors/registry.ts'
+export type { Vendor, VendorUse } from './vendors/vendor.ts'

@@ -67,10 +67,12 @@ export function createSources(context: SourceContext): Sources {
     async read(spec, options = {}) {
       const key = keyOf(spec)
       const current = known.get(key)
-      if (!options.force && current && current.freshUntil > context.clock.now()) return current
+      const refused = options.rejected !== undefined && current?.secret.reveal() === options.rejected.reveal()
+      const must = refused || (options.force === true && options.rejected === undefined)
+      if (!must && current && current.freshUntil > context.clock.now()) return current
       // One caller's leaving must not fail the others who wait for the same reading.
       const { signal, ...shared } = options
-      const reading = flight.run(`${options.force ? 'force' : 'read'}:${key}`, async () => {
+      const reading = flight.run(`${must ? 'force' : 'read'}:${key}`, async () => {
         const fresh = await reader(spec)(spec as never, context, shared).catch((error) => {
           throw explain(error, spec)
         })

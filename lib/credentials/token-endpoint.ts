@@ -86,7 +86,7 @@ export async function tokenRequest(call: TokenCall, context: TokenContext): Prom
 /** {@link tokenRequest} for endpoints that answer something else than a token set: the bare JSON object. */
 export async function tokenDocument(call: TokenCall, context: TokenContext): Promise<Record<string, unknown>> {
   const response = await send(call, context)
-  const text = await boundedText(response, call.what)
+  const text = await boundedBody(response, call.what)
   let document: unknown = null
   try {
     document = JSON.parse(text)
@@ -148,7 +148,8 @@ async function send(call: TokenCall, { fetch, signal, timeoutMs = limitMs }: Tok
   }
 }
 
-async function boundedText(response: Response, what: string): Promise<string> {
+/** The text of an answer, up to 1 MiB. @throws GwError `credential.refresh_failed` when it is longer or breaks off */
+export async function boundedBody(response: Response, what: string): Promise<string> {
   const reader = response.body?.getReader()
   if (!reader) return ''
   const decoder = new TextDecoder()

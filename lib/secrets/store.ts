@@ -44,7 +44,11 @@ export interface SecretStore {
   keys(name: string): Promise<readonly SigningKey[]>
   /** Adds a newer signing key and keeps the last `keep` older ones for verifying. */
   rotateKey(name: string, bytes: number, keep: number): Promise<SigningKey>
-  /** Makes a new master key and seals every record again; returns how many. The old key is forgotten last. */
+  /** A text sealed under the key of this home and bound to a name, for a file that is kept elsewhere. */
+  seal(ref: string, text: string): Promise<string>
+  /** What {@link SecretStore.seal} sealed under that name. @throws GwError `secret.corrupt` */
+  unseal(ref: string, sealed: string): Promise<string>
+  /** Makes a new master key and seals every record again; returns how many. Older keys still open what is sealed elsewhere. */
   rotate(): Promise<number>
   /** Where the master key of this home is kept. */
   readonly keyPlace: KeyPlace
@@ -64,6 +68,7 @@ export interface SecretStoreOptions {
 const placeFact = 'secrets.key_place'
 const leaseName = 'secrets.key'
 const leaseMs = 30_000
+const keptGenerations = 8
 
 /**
  * Opens the secret store of a home; makes its master key on first use.
@@ -164,6 +169,8 @@ export async function openSecretStore(options: SecretStoreOptions): Promise<Secr
         await put(`key/${name}`, signingText([fresh, ...(await signingKeys(name)).slice(0, keep)]))
         return fresh
       }),
+    seal: (ref, text) => seal(master!.keys[0], ref, text),
+    unseal: open,
     rotate: () =>
       withLease(storage, clock, async () => {
         const before = (await readKeys(place, keyFile, keychain)) ?? master!
@@ -180,8 +187,8 @@ export async function openSecretStore(options: SecretStoreOptions): Promise<Secr
               .execute()
           )
         }
-        // A process that still holds the previous key may have written meanwhile: that one stays for a generation.
-        master = { keys: [fresh, ...before.keys.slice(0, 1)] }
+        // Login files are sealed too, and again only at their next refresh: older keys stay for a few generations.
+        master = { keys: [fresh, ...before.keys.slice(0, keptGenerations - 1)] }
         await writeKeys(place, keyFile, keychain, master)
         return rows.length
       }),

@@ -1,0 +1,139 @@
+import { chmod } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { type Clock, GwError } from '../../base/mod.ts'
+import { ensurePrivateDir, type Platform, type SqliteConnection, statFile } from '../../platform/mod.ts'
+
+/**
+ * The exclusive use of one login across processes, homes and runtimes, and the few facts its users share.
+ *
+ * It is a small SQLite file beside the login, held by the lock of the operating system: a process that dies, by
+ * whatever signal, gives it up at that moment, and neither a stale file nor a reused process id can hold it. It holds
+ * no token, only fingerprints.
+ */
+export interface Ledger {
+  /** Grows with each taking. */
+  readonly fence: number
+  /** Notes a call of the token endpoint before it is made. False when too many were made lately. */
+  admitCall(now: number): boolean
+  /** The fingerprint of a refresh token that the vendor refused for good, or `null`. */
+  readonly dead: string | null
+  /** Notes such a refusal; true when it was not noted before. */
+  markDead(fingerprint: string): boolean
+  /** A refresh succeeded: nothing is dead. */
+  clear(): void
+  /** Gives it up. Everything noted is durable. */
+  release(): void
+}
+
+/** No more token calls than this in the window, whatever fails. */
+const maxCalls = 3
+const windowMs = 10_000
+const firstWaitMs = 5
+const longestWaitMs = 100
+
+/** How to take a {@link Ledger}. */
+export interface LedgerOptions {
+  readonly platform: Platform
+  readonly clock: Clock
+  readonly path: string
+  /** Longest wait for another holder. */
+  readonly waitMs: number
+  readonly random: () => number
+}
+
+/**
+ * Takes the ledger of a login, waiting for its present holder.
+ *
+ * @throws GwError `credential.refresh_failed` when the holder does not give it up in time, `credential.unavailable`
+ * when it cannot be created
+ */
+export async function takeLedger(options: LedgerOptions): Promise<Ledger> {
+  const { platform, clock, path, random } = options
+  const until = clock.monotonic() + options.waitMs
+  await ensureFolder(path)
+  for (let waitMs = firstWaitMs;; waitMs = Math.min(waitMs * 1.5, longestWaitMs)) {
+    let connection: SqliteConnection | null = null
+    try {
+      connection = await openPrivate(platform, path)
+      return hold(connection)
+    } catch (cause) {
+      close(connection)
+      if (!/locked|busy/i.test(String((cause as Error).message))) {
+        throw new GwError('credential.unavailable', `the lock ${path} cannot be used: ${(cause as Error).message}`, {
+          hint: 'the folder must be writable for a login in it to be refreshed; the lock file may be deleted',
+          cause,
+        })
+      }
+      if (clock.monotonic() > until) {
+        throw new GwError('credential.refresh_failed', 'another process is refreshing this login and does not finish', {
+          hint: `see which process holds ${path}`,
+          cause,
+        })
+      }
+    }
+    await clock.sleep(waitMs * (0.5 + random()))
+  }
+}
+
+function hold(connection: SqliteConnection): Ledger {
+  connection.exec('pragma busy_timeout = 0')
+  // In this mode the first write takes the file's lock, and only closing it gives the lock up.
+  connection.exec('pragma locking_mode = exclusive')
+  connection.exec('begin exclusive')
+  connection.exec('create table if not exists facts (key text primary key, value text not null) strict')
+  const read = (key: string): string | null =>
+    (connection.prepare('select value from facts where key = ?').all([key])[0] as { value: string } | undefined)
+      ?.value ??
+      null
+  const write = (key: string, value: string) =>
+    connection.prepare(
+      'insert into facts (key, value) values (?, ?) on conflict (key) do update set value = excluded.value',
+    )
+      .run([key, value])
+  const fence = Number(read('fence') ?? 0) + 1
+  write('fence', String(fence))
+  write('holder', `${process.pid}`)
+  connection.exec('commit')
+  return {
+    fence,
+    admitCall(now) {
+      const calls = (JSON.parse(read('calls') ?? '[]') as number[]).filter((at) => Math.abs(now - at) < windowMs)
+      if (calls.length >= maxCalls) return false
+      write('calls', JSON.stringify([...calls, now]))
+      return true
+    },
+    get dead() {
+      return read('dead') || null
+    },
+    markDead(fingerprint) {
+      const isNew = read('dead') !== fingerprint
+      write('dead', fingerprint)
+      return isNew
+    },
+    clear: () => void write('dead', ''),
+    release: () => close(connection),
+  }
+}
+
+async function openPrivate(platform: Platform, path: string): Promise<SqliteConnection> {
+  const before = process.umask?.(0o077)
+  try {
+    return await platform.openSqlite(path)
+  } finally {
+    if (before !== undefined) process.umask(before)
+    const info = await statFile(path).catch(() => null)
+    if (info && (info.mode & 0o077) !== 0) await chmod(path, 0o600)
+  }
+}
+
+async function ensureFolder(path: string): Promise<void> {
+  if (await statFile(dirname(path)).catch(() => null) === null) await ensurePrivateDir(dirname(path))
+}
+
+function close(connection: SqliteConnection | null): void {
+  try {
+    connection?.close()
+  } catch {
+    // A half-opened database has nothing to close.
+  }
+}

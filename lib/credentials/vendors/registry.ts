@@ -1,0 +1,149 @@
+import { GwError } from '../../base/mod.ts'
+import { originsOf } from '../audience.ts'
+import { chatgpt } from './chatgpt.ts'
+import { claude } from './claude.ts'
+import type { LoginOverrides } from './config.ts'
+import { connectorVendors } from './connectors.ts'
+import { copilot } from './copilot.ts'
+import { gemini } from './gemini.ts'
+import { minimax } from './minimax.ts'
+import { qwen } from './qwen.ts'
+import { type Vendor, vendorDefaults } from './vendor.ts'
+
+/** Every vendor that gw knows by itself. */
+export const builtinVendors: readonly Vendor[] = [chatgpt, claude, copilot, gemini, minimax, qwen, ...connectorVendors]
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** The vendors of a home: the built-in ones under its overrides, and the issuers its config adds. */
+export interface Vendors {
+  list(): readonly Vendor[]
+  /** By id or alias. @throws GwError `request.not_found` */
+  get(id: string): Vendor
+  /** The client secret of a vendor that has one. @throws GwError `credential.unavailable` when it is not set */
+  clientSecret(vendor: Vendor): string | null
+}
+
+/**
+ * Lays a home's overrides over the built-in vendors: `[logins.<vendor>]` of the config, then `GW_LOGIN_<VENDOR>_<KEY>`
+ * of the environment. A name that is not built in and has an issuer is an OpenID provider of its own.
+ */
+export function resolveVendors(
+  overrides: Readonly<Record<string, LoginOverrides>>,
+  env: Environment,
+): Vendors {
+  const builtin = new Map(builtinVendors.map((vendor) => [vendor.id, vendor]))
+  const ids = new Set([...builtin.keys(), ...Object.keys(overrides)])
+  const secrets = new Map<string, string>()
+  const vendors = [...ids].map((id) => {
+    const given = { ...overrides[id], ...fromEnvironment(id, env) }
+    if (given.client_secret) secrets.set(id, given.client_secret)
+    return overlay(builtin.get(id) ?? issuerVendor(id), given)
+  })
+  const byName = new Map(vendors.flatMap((vendor) => vendor.aliases.map((alias) => [alias, vendor] as const)))
+  for (const vendor of vendors) byName.set(vendor.id, vendor)
+  return {
+    list: () => vendors,
+    get(id) {
+      const vendor = byName.get(id)
+      if (vendor) return vendor
+      throw new GwError('request.not_found', `nobody called ${id} to log in to`, {
+        hint: `known are ${vendors.map((vendor) => vendor.id).join(', ')}; add an issuer as [logins.${id}]`,
+      })
+    },
+    clientSecret(vendor) {
+      if (vendor.clientAuth === 'none') return null
+      const value = secrets.get(vendor.id) ?? (vendor.clientSecretEnv ? env[vendor.clientSecretEnv]?.trim() : undefined)
+      if (value) return value
+      throw new GwError('credential.unavailable', `${vendor.name}: the client secret is not set`, {
+        hint: `export ${vendor.clientSecretEnv}, or set client_secret_env in [logins.${vendor.id}]`,
+      })
+    },
+  }
+}
+
+function issuerVendor(id: string): Vendor {
+  return { ...vendorDefaults, id, name: id, file: id, docs: 'https://openid.net/specs/openid-connect-core-1_0.html' }
+}
+
+/** Variables that other tools read for the same thing. */
+const aliases: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  chatgpt: { refresh_url: 'CODEX_REFRESH_TOKEN_URL_OVERRIDE' },
+  copilot: {},
+}
+
+const textKeys = [
+  'client_id',
+  'client_secret',
+  'client_secret_env',
+  'issuer',
+  'authorize_url',
+  'token_url',
+  'refresh_url',
+  'device_url',
+  'device_poll_url',
+  'device_verify_url',
+  'revoke_url',
+  'profile_url',
+  'api_key_url',
+  'exchange_url',
+  'redirect_host',
+  'redirect_path',
+  'hosted_redirect',
+] as const
+
+function fromEnvironment(id: string, env: Environment): LoginOverrides {
+  const prefix = `GW_LOGIN_${id.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}_`
+  const found: Record<string, unknown> = {}
+  for (const key of textKeys) {
+    const value = env[prefix + key.toUpperCase()] ?? env[aliases[id]?.[key] ?? '']
+    if (value) found[key] = value
+  }
+  const scopes = env[`${prefix}SCOPES`]
+  if (scopes) found.scopes = scopes.split(/[\s,]+/).filter(Boolean)
+  const ports = env[`${prefix}REDIRECT_PORTS`]
+  if (ports) found.redirect_ports = ports.split(/[\s,]+/).map(Number)
+  const audience = env[`${prefix}AUDIENCE`]
+  if (audience) found.audience = audience.split(/[\s,]+/).filter(Boolean)
+  return found as LoginOverrides
+}
+
+function overlay(vendor: Vendor, given: LoginOverrides): Vendor {
+  const { device } = vendor
+  return {
+    ...vendor,
+    name: given.name ?? vendor.name,
+    provider: given.provider ?? vendor.provider,
+    clientId: given.client_id ?? vendor.clientId,
+    clientSecretEnv: given.client_secret_env ?? vendor.clientSecretEnv,
+    clientAuth: given.client_auth ??
+      (vendor.clientAuth === 'none' && (given.client_secret || given.client_secret_env) ? 'basic' : vendor.clientAuth),
+    issuer: given.issuer ?? vendor.issuer,
+    authorizeUrl: given.authorize_url ?? vendor.authorizeUrl,
+    authorizeParams: { ...vendor.authorizeParams, ...given.authorize_params },
+    redirect: {
+      host: given.redirect_host ?? vendor.redirect.host,
+      ports: given.redirect_ports ?? vendor.redirect.ports,
+      path: given.redirect_path ?? vendor.redirect.path,
+      hosted: given.hosted_redirect ?? vendor.redirect.hosted,
+    },
+    tokenUrl: given.token_url ?? vendor.tokenUrl,
+    refreshUrl: given.refresh_url ?? vendor.refreshUrl,
+    headers: { ...vendor.headers, ...given.headers },
+    scopes: given.scopes ?? vendor.scopes,
+    device: device || given.device_url
+      ? {
+        style: device?.style ?? 'rfc8628',
+        url: given.device_url ?? device!.url,
+        pollUrl: given.device_poll_url ?? device?.pollUrl ?? null,
+        verifyUrl: given.device_verify_url ?? device?.verifyUrl ?? null,
+        redirectUri: device?.redirectUri ?? null,
+      }
+      : null,
+    revokeUrl: given.revoke_url ?? vendor.revokeUrl,
+    profileUrl: given.profile_url ?? vendor.profileUrl,
+    apiKeyUrl: given.api_key_url ?? vendor.apiKeyUrl,
+    exchangeUrl: given.exchange_url ?? vendor.exchangeUrl,
+    audience: given.audience ? originsOf(given.audience) : vendor.audience,
+  }
+}
