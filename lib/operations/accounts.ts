@@ -214,7 +214,7 @@ export const accounts = area({
       ...changeable,
     }).strict(),
     output: account,
-    cli: { example: 'gw accounts add openai --from env:OPENAI_API_KEY', short: { id: 'n' } },
+    cli: { example: 'gw accounts add openai --from env:OPENAI_API_KEY', secretUnless: 'from' },
   }).mutation(async ({ ctx: { rooms }, input }) => {
     const { provider, id: name, ...rest } = input
     const { record, secret } = recordOf(rest, true)

@@ -1,8 +1,5 @@
 import { z } from 'zod'
-import type { Json } from '../base/mod.ts'
-import { area, operation } from './operation.ts'
-
-const json: z.ZodType<Json> = z.json() as z.ZodType<Json>
+import { anyJson, area, operation } from './operation.ts'
 
 /** The record of changes. */
 export const audit = area({
@@ -24,9 +21,9 @@ export const audit = area({
         effect: z.string(),
         state: z.enum(['begun', 'done', 'failed']),
         error: z.string().nullable(),
-        input: json,
-        before: json,
-        after: json,
+        input: anyJson,
+        before: anyJson,
+        after: anyJson,
       })),
       next: z.string().nullable(),
     }),

@@ -1,9 +1,7 @@
 import { z } from 'zod'
 import { GwError, isObject, type Json, redact } from '../base/mod.ts'
 import { configJsonSchema, fromText, type LoadedConfig, settings } from '../config/mod.ts'
-import { area, nothing, operation } from './operation.ts'
-
-const json: z.ZodType<Json> = z.json() as z.ZodType<Json>
+import { anyJson, area, nothing, operation } from './operation.ts'
 
 const key = z.string().min(1).max(300).regex(/^[^.\s][^\s]*$/, 'must be a dotted key such as server.port')
   .describe('dotted key, such as server.port')
@@ -55,7 +53,7 @@ function rows(loaded: LoadedConfig, all: boolean) {
 
 const row = z.object({
   key: z.string(),
-  value: json,
+  value: anyJson,
   from: z.string().describe('where it was written'),
   variable: z.string().nullable(),
   description: z.string().nullable(),
@@ -116,7 +114,7 @@ export const config = area({
     idempotent: true,
     input: z.object({
       key: key.meta({ positional: 0 }),
-      value: json.meta({ positional: 1 }).describe('JSON, TOML, or a plain text'),
+      value: anyJson.meta({ positional: 1 }).describe('JSON, TOML, or a plain text'),
     }).strict(),
     output: written,
     before: ({ rooms }, input) => Promise.resolve(valueAt(rooms.config.current(), String(input.key))),
@@ -148,7 +146,7 @@ export const config = area({
     scope: 'read',
     effect: 'reads',
     input: nothing,
-    output: z.object({ schema: json }),
+    output: z.object({ schema: anyJson }),
     cli: { print: 'schema' },
   }).query(() => ({ schema: configJsonSchema() })),
 })

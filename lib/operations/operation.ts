@@ -21,6 +21,10 @@ export interface CliHints {
   readonly columns?: readonly string[]
   /** The one field to print alone on stdout when nothing else is asked for, as scripts want it. */
   readonly print?: string
+  /** Its secret is asked for unless this field is given. */
+  readonly secretUnless?: string
+  /** The whole command, where it is not `<area> <name>`. */
+  readonly command?: string
   /** Further names of the command. */
   readonly aliases?: readonly string[]
   /** A command line that works, for the help. */
@@ -157,3 +161,6 @@ export function stream<I extends z.ZodObject>(spec: Omit<OperationSpec<I, z.ZodT
 
 /** No input. */
 export const nothing: z.ZodObject<Record<never, never>, z.core.$strict> = z.object({}).strict()
+
+/** Any JSON value: an empty schema, so that every surface can say so. */
+export const anyJson = z.unknown() as unknown as z.ZodType<Json>

@@ -28,6 +28,7 @@ export const system = area({
     mcp: true,
     input: nothing,
     output: version,
+    cli: { command: 'version' },
   }).query(({ ctx: { rooms } }) => ({
     version: rooms.system.version,
     runtime: rooms.system.runtime.name,
@@ -41,6 +42,7 @@ export const system = area({
     mcp: true,
     input: nothing,
     output: status,
+    cli: { command: 'status' },
   }).query(({ ctx: { rooms: { system: facts, config }, clock } }) => {
     const reason = facts.notReady()
     return {

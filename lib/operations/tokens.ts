@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { type AccessToken, type IssueRequest, scopes } from '../access/mod.ts'
 import { GwError, type Json, type JsonObject } from '../base/mod.ts'
-import { area, operation } from './operation.ts'
+import { anyJson, area, operation } from './operation.ts'
 
 /*
  * This area speaks the names of the wire contract that clients of older gateways know: snake_case, times in epoch
@@ -102,7 +102,7 @@ const issueInput = z.object({
   models: patterns.nullish().describe('model patterns it may call; absent: as the maker'),
   providers: patterns.nullish().describe('providers it may reach; absent: as the maker'),
   aliases: z.record(z.string(), z.string()).optional().describe('model names that mean others for it'),
-  metadata: z.record(z.string(), z.json()).optional().describe('facts to keep with it'),
+  metadata: z.record(z.string(), anyJson).optional().describe('facts to keep with it'),
   depth: z.int().min(0).max(8).optional().describe('generations of tokens it may make below it'),
   ...limits,
 }).strict()

@@ -72,5 +72,6 @@ function within<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promi
       reject(new Error(`no answer within ${ms} ms`))
     }, ms)
   })
-  return Promise.race([work(abort.signal), late]).finally(() => clearTimeout(timer))
+  // A binding that throws at once must end the clock too.
+  return Promise.race([Promise.resolve(abort.signal).then(work), late]).finally(() => clearTimeout(timer))
 }

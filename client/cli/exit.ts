@@ -1,0 +1,19 @@
+import { type GwError, redact, toGwError } from '../../lib/base/mod.ts'
+import type { CliIo } from './io.ts'
+import { printable, red } from './output.ts'
+
+/** Says on standard error what went wrong and what helps, and gives the exit code. */
+export function reportError(io: CliIo, error: unknown, json: boolean): number {
+  const own: GwError = toGwError(error)
+  if (json) {
+    const { code, message, hint, param, details } = own
+    io.err(`${JSON.stringify({ error: { code, message: redact(message), hint, param, details } })}\n`)
+    return own.exit
+  }
+  const [first, ...more] = own.message.split('\n')
+  io.err(`${red(io, 'gw:')} ${printable(redact(first!))}\n`)
+  for (const line of more) io.err(`${printable(redact(line))}\n`)
+  if (own.hint) io.err(`  ${printable(own.hint)}\n`)
+  if (own.code === 'internal' && io.env.GW_LOG_LEVEL === 'debug') io.err(`${String(own.cause ?? own.stack)}\n`)
+  return own.exit
+}

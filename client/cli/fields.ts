@@ -1,0 +1,159 @@
+import { Argument, type Command, Option } from 'commander'
+import { GwError, type Json, type JsonObject } from '../../lib/base/mod.ts'
+import { fromText } from '../../lib/config/mod.ts'
+import type { OperationDescription } from '../../lib/operations/mod.ts'
+import type { CliIo } from './io.ts'
+
+/** The part of a JSON Schema that a field of an input uses. */
+interface FieldSchema {
+  readonly type?: string
+  readonly enum?: readonly string[]
+  readonly default?: Json
+  readonly description?: string
+  readonly anyOf?: readonly FieldSchema[]
+  readonly items?: FieldSchema
+  /** Place on the command line instead of a flag. */
+  readonly positional?: number
+  /** Read from standard input or typed, never an argument. */
+  readonly secret?: boolean
+}
+
+type FieldType = 'string' | 'number' | 'boolean' | 'list' | 'table'
+
+/** One field of an operation's input, as the command line takes it. */
+interface Field {
+  readonly name: string
+  readonly flag: string
+  readonly type: FieldType
+  readonly schema: FieldSchema
+  readonly required: boolean
+}
+
+/** `ttl_hours`, `undocumentedUse` → `ttl-hours`, `undocumented-use` */
+export const kebab = (name: string): string => name.replaceAll('_', '-').replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)
+
+function fieldsOf(operation: OperationDescription): Field[] {
+  const required = new Set(operation.input.required as readonly string[] | undefined)
+  return Object.entries(operation.input.properties as Record<string, FieldSchema> | undefined ?? {})
+    .map(([name, schema]) => ({
+      name,
+      flag: `--${kebab(name)}`,
+      type: typeOf(schema),
+      schema,
+      required: required.has(name),
+    }))
+}
+
+function typeOf(schema: FieldSchema): FieldType {
+  const type = schema.type ?? schema.anyOf?.find((one) => one.type !== 'null')?.type
+  switch (type) {
+    case 'integer':
+    case 'number':
+      return 'number'
+    case 'boolean':
+      return 'boolean'
+    case 'array':
+      return 'list'
+    case 'object':
+      return 'table'
+    default:
+      return 'string'
+  }
+}
+
+/** Gives a command the arguments and options of an operation. */
+export function addFields(command: Command, operation: OperationDescription): void {
+  const fields = fieldsOf(operation)
+  const placed = fields.filter((field) => field.schema.positional !== undefined)
+    .sort((a, b) => a.schema.positional! - b.schema.positional!)
+  for (const field of placed) {
+    const argument = new Argument(
+      field.required ? `<${field.name}>` : `[${field.name}]`,
+      field.schema.description ?? '',
+    )
+    command.addArgument(field.schema.enum ? argument.choices([...field.schema.enum]) : argument)
+  }
+  for (const field of fields) {
+    if (field.schema.positional !== undefined) continue
+    const short = operation.cli?.short?.[field.name]
+    const prefix = short === undefined ? '' : `-${short}, `
+    const { description = '' } = field.schema
+    if (field.schema.secret) {
+      command.option(`${field.flag}-stdin`, `${description}: read it from standard input, or type it`)
+    } else if (field.type === 'boolean') {
+      const flag = field.schema.default === true ? `--no-${kebab(field.name)}` : field.flag
+      command.option(prefix + flag, description)
+    } else {
+      const value = field.type === 'list' ? 'list' : field.type === 'table' ? 'json' : valueName(field)
+      const option = new Option(`${prefix}${field.flag} <${value}>`, describe(field, description))
+      if (field.schema.enum) option.choices([...field.schema.enum])
+      if (field.type === 'list') {
+        option.argParser((text: string, before?: unknown) => [...(before as Json[] ?? []), ...listOf(text)])
+      } else if (field.type !== 'string') {
+        option.argParser((text: string) => fromText(field.type, text))
+      }
+      if (field.required) option.makeOptionMandatory()
+      command.addOption(option)
+    }
+  }
+}
+
+const valueName = (field: Field): string => field.schema.enum ? field.schema.enum.join('|') : field.type
+
+function describe(field: Field, description: string): string {
+  const fallback = field.schema.default
+  const shown = fallback === undefined || fallback === '' || fallback === null
+    ? ''
+    : `default ${JSON.stringify(fallback)}`
+  return [description, field.type === 'list' ? 'comma list, may be repeated' : '', shown].filter(Boolean).join('; ')
+}
+
+function listOf(text: string): Json[] {
+  const list = fromText('list', text)
+  return Array.isArray(list) ? [...list] : [list]
+}
+
+/** The input of an operation from what commander parsed, secrets asked for where they are needed. */
+export async function inputFrom(
+  { operation, command, io }: { operation: OperationDescription; command: Command; io: CliIo },
+): Promise<JsonObject> {
+  const given = command.opts() as Record<string, Json>
+  const out: Record<string, Json> = {}
+  for (const field of fieldsOf(operation)) {
+    const { positional, secret } = field.schema
+    if (positional !== undefined) {
+      const text = command.processedArgs[positional] as string | undefined
+      if (text !== undefined) {
+        out[field.name] = field.type === 'string' ? plainOrJson(field, text) : fromText(field.type, text)
+      }
+    } else if (secret) {
+      const unless = operation.cli?.secretUnless
+      const needed = unless !== undefined && given[camel(unless)] === undefined
+      if (needed || given[`${camel(field.name)}Stdin`] === true) out[field.name] = await askSecret(io, field)
+    } else {
+      const value = given[camel(field.name)]
+      const untouched = field.type === 'boolean' && command.getOptionValueSource(camel(field.name)) === 'default'
+      if (value !== undefined && !untouched) out[field.name] = value
+    }
+  }
+  return out
+}
+
+/** A field that takes any JSON: a number is a number, a plain word a text. */
+const plainOrJson = (field: Field, text: string): Json =>
+  field.schema.type === undefined && field.schema.anyOf === undefined ? fromText('table', text) : text
+
+const camel = (name: string): string => kebab(name).replace(/-([a-z0-9])/g, (_, c: string) => c.toUpperCase())
+
+async function askSecret(io: CliIo, field: Field): Promise<string> {
+  const text = io.interactive ? await io.askSecret(`${field.name}?`) : await io.readInput()
+  const secret = text.replace(/\r?\n$/, '')
+  if (secret === '') {
+    throw new GwError('usage.invalid', `no ${field.name} on standard input`, {
+      hint: `printf %s "$KEY" | gw …, or name where it comes from with --from`,
+      param: field.name,
+    })
+  }
+  if (/[\r\n]/.test(secret)) throw new GwError('usage.invalid', `the ${field.name} on standard input has several lines`)
+  return secret
+}

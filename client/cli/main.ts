@@ -1,0 +1,14 @@
+import { processIo } from './io.ts'
+import { modules } from './modules.ts'
+import { runCli } from './run.ts'
+import { version } from '../../lib/version.ts'
+
+const stop = new AbortController()
+process.once('SIGINT', () => stop.abort())
+process.once('SIGTERM', () => stop.abort())
+// A reader that went away (`gw … | head`) is no error.
+process.stdout.on('error', (error: Error & { code?: string }) => {
+  if (error.code === 'EPIPE') process.exit(0)
+})
+
+process.exitCode = await runCli(process.argv.slice(2), processIo(stop.signal), { version, modules })

@@ -1,0 +1,154 @@
+import { Command, CommanderError, Option } from 'commander'
+import { GwError, nearest } from '../../lib/base/mod.ts'
+import { settings } from '../../lib/config/mod.ts'
+import { describeOperations, type OperationDescription, operations } from '../../lib/operations/mod.ts'
+import { addFields, inputFrom, kebab } from './fields.ts'
+import type { CliIo } from './io.ts'
+import { printResult } from './output.ts'
+import { type GlobalOptions, openSession, type Session } from './session.ts'
+
+/** What a command of its own (a conversation, a server) is given. */
+export interface CommandContext {
+  readonly io: CliIo
+  readonly version: string
+  readonly options: () => GlobalOptions
+  /** Runs with a session that is closed afterwards. */
+  readonly withSession: <T>(work: (session: Session) => Promise<T>) => Promise<T>
+  /** Ends the process with this code although nothing was thrown. */
+  readonly exitWith: (code: number) => void
+}
+
+/** A file of commands that are more than one call. */
+export type CommandModule = (program: Command, context: CommandContext) => void
+
+/** Options of other gateways that mean a setting of this one. */
+const shortFlags: readonly (readonly [flags: string, path: string, description: string])[] = [
+  ['--host <address>', 'server.host', 'address to listen on'],
+  ['--port <number>', 'server.port', 'port to listen on'],
+]
+
+/** What an area of operations is about, for the help. */
+const areas: Readonly<Record<string, string>> = {
+  accounts: 'what you have: keys and logins with providers',
+  approvals: 'what agents have asked leave for',
+  audit: 'the changes made through gw',
+  config: 'the configuration',
+  tokens: 'the tokens of your clients',
+  system: 'gw itself',
+}
+
+/** Builds the command line: one command for each operation, and those of the modules. */
+export function buildProgram(
+  io: CliIo,
+  version: string,
+  modules: readonly CommandModule[],
+  exitWith: (code: number) => void,
+) {
+  const program = new Command('gw')
+    .description('One local door to every model account you own.')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show help')
+    .exitOverride()
+    .showSuggestionAfterError(true)
+    .configureHelp({ sortSubcommands: true, helpWidth: Math.min(io.columns, 120) })
+    .configureOutput({
+      writeOut: io.out,
+      writeErr: io.err,
+      getOutHasColors: () => io.color,
+      getErrHasColors: () => false,
+    })
+  program.option('--json', 'print JSON')
+    .option('--url <url>', 'drive the gateway at this URL instead of this home (GW_URL)')
+    .option('--token <source>', 'token for it: env:NAME, file:PATH or - (GW_TOKEN)')
+    .option('--config <file>', 'config file to use (GW_CONFIG)')
+    .option('--verbose', 'log what happens (log.level = debug)')
+    .option('--set <key=value>', 'set any key of the config for this run; may be repeated', collect, [])
+  for (const [flags, , description] of shortFlags) program.option(flags, description)
+  for (const setting of settings()) {
+    const option = new Option(`${setting.flag} <value>`, `${setting.description} (${setting.variable})`).hideHelp()
+    program.addOption(option)
+  }
+  const context: CommandContext = {
+    io,
+    version,
+    options: () => globalOptions(program),
+    async withSession(work) {
+      const session = await openSession(io, globalOptions(program), version)
+      try {
+        return await work(session)
+      } finally {
+        await session.close()
+      }
+    },
+    exitWith,
+  }
+  for (const operation of describeOperations(operations)) addOperation(program, operation, context)
+  for (const module of modules) module(program, context)
+  program.addHelpText('after', '\nEvery setting has a flag too: gw config show --all names them with their variables.')
+  return program
+}
+
+const collect = (text: string, before: string[]): string[] => [...before, text]
+
+function globalOptions(program: Command): GlobalOptions {
+  const given = program.opts() as Record<string, string | boolean | string[] | undefined>
+  const flags: Record<string, string> = {}
+  for (const setting of settings()) {
+    const value = given[attribute(setting.flag)]
+    if (typeof value === 'string') flags[setting.path] = value
+  }
+  for (const [flag, path] of shortFlags) {
+    const value = given[attribute(flag.split(' ')[0]!)]
+    if (typeof value === 'string') flags[path] = value
+  }
+  if (given.verbose === true) flags['log.level'] = 'debug'
+  for (const pair of given.set as string[]) {
+    const at = pair.indexOf('=')
+    if (at <= 0) throw new GwError('usage.invalid', `--set ${pair}: write --set key=value`)
+    flags[pair.slice(0, at)] = pair.slice(at + 1)
+  }
+  return {
+    json: given.json === true,
+    url: given.url as string | undefined,
+    token: given.token as string | undefined,
+    config: given.config as string | undefined,
+    flags,
+  }
+}
+
+const attribute = (flag: string): string =>
+  flag.replace(/^--/, '').replace(/-([a-z0-9])/g, (_, c: string) => c.toUpperCase())
+
+function addOperation(program: Command, operation: OperationDescription, context: CommandContext): void {
+  const hints = operation.cli ?? {}
+  if (hints.hidden || operation.kind === 'subscription') return
+  const words = hints.command?.split(' ') ?? operation.name.split('.').map(kebab)
+  let parent = program
+  for (const word of words.slice(0, -1)) {
+    parent = parent.commands.find((command) => command.name() === word) ??
+      parent.command(word).description(areas[word] ?? '').exitOverride()
+  }
+  const command = parent.command(words[words.length - 1]!).description(operation.summary)
+  for (const alias of hints.aliases ?? []) command.alias(alias)
+  addFields(command, operation)
+  const text = [operation.description, hints.example ? `Example: ${hints.example}` : undefined].filter(Boolean)
+  if (text.length > 0) command.addHelpText('after', `\n${text.join('\n')}`)
+  command.action(() =>
+    context.withSession(async (session) => {
+      const input = await inputFrom({ operation, command, io: context.io })
+      printResult(context.io, operation, await session.call(operation, input), context.options().json)
+    })
+  )
+}
+
+/** Whether commander ended because help or the version was shown. */
+export function isShown(error: unknown): error is CommanderError {
+  return error instanceof CommanderError && error.exitCode === 0
+}
+
+/** The setting that an unknown option may have meant: commander suggests none of the hidden ones. */
+export function meantSetting(error: CommanderError): string | undefined {
+  if (error.code !== 'commander.unknownOption' || error.message.includes('Did you mean')) return undefined
+  const word = /'([^']+)'/.exec(error.message)?.[1] ?? ''
+  return nearest(word, settings().map((setting) => setting.flag), 1)[0]
+}

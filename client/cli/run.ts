@@ -1,0 +1,41 @@
+import { CommanderError } from 'commander'
+import { isGwError, toGwError } from '../../lib/base/mod.ts'
+import { reportError } from './exit.ts'
+import type { CliIo } from './io.ts'
+import { buildProgram, type CommandModule, isShown, meantSetting } from './program.ts'
+
+/** Exit code of a command line that cannot be understood. */
+const usageExit = 2
+
+/**
+ * Runs one command line to its end.
+ *
+ * @returns the exit code: 0 done, 1 failed, 2 not understood, 200 to 204 as the error table says
+ */
+export async function runCli(
+  argv: readonly string[],
+  io: CliIo,
+  { version, modules }: { version: string; modules: readonly CommandModule[] },
+): Promise<number> {
+  const json = argv.includes('--json')
+  let exit = 0
+  try {
+    const program = buildProgram(io, version, modules, (code) => exit = code)
+    if (argv.length === 0) {
+      io.out(program.helpInformation())
+      return 0
+    }
+    await program.parseAsync([...argv], { from: 'user' })
+    return exit
+  } catch (error) {
+    if (isShown(error)) return 0
+    if (error instanceof CommanderError) {
+      // Commander has written its sentence already.
+      const meant = meantSetting(error)
+      if (meant) io.err(`(Did you mean ${meant}?)\n`)
+      return usageExit
+    }
+    if (io.signal.aborted && toGwError(error).code === 'cancelled') return 130
+    return reportError(io, isGwError(error) ? error : toGwError(error), json)
+  }
+}

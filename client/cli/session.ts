@@ -1,0 +1,139 @@
+import { GwError, jsonLogger, type Logger, type LogLevel, type Secret, silentLogger } from '../../lib/base/mod.ts'
+import type { ConfigSources, LoadedConfig } from '../../lib/config/mod.ts'
+import type { OperationDescription } from '../../lib/operations/mod.ts'
+import type { Home } from '../../lib/open-home.ts'
+import type { CliIo } from './io.ts'
+import { callRemote, readToken, type Remote } from './remote.ts'
+
+/** What the options that every command takes came to. */
+export interface GlobalOptions {
+  readonly json: boolean
+  readonly url: string | undefined
+  readonly token: string | undefined
+  readonly config: string | undefined
+  /** Settings by path. */
+  readonly flags: Readonly<Record<string, string>>
+}
+
+/** Where the commands of one run of the command line act: at a gateway over HTTP, or on the home of this machine. */
+export interface Session {
+  readonly remote: Remote | null
+  call(operation: Pick<OperationDescription, 'name' | 'kind'>, input: object): Promise<unknown>
+  /** The configuration of this machine's home. */
+  loadConfig(): Promise<{ from: ConfigSources; loaded: LoadedConfig }>
+  /** The home itself; opened once. */
+  home(): Promise<Home>
+  close(): Promise<void>
+}
+
+/** Begins a {@link Session}. Nothing is opened before it is needed. */
+export async function openSession(io: CliIo, options: GlobalOptions, version: string): Promise<Session> {
+  const url = options.url ?? io.env.GW_URL
+  const remote = url ? { url: parseUrl(url), token: await tokenOf(io, options) } : null
+  let opened: Promise<Home> | null = null
+
+  async function config() {
+    const { loadConfig } = await import('../../lib/config/mod.ts')
+    const from: ConfigSources = {
+      env: io.env,
+      cwd: io.cwd,
+      flags: options.flags,
+      ...(options.config === undefined ? {} : { file: options.config }),
+    }
+    const loaded = await loadConfig(from)
+    for (const warning of loaded.warnings) io.err(`gw: ${warning}\n`)
+    return { from, loaded }
+  }
+  const configOnce = once(config)
+
+  async function open(): Promise<Home> {
+    const [{ from, loaded }, { openHome }, { detectPlatform }, { systemClock }, { systemKeychain }] = await Promise.all(
+      [
+        configOnce(),
+        import('../../lib/open-home.ts'),
+        import('../../lib/platform/mod.ts'),
+        import('../../lib/base/mod.ts'),
+        import('../../lib/secrets/mod.ts'),
+      ],
+    )
+    return openHome({
+      platform: await detectPlatform(),
+      clock: systemClock,
+      logger: loggerFor(io, loaded.config.log.level),
+      from,
+      loaded,
+      keychain: await systemKeychain(),
+      providers: () => [],
+      watch: false,
+    })
+  }
+
+  return {
+    remote,
+    async call(operation, input) {
+      if (remote) return callRemote(remote, operation, input, io.signal)
+      const [home, { callOperation }, { operator }] = await Promise.all([
+        opened ??= open(),
+        import('../../lib/operations/mod.ts'),
+        import('../../lib/access/mod.ts'),
+      ])
+      return callOperation(operation.name, input, {
+        principal: operator,
+        surface: 'cli',
+        rooms: roomsOf(home, version),
+        audit: home.audit,
+        clock: home.clock,
+        signal: io.signal,
+        gate: null,
+      })
+    },
+    loadConfig: configOnce,
+    home: () => opened ??= open(),
+    async close() {
+      await (await opened?.catch(() => null))?.close()
+    },
+  }
+}
+
+function once<T>(work: () => Promise<T>): () => Promise<T> {
+  let started: Promise<T> | null = null
+  return () => started ??= work()
+}
+
+/** The rooms of a home that nobody serves right now. */
+function roomsOf(home: Home, version: string) {
+  return {
+    system: {
+      version,
+      runtime: { name: home.platform.name, version: home.platform.version },
+      startedAt: home.clock.now(),
+      paths: home.paths,
+      url: null,
+      notReady: () => 'this is a command, not a server',
+      inFlight: () => 0,
+    },
+    config: home.config,
+    approvals: home.approvals,
+    access: home.access,
+    accounts: home.accounts,
+  }
+}
+
+/** Commands say what they do themselves: only what goes wrong is logged. */
+function loggerFor(io: CliIo, level: LogLevel): Logger {
+  return level === 'debug' ? jsonLogger((line) => io.err(`${line}\n`), { level }) : silentLogger
+}
+
+function parseUrl(text: string): URL {
+  const url = URL.parse(/^https?:\/\//.test(text) ? text : `http://${text}`)
+  if (!url || url.username !== '' || url.password !== '') {
+    throw new GwError('usage.invalid', `--url ${text} is no http URL without credentials`)
+  }
+  return url
+}
+
+async function tokenOf(io: CliIo, options: GlobalOptions): Promise<Secret | null> {
+  const text = options.token ?? (io.env.GW_TOKEN ? 'env:GW_TOKEN' : undefined)
+  if (text === undefined) return null
+  return await readToken(text, { env: io.env, readInput: io.readInput, warn: (line) => io.err(`gw: ${line}\n`) })
+}

@@ -1,0 +1,41 @@
+import type { CliIo } from '../../client/cli/io.ts'
+import { modules } from '../../client/cli/modules.ts'
+import { runCli } from '../../client/cli/run.ts'
+
+/** How a command line ended. */
+export interface CliResult {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** What a command line is run with. */
+export interface CliSetup {
+  readonly env?: Readonly<Record<string, string>>
+  readonly input?: string
+  readonly terminal?: boolean
+  readonly cwd?: string
+  readonly signal?: AbortSignal
+}
+
+/** Runs a command line in this process. */
+export async function cli(argv: readonly string[], setup: CliSetup = {}): Promise<CliResult> {
+  let stdout = ''
+  let stderr = ''
+  const io: CliIo = {
+    env: setup.env ?? {},
+    cwd: setup.cwd ?? '/nonexistent',
+    out: (text) => void (stdout += text),
+    err: (text) => void (stderr += text),
+    terminal: setup.terminal ?? false,
+    interactive: false,
+    columns: 100,
+    color: false,
+    readInput: () => Promise.resolve(setup.input ?? ''),
+    askSecret: () => Promise.reject(new Error('nobody is there')),
+    askLine: () => Promise.resolve(null),
+    signal: setup.signal ?? new AbortController().signal,
+  }
+  const code = await runCli(argv, io, { version: '0.0.0-test', modules })
+  return { code, stdout, stderr }
+}
