@@ -4,6 +4,7 @@ import { type Authenticator, authenticator } from './authenticate.ts'
 import type { AccessConfig } from './config.ts'
 import { type Issuer, issuer } from './issuer.ts'
 import { type KeyStore, signingKeys } from './keys.ts'
+import { type BudgetState, type Limiter, limiter } from './limiter.ts'
 import type { Principal } from './principal.ts'
 import { staticTokens } from './static.ts'
 import { type AccessToken, tokenStore } from './store.ts'
@@ -13,9 +14,22 @@ export type AccessEvent =
   | { readonly type: 'issued'; readonly token: AccessToken }
   /** Here or in another process of the home. */
   | { readonly type: 'revoked'; readonly tokens: readonly TokenId[] }
+  /** Once per period of the budget. */
+  | {
+    readonly type: 'soft_budget'
+    readonly token: TokenId
+    readonly spentMicros: number
+    readonly limitMicros: number
+  }
 
 /** Our clients and what they may do. */
-export interface Access extends Issuer, Pick<Authenticator, 'authenticate'> {
+export interface Access extends Issuer, Pick<Authenticator, 'authenticate'>, Pick<Limiter, 'admit'> {
+  /**
+   * How the budget of a token stands.
+   *
+   * @throws GwError `request.not_found`, also for a token of somebody else
+   */
+  budget(id: string, by: Principal): Promise<BudgetState>
   /**
    * Calls `end` once when the principal's token is revoked: the kill switch of a live stream. Returns the function that
    * takes it back, to be called when the stream is over.
@@ -54,7 +68,9 @@ const keepExpiredMs = 90 * 86_400_000
  *
  * @throws GwError `config.invalid` for a signing secret or a configured token that is empty, short, shared or well known
  */
-export async function createAccess({ storage, clock, secrets, config, logger }: AccessOptions): Promise<Access> {
+export async function createAccess(options: AccessOptions): Promise<Access> {
+  const { storage, clock, secrets, logger } = options
+  let { config } = options
   const store = tokenStore(storage)
   const keys = signingKeys(secrets, config.token_secret, () => clock.monotonic())
   let statics = staticTokens(config)
@@ -72,6 +88,7 @@ export async function createAccess({ storage, clock, secrets, config, logger }: 
 
   function ended(ids: readonly string[]): void {
     gate.forget(ids)
+    limits.forget(ids)
     for (const id of ids) {
       const callbacks = enders.get(id)
       enders.delete(id)
@@ -80,6 +97,21 @@ export async function createAccess({ storage, clock, secrets, config, logger }: 
     tell({ type: 'revoked', tokens: ids as readonly TokenId[] })
   }
 
+  const limits = limiter({
+    storage,
+    clock,
+    logger,
+    timeZone: () => config.time_zone,
+    unpricedAllowed: () => config.unpriced === 'allow',
+    async reload(ids) {
+      const found = await Promise.all(ids.map((id) => store.find(id)))
+      return found.filter((token) => token !== null && token.revokedAt === null) as AccessToken[]
+    },
+    onSoftBudget(id, spentMicros, limitMicros) {
+      logger.log('warn', 'access.soft_budget', { token_id: id, spentMicros, limitMicros })
+      tell({ type: 'soft_budget', token: id as TokenId, spentMicros, limitMicros })
+    },
+  })
   const gate = authenticator({
     store,
     keys,
@@ -87,13 +119,13 @@ export async function createAccess({ storage, clock, secrets, config, logger }: 
     statics,
     anonymous: config.anonymous,
     capacity: config.remembered_tokens,
-    prepare: () => Promise.resolve(),
+    prepare: limits.prepare,
   })
   const desk = issuer({
     store,
     keys,
     clock,
-    defaultTtlMs: config.default_ttl_hours * 3_600_000,
+    defaultTtlMs: () => config.default_ttl_hours * 3_600_000,
     staticGrant: (principal) => statics.grantOf(principal),
     onIssued: (token) => tell({ type: 'issued', token }),
     onRevoked(ids) {
@@ -107,6 +139,7 @@ export async function createAccess({ storage, clock, secrets, config, logger }: 
     seq = changes.seq
     const theirs = changes.ids.filter((id) => !ours.delete(id))
     if (theirs.length > 0) ended(theirs)
+    await limits.sync()
     if (clock.monotonic() - prunedAt > pruneEveryMs) {
       prunedAt = clock.monotonic()
       await store.prune(clock.now() - keepExpiredMs)
@@ -128,6 +161,8 @@ export async function createAccess({ storage, clock, secrets, config, logger }: 
   return {
     ...desk,
     authenticate: gate.authenticate,
+    admit: limits.admit,
+    budget: async (id, by) => await limits.state(await desk.show(id, by)),
     onEnd(principal, end) {
       const id = principal.token
       if (id === null) return () => {}
@@ -147,6 +182,7 @@ export async function createAccess({ storage, clock, secrets, config, logger }: 
     sync,
     configure(next) {
       statics = staticTokens(next)
+      config = next
       gate.configure(statics, next.anonymous)
     },
     start() {

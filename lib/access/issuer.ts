@@ -1,5 +1,6 @@
 import { type Clock, GwError, Secret, type TokenId } from '../base/mod.ts'
 import { everything, type Grant, type GrantRequest, narrow } from './grant.ts'
+import { parsePeriod } from './period.ts'
 import type { SigningKeys } from './keys.ts'
 import { operator, type Principal, requireScope } from './principal.ts'
 import type { AccessToken, TokenPage, TokenQuery, TokenStore } from './store.ts'
@@ -45,7 +46,7 @@ export interface IssuerParts {
   readonly store: TokenStore
   readonly keys: SigningKeys
   readonly clock: Clock
-  readonly defaultTtlMs: number
+  readonly defaultTtlMs: () => number
   /** What a principal of the config holds. */
   readonly staticGrant: (principal: Principal) => Grant | null
   readonly onIssued: (token: AccessToken) => void
@@ -79,7 +80,7 @@ export function issuer(parts: IssuerParts): Issuer {
     const grant = narrow(maker, request)
     const end = by.expiresAt
     const asked = request.ttlMs
-    const wanted = asked === null ? null : now + (asked ?? parts.defaultTtlMs)
+    const wanted = asked === null ? null : now + (asked ?? parts.defaultTtlMs())
     if (asked !== undefined && end !== null && (wanted === null || wanted > end)) {
       throw new GwError('access.denied', 'a token never grants more than its maker holds: it would outlive its maker', {
         param: 'ttl_hours',
@@ -142,7 +143,13 @@ export function issuer(parts: IssuerParts): Issuer {
   }
 }
 
-function check({ label = '', ttlMs, metadata, models, providers, aliases, account }: IssueRequest): void {
+function check({ label = '', ttlMs, metadata, models, providers, aliases, account, limits }: IssueRequest): void {
+  if (limits?.budgetPeriod != null) parsePeriod(limits.budgetPeriod)
+  for (const [name, value] of Object.entries(limits ?? {})) {
+    if (typeof value === 'number' && !(Number.isSafeInteger(value) && value >= 0)) {
+      throw new GwError('request.invalid', `limits.${name} is not a whole number of zero or more`, { param: name })
+    }
+  }
   const refuse = (param: string, why: string): never => {
     throw new GwError('request.invalid', `${param} ${why}`, { param })
   }

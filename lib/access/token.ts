@@ -89,7 +89,7 @@ const isSeconds = (value: unknown): value is number =>
 function objectOf(text: string, what: string): Record<string, unknown> {
   let value: unknown
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytesOf(text, what)))
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytesOf(text, what)))
   } catch {
     throw invalid(`its ${what} is malformed`)
   }

@@ -63,7 +63,7 @@ export function capture(storage: Storage, clock: Clock, config: UsageConfig, log
       try {
         if (!/^[\w-]{1,64}$/.test(request)) throw new GwError('request.invalid', 'a request id is malformed')
         const type = mediaType.split(';', 1)[0]!.trim().toLowerCase()
-        const file = `${request}.${extensions[type] ?? 'bin'}`
+        const file = `${request}.${Object.hasOwn(extensions, type) ? extensions[type] : 'bin'}`
         await ensurePrivateDir(folder)
         await writeAtomic(join(folder, file), bytes)
         const now = clock.now()

@@ -108,7 +108,7 @@ export function createMetrics(drain: () => void): Metrics & { observe(record: Re
     if (status >= 400) totals.errors_total++
     totals.bytes_in += bytesIn
     totals.bytes_out += bytesOut
-    if (surface in router) totals[router[surface as keyof typeof router]]++
+    if (Object.hasOwn(router, surface)) totals[router[surface as keyof typeof router]]++
     bump(statuses, String(status))
   }
 

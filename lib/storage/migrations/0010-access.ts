@@ -29,5 +29,6 @@ export const access0010: Migration = {
       updated_ms integer not null,
       primary key (budget, period_ms, writer)
     ) strict, without rowid`,
+    `create index budget_spend_by_update on budget_spend (updated_ms)`,
   ],
 }
