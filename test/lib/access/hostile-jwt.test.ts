@@ -30,7 +30,7 @@ const signatures: Readonly<Record<string, (key: Uint8Array, signed: string, kid:
     hmac('-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n', signed).toString('base64url'),
   'other-key': (_, signed) => hmac(new Uint8Array(32).fill(7), signed).toString('base64url'),
   'empty-key': (_, signed) => hmac('', signed).toString('base64url'),
-  'zero-key': (_, signed) => hmac(new Uint8Array(32), signed).toString('base64url'),
+  'ones-key': (_, signed) => hmac(new Uint8Array(32).fill(255), signed).toString('base64url'),
   'kid-key': (_, signed, kid) => hmac(kid, signed).toString('base64url'),
   'cut': (key, signed) => hmac(key, signed).subarray(1).toString('base64url'),
   'longer': (key, signed) => Buffer.concat([hmac(key, signed), Buffer.from([0])]).toString('base64url'),
