@@ -1,21 +1,32 @@
 import { type Access, type Approvals, createAccess, createApprovals } from './access/mod.ts'
 import { type Accounts, openAccounts } from './accounts/mod.ts'
 import { type Clock, GwError, type Logger } from './base/mod.ts'
-import type { Provider } from './catalog/mod.ts'
+import { type Catalog, createCatalog, loadModelFacts, type ModelFacts, type Provider } from './catalog/mod.ts'
 import {
+  type Config,
   type ConfigSources,
   type LiveConfig,
   liveConfig,
   type LiveConfigEvents,
   type LoadedConfig,
 } from './config/mod.ts'
-import { createSources, type Fetch, type Sources } from './credentials/mod.ts'
+import {
+  createLogins,
+  createSources,
+  type Fetch,
+  type Logins,
+  resolveVendors,
+  type Sources,
+} from './credentials/mod.ts'
+import { type Board, createBoard } from './liveness/mod.ts'
 import { type AuditLog, createAuditLog } from './operations/mod.ts'
 import { type Paths, paths, type Platform } from './platform/mod.ts'
+import { createRouter, type Router } from './routing/mod.ts'
 import { type Keychain, openSecretStore, type SecretStore } from './secrets/mod.ts'
 import { openStorage, type Storage } from './storage/mod.ts'
+import { createUsage, type Usage } from './usage/mod.ts'
 
-/** Everything durable of one home, open. */
+/** Everything durable of one home, open: what commands work on and what a server is built on top of. */
 export interface Home {
   readonly paths: Paths
   readonly platform: Platform
@@ -25,11 +36,21 @@ export interface Home {
   readonly config: LiveConfig
   readonly storage: Storage
   readonly secrets: SecretStore
+  readonly logins: Logins
   readonly sources: Sources
   readonly access: Access
   readonly accounts: Accounts
   readonly approvals: Approvals
   readonly audit: AuditLog
+  readonly usage: Usage
+  readonly board: Board
+  readonly router: Router
+  /** The catalogue that the configuration in force makes. */
+  catalog(): Catalog
+  /** Brings in the shipped model facts and prices; resolves when {@link Home.catalog} has them. */
+  loadFacts(): Promise<void>
+  /** Takes up what other processes do and forgets what is past its time, until {@link Home.close}. */
+  start(): void
   close(): Promise<void>
 }
 
@@ -37,55 +58,101 @@ export interface Home {
 export interface HomeOptions {
   readonly platform: Platform
   readonly clock: Clock
+  /** A number in [0, 1). */
+  readonly random: () => number
   readonly logger: Logger
   readonly from: ConfigSources
   readonly loaded: LoadedConfig
   readonly keychain: Keychain | null
   /** The guarded fetch, for credentials that are asked for over the network. */
   readonly fetch?: Fetch
-  readonly providers: () => readonly Provider[]
+  /** Providers that other code brings along, such as the built-in demo. */
+  readonly providers?: readonly Provider[]
   /** Follow the config file; a command that ends soon does not. */
   readonly watch: boolean
   readonly events?: LiveConfigEvents
 }
 
+const noNetwork: Fetch = () =>
+  Promise.reject(new GwError('upstream.unreachable', 'this command does not use the network'))
+
 /**
- * Opens a home: its database, secrets, accounts and tokens. What serves requests is built on top of it.
+ * Opens a home: its database, secrets, accounts, tokens, beliefs and records.
  *
  * @throws GwError as the rooms do when a file of the home is damaged or newer; nothing is changed then
  */
 export async function openHome(options: HomeOptions): Promise<Home> {
-  const { platform, clock, logger, from, loaded, keychain } = options
-  const at = paths(loaded.env)
+  const { platform, clock, random, logger, from, loaded, keychain, fetch = noNetwork } = options
+  const { env } = loaded
+  const at = paths(env)
   const storage = await openStorage({ platform, clock, path: at.database })
-  const config = liveConfig(from, loaded, { watch: options.watch, ...options.events })
+  const closers: (() => unknown)[] = [() => storage.close()]
+  const close = async () => {
+    for (const closer of closers.splice(0).reverse()) await closer()
+  }
   try {
-    const secrets = await openSecretStore({ storage, clock, keyFile: at.keyFile, keychain })
-    const access = await createAccess({ storage, clock, secrets, config: loaded.config.access, logger })
-    const sources = createSources({
-      env: loaded.env,
+    const config = liveConfig(from, loaded, { watch: options.watch, ...options.events })
+    closers.push(() => config.stop())
+    const secrets = await openSecretStore({
+      storage,
       clock,
-      fetch: options.fetch ??
-        (() => Promise.reject(new GwError('upstream.unreachable', 'this command has no network'))),
+      keyFile: at.keyFile,
+      keychain,
+      keyStore: loaded.config.secrets.key_store,
+    })
+    const access = await createAccess({ storage, clock, secrets, config: loaded.config.access, logger })
+    closers.push(() => access.close())
+    let vendors = resolveVendors(loaded.config.logins, env)
+    const logins = createLogins({
+      platform,
+      clock,
+      fetch,
+      logger,
+      env,
       secrets,
       keychain,
-      grants: {
-        readLogin: (vendor) => Promise.reject(new GwError('credential.login_required', `no login with ${vendor}`)),
-        readForeign: (tool) => Promise.reject(new GwError('credential.unavailable', `no login of ${tool} is known`)),
-      },
+      folder: at.auth,
+      vendors: () => vendors,
+      random,
     })
+    const sources = createSources({ env, clock, fetch, secrets, keychain, grants: logins })
+    let facts: ModelFacts | null = null
+    const makeCatalog = (now: Config) =>
+      createCatalog({ settings: now.catalog, overlays: now.providers, extra: options.providers ?? [], facts })
+    let catalog = makeCatalog(loaded.config)
     const accounts = await openAccounts({
       storage,
       clock,
       logger,
       secrets,
       sources,
-      env: loaded.env,
-      providers: options.providers,
+      env,
+      providers: () => catalog.providers,
       declared: () => config.current().config.accounts,
     })
+    const usage = createUsage({ storage, clock, config: loaded.config.usage, logger })
+    closers.push(() => usage.close())
+    const board = await createBoard({ storage, clock, random, logger })
+    closers.push(() => board.close())
+    const router = await createRouter({
+      storage,
+      clock,
+      random,
+      logger,
+      board,
+      catalog: () => catalog,
+      accounts: () => accounts.list(),
+      settings: () => config.current().config.routing,
+      identityOf: (id) => accounts.identityOf(id),
+    })
     config.onChange((next) => {
-      access.configure(next.config.access)
+      catalog = makeCatalog(next.config)
+      vendors = resolveVendors(next.config.logins, env)
+      try {
+        access.configure(next.config.access)
+      } catch (error) {
+        logger.log('error', 'config.access_refused', { error })
+      }
       accounts.reload().catch((error) => logger.log('warn', 'accounts.stale', { error }))
     })
     return {
@@ -93,24 +160,32 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       platform,
       clock,
       logger,
-      env: loaded.env,
+      env,
       config,
       storage,
       secrets,
+      logins,
       sources,
       access,
       accounts,
       approvals: createApprovals({ storage, clock, lifeMs: loaded.config.operations.approval_secs * 1_000 }),
       audit: createAuditLog({ storage, clock }),
-      async close() {
-        config.stop()
-        await access.close()
-        await storage.close()
+      usage,
+      board,
+      router,
+      catalog: () => catalog,
+      async loadFacts() {
+        facts ??= await loadModelFacts()
+        catalog = makeCatalog(config.current().config)
       },
+      start() {
+        access.start()
+        usage.start()
+      },
+      close,
     }
   } catch (error) {
-    config.stop()
-    await storage.close()
+    await close()
     throw error
   }
 }

@@ -63,7 +63,7 @@ export async function openSession(io: CliIo, options: GlobalOptions, version: st
       from,
       loaded,
       keychain: await systemKeychain(),
-      providers: () => [],
+      random: Math.random,
       watch: false,
     })
   }

@@ -38,6 +38,16 @@ const policies: Readonly<Record<string, string>> = {
   dual: 'both',
 }
 
+const strategies: Readonly<Record<string, string>> = {
+  'round-robin': 'round-robin',
+  rr: 'round-robin',
+  priority: 'priority',
+  prio: 'priority',
+  'least-used': 'least-used',
+  leastused: 'least-used',
+  lru: 'least-used',
+}
+
 /**
  * The variables of Link.Assistant.Router, token-plumber and Open LLM Auth that can be carried over one by one. Those
  * that describe accounts or payments as a group are carried over by `gw import`.
@@ -59,5 +69,10 @@ export const foreignVariables: readonly ForeignVariable[] = [
   { variable: 'TOKEN_SECRET', path: 'access.token_secret' },
   { variable: 'TOKEN_ADMIN_KEY', path: 'access.admin_key' },
   { variable: 'OPEN_LLM_AUTH_TOKEN', path: 'access.server_token' },
+  {
+    variable: 'ACCOUNT_ROUTING_STRATEGY',
+    path: 'routing.strategy',
+    read: (text) => strategies[text.trim().toLowerCase()],
+  },
   { variable: 'STORAGE_POLICY', path: 'access.storage_policy', read: (text) => policies[text.trim().toLowerCase()] },
 ]

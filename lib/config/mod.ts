@@ -6,7 +6,6 @@
  * that keep its comments. It holds no secret and decides nothing by itself. Start at {@link loadConfig}.
  * @module
  */
-export type { ProviderConfig } from './providers.ts'
 export type { OperationsPolicy } from './operations.ts'
 export { setToml, toToml, unsetToml } from './edit.ts'
 export { type ForeignVariable, foreignVariables } from './foreign.ts'

@@ -1,8 +1,12 @@
 import { z } from 'zod'
 import { accessConfig } from '../access/mod.ts'
 import { accountsConfig } from '../accounts/mod.ts'
+import { catalogConfig, providersConfig } from '../catalog/mod.ts'
+import { loginsConfig } from '../credentials/mod.ts'
+import { mcpConfig } from '../mcp-proxy/mod.ts'
+import { routingConfig } from '../routing/mod.ts'
 import { secretsConfig } from '../secrets/mod.ts'
-import { providersConfig } from './providers.ts'
+import { usageConfig } from '../usage/mod.ts'
 import { operationsConfig } from './operations.ts'
 import { limitsConfig, logConfig, serverConfig } from './server.ts'
 
@@ -14,9 +18,13 @@ export const configSchema = z.object({
   access: accessConfig.describe('Tokens of your clients.'),
   secrets: secretsConfig.describe('How secrets are kept at rest.'),
   accounts: accountsConfig.describe('What you have: one entry per key or login.'),
+  logins: loginsConfig.describe('Login endpoints, by vendor.'),
   providers: providersConfig.describe('Providers of your own, and changes to the built-in ones.'),
+  catalog: catalogConfig.describe('Model names that mean others, and the model for requests that name none.'),
+  routing: routingConfig.describe('Which account serves a request.'),
+  usage: usageConfig.describe('What is recorded, and for how long.'),
+  mcp: mcpConfig.describe('Tool servers behind gw, and which of their tools may be called.'),
   operations: operationsConfig.describe('What agents may do through the MCP server.'),
-  aliases: z.record(z.string().min(1), z.string().min(1)).default({}).describe('Model names that mean others.'),
 }).strict()
 
 /** A valid configuration with every default filled in. */

@@ -20,7 +20,10 @@ async function runSuite(url: string): Promise<Record<string, string>> {
     await child.exited
     const verdicts: Record<string, string> = {}
     for (const run of (await readdir(folder)).sort()) {
-      const checks = JSON.parse(await readFile(join(folder, run, 'checks.json'), 'utf8')) as { id: string; status: string }[]
+      const checks = JSON.parse(await readFile(join(folder, run, 'checks.json'), 'utf8')) as {
+        id: string
+        status: string
+      }[]
       const scenario = run.replace(/^server-|-\d{4}-\d\d-\d\dT.*$/g, '')
       for (const { id, status } of checks) if (status !== 'INFO') verdicts[`${scenario}: ${id}`] = status
     }
