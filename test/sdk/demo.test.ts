@@ -3,6 +3,7 @@ import { anthropicScenario } from './anthropic.ts'
 import { openaiScenario } from './openai.ts'
 import { pythonScenario } from './python/python.ts'
 import type { Target } from './target.ts'
+import { twentySteps } from './twenty-steps.ts'
 
 /** The demo upstream itself: what holds here and not through gw is gw's fault. */
 function direct(): Promise<Target> {
@@ -19,3 +20,4 @@ function direct(): Promise<Target> {
 openaiScenario('the demo upstream', direct)
 anthropicScenario('the demo upstream', direct)
 pythonScenario('the demo upstream', direct)
+twentySteps('the demo upstream itself', direct)
