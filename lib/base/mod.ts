@@ -6,6 +6,7 @@
  * @module
  */
 export { assertNever, invariant } from './assert.ts'
+export { type ByteSink, type ByteSource, concat, readAll, sourceOf, sourceOfBytes, streamOf } from './bytes.ts'
 export { type Clock, type ManualClock, manualClock, systemClock } from './clock.ts'
 export { type ErrorCode, errorCodes, GwError, type GwErrorOptions, isGwError, toGwError } from './error.ts'
 export { type AccountId, type Branded, newId, type PrincipalId, type RequestId, type TokenId } from './id.ts'
@@ -16,3 +17,4 @@ export { backoffMs, longestWaitMs, parseRetryAfter } from './retry.ts'
 export { Secret } from './secret.ts'
 export { type SingleFlight, singleFlight } from './single-flight.ts'
 export { formatSse, type SseEvent, type SseParser, sseParser } from './sse.ts'
+export { createTicker, type Ticker } from './ticker.ts'

@@ -1,10 +1,11 @@
+import { fetchDial } from './fetch-dial.ts'
 import type { HttpServer, Platform } from './port.ts'
 
 /** Bun: the runtime gw is tuned for. */
 export const bunPlatform: Platform = {
   name: 'bun',
   version: Bun.version,
-  pinsAddress: true,
+  pinsAddress: false,
 
   async openSqlite(path) {
     const { Database } = await import('bun:sqlite')
@@ -44,30 +45,5 @@ export const bunPlatform: Platform = {
     return Promise.resolve(handle)
   },
 
-  dial(request) {
-    const { url, address } = request
-    if (!address) return send(url.href, request, undefined)
-    const host = address.includes(':') ? `[${address}]` : address
-    const target = new URL(url)
-    target.hostname = host
-    request.headers.set('host', url.host)
-    return send(target.href, request, url.protocol === 'https:' ? url.hostname : undefined)
-  },
-}
-
-function send(
-  url: string,
-  request: Parameters<Platform['dial']>[0],
-  serverName: string | undefined,
-): Promise<Response> {
-  const init: BunFetchRequestInit = {
-    method: request.method,
-    headers: request.headers,
-    body: request.body,
-    redirect: 'manual',
-    decompress: false,
-    ...(request.signal ? { signal: request.signal } : {}),
-    ...(serverName ? { tls: { serverName } as BunFetchRequestInitTLS } : {}),
-  }
-  return fetch(url, init)
+  dial: (request) => fetchDial(request),
 }

@@ -17,5 +17,15 @@ export {
   writeAtomic,
 } from './files.ts'
 export { type Paths, paths } from './paths.ts'
-export type { DialRequest, HttpServer, Platform, ServeOptions, SqliteConnection, SqliteStatement } from './port.ts'
+export type {
+  Dialling,
+  DialReply,
+  DialRequest,
+  HttpServer,
+  Platform,
+  ReplyHeaders,
+  ServeOptions,
+  SqliteConnection,
+  SqliteStatement,
+} from './port.ts'
 export { processAlive, runCommand, type RunOptions, type RunResult } from './process.ts'

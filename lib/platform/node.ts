@@ -1,3 +1,4 @@
+import { fetchDial } from './fetch-dial.ts'
 import { openNodeSqlite } from './node-sqlite.ts'
 import type { Platform } from './port.ts'
 
@@ -27,12 +28,5 @@ export const nodePlatform: Platform = {
     }
   },
 
-  dial: (request) =>
-    fetch(request.url, {
-      method: request.method,
-      headers: request.headers,
-      body: request.body,
-      redirect: 'manual',
-      signal: request.signal,
-    }),
+  dial: (request) => fetchDial(request),
 }

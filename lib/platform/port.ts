@@ -1,3 +1,5 @@
+import type { ByteSource } from '../base/mod.ts'
+
 /** A prepared statement, in the shape Kysely's SQLite dialect asks for. */
 export interface SqliteStatement {
   /** Whether it returns rows. */
@@ -35,12 +37,39 @@ export interface HttpServer {
 /** One outbound request whose address has been decided. */
 export interface DialRequest {
   readonly url: URL
-  /** The address to connect to; the host of `url` still goes into Host and SNI. `null` leaves resolving to the runtime. */
-  readonly address: string | null
+  /**
+   * The addresses to connect to, in order; the host of `url` still goes into Host and SNI. `null` leaves resolving to
+   * the runtime.
+   */
+  readonly addresses: readonly string[] | null
   readonly method: string
-  readonly headers: Headers
-  readonly body: Uint8Array<ArrayBuffer> | string | null
-  readonly signal: AbortSignal | null
+  /** As they go out, names in lower case; without Host, Content-Length and Connection, which are the client's own work. */
+  readonly headers: readonly (readonly [name: string, value: string])[]
+  readonly body: Uint8Array<ArrayBuffer> | null
+}
+
+/** The header fields of an answer. `Headers` is one; the socket client has a cheaper one. */
+export interface ReplyHeaders {
+  /** All values of a field joined by `, `, or `null`. */
+  get(name: string): string | null
+  forEach(visit: (value: string, name: string) => void): void
+}
+
+/** The head of an answer, and its body on the way. */
+export interface DialReply {
+  readonly status: number
+  readonly headers: ReplyHeaders
+  /** Content-Length, when there was one. */
+  readonly length: number | null
+  readonly body: ByteSource
+}
+
+/** A request under way. */
+export interface Dialling {
+  /** Rejects with a GwError (`upstream.unreachable`, `upstream.invalid`, `cancelled`) when no proper head arrives. */
+  readonly reply: Promise<DialReply>
+  /** Gives up: closes the connection in any phase, and cancels the body. */
+  cancel(): void
 }
 
 /** What differs between runtimes. Chosen once, at the composition root. */
@@ -50,11 +79,8 @@ export interface Platform {
   /** Opens or creates a database file; `:memory:` works. */
   openSqlite(path: string): Promise<SqliteConnection>
   serve(options: ServeOptions): Promise<HttpServer>
-  /**
-   * Sends one request to the decided address. Never follows redirects, never decodes into more than the caller reads,
-   * rejects with an Error when no answer head arrives.
-   */
-  dial(request: DialRequest): Promise<Response>
-  /** Whether {@link dial} connects to `address` itself, so that what was checked is what is dialled. */
+  /** Sends one request to the decided address. Never follows redirects and never decodes what comes back. */
+  dial(request: DialRequest): Dialling
+  /** Whether {@link dial} connects to `addresses` themselves, so that what was checked is what is dialled. */
   readonly pinsAddress: boolean
 }

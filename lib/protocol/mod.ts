@@ -9,3 +9,7 @@ export { type FailureKind, type FailureScope, type QuotaWindow, type UpstreamFai
 export { type ProtocolId, protocolIds } from './id.ts'
 export type { Loss } from './loss.ts'
 export { addTokens, noTokens, type TokenCounts } from './usage.ts'
+export { type EventScanner, eventScanner } from './wire/event-scanner.ts'
+export { type FieldScan, parseSpan, scanFields, type Span, splice } from './wire/json-fields.ts'
+export { wires } from './wire/registry.ts'
+export type { EventRole, StreamFailure, StreamTracker, Wire } from './wire/wire.ts'

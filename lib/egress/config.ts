@@ -1,0 +1,46 @@
+import { z } from 'zod'
+import { parseCidr } from './address.ts'
+import type { EgressPolicy } from './policy.ts'
+
+const cidr = z.string().refine((text) => parseCidr(text) !== null, 'must be an address or a block such as 10.0.0.0/8')
+const origin = z.string().refine(
+  (text) => URL.canParse(text) && new URL(text).origin === text,
+  'must be an origin such as http://192.168.1.5:8000, without a path',
+)
+
+/** The `[egress]` section: where gw may open connections to. */
+export const egressConfig = z.object({
+  mode: z.enum(['off', 'observe', 'enforce']).default('enforce').describe(
+    'What happens to a destination that breaks a rule: nothing, a log line, or a refusal.',
+  ),
+  resolve_dns: z.boolean().default(true).describe('Look names up and judge their addresses before connecting.'),
+  fail_closed: z.boolean().default(true).describe('Refuse a name that cannot be looked up.'),
+  enforce_https: z.boolean().default(true).describe('Refuse plain http except for local providers.'),
+  allow_localhost: z.boolean().default(false).describe('Let every provider, not only local ones, use loopback.'),
+  allow_origins: z.array(origin).default([]).describe(
+    'Origins on private networks that may be used, each named exactly, such as http://192.168.1.5:8000.',
+  ),
+  deny_hosts: z.array(z.string().toLowerCase()).default(['metadata.google.internal']).describe(
+    'Host names that are never reached, subdomains included.',
+  ),
+  deny_cidrs: z.array(cidr).default([
+    '169.254.169.254/32',
+    '169.254.170.2/32',
+    '100.100.100.200/32',
+    'fd00:ec2::254/128',
+  ]).describe('Address blocks that nobody reaches, local providers included: by default the cloud metadata services.'),
+}).strict().prefault({})
+
+/** The policy that a validated `[egress]` section means. */
+export function egressPolicy(config: z.output<typeof egressConfig>): EgressPolicy {
+  return {
+    mode: config.mode,
+    resolveDns: config.resolve_dns,
+    failClosed: config.fail_closed,
+    enforceHttps: config.enforce_https,
+    allowLocalhost: config.allow_localhost,
+    denyHosts: config.deny_hosts.map((host) => host.replace(/\.+$/, '')),
+    denyCidrs: config.deny_cidrs.map((text) => parseCidr(text)!),
+    allowOrigins: new Set(config.allow_origins),
+  }
+}

@@ -1,0 +1,18 @@
+/**
+ * Egress: where gw may connect to.
+ *
+ * Owns the policy on destinations, the one outbound path that obeys it, and the guarantee that the address judged is the
+ * address dialled. Knows nothing of what is sent. Start at {@link decide}: it is pure.
+ * @module
+ */
+export { type AddressClass, addressTable, parseAddress, parseCidr } from './address.ts'
+export { egressConfig, egressPolicy } from './config.ts'
+export {
+  createEgress,
+  type Egress,
+  type EgressFetchInit,
+  type EgressOptions,
+  type EgressPurpose,
+  type EgressRequest,
+} from './egress.ts'
+export { decide, decideAddress, type EgressPolicy, type EgressQuestion, type EgressReason, type Verdict } from './policy.ts'

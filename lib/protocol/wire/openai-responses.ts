@@ -1,0 +1,119 @@
+import { formatSse } from '../../base/mod.ts'
+import { noTokens, type TokenCounts } from '../usage.ts'
+import { eventType, readData } from './events.ts'
+import { count, member, text } from './numbers.ts'
+import type { EventRole, StreamFailure, StreamTracker, Wire } from './wire.ts'
+
+const encoder = new TextEncoder()
+
+/** Counts of a response object. @see https://platform.openai.com/docs/api-reference/responses/object */
+function responseUsage(body: unknown): TokenCounts {
+  const usage = member(body, 'usage')
+  if (typeof usage !== 'object' || usage === null) return noTokens
+  return {
+    inputTokens: count(member(usage, 'input_tokens')),
+    outputTokens: count(member(usage, 'output_tokens')),
+    cachedInputTokens: count(member(member(usage, 'input_tokens_details'), 'cached_tokens')),
+    cacheWriteTokens: count(member(member(usage, 'input_tokens_details'), 'cache_write_tokens')),
+    cacheWrite1hTokens: null,
+    reasoningTokens: count(member(member(usage, 'output_tokens_details'), 'reasoning_tokens')),
+  }
+}
+
+/** Events that announce and hold nothing the model made yet. */
+const openings = new Set([
+  'response.created',
+  'response.queued',
+  'response.in_progress',
+  'response.output_item.added',
+  'response.content_part.added',
+  'response.reasoning_summary_part.added',
+])
+
+function tracker(): StreamTracker {
+  let tokens = noTokens
+  let failure: StreamFailure | null = null
+  let finished = false
+  let content = false
+  let sequence = -1
+
+  function settle(bytes: Uint8Array, start: number, end: number): Record<string, unknown> | null {
+    const event = readData(bytes, start, end)
+    tokens = responseUsage(member(event, 'response'))
+    return event
+  }
+
+  function role(type: string | null, bytes: Uint8Array, start: number, end: number): EventRole {
+    switch (type) {
+      case 'response.completed':
+      case 'response.incomplete':
+        settle(bytes, start, end)
+        finished = true
+        return 'end'
+      case 'response.failed': {
+        const error = member(member(settle(bytes, start, end), 'response'), 'error')
+        failure = {
+          type: 'response.failed',
+          code: text(error, 'code'),
+          message: text(error, 'message') ?? 'the response failed',
+        }
+        return 'failure'
+      }
+      case 'error': {
+        const event = readData(bytes, start, end)
+        const error = member(event, 'error') ?? event
+        failure = {
+          type: text(error, 'type'),
+          code: text(error, 'code'),
+          message: text(error, 'message') ?? 'the upstream reported an error',
+        }
+        return 'failure'
+      }
+      case null:
+        return 'idle'
+    }
+    if (content || !openings.has(type)) {
+      content ||= type.startsWith('response.')
+      return content ? 'content' : 'idle'
+    }
+    // The name of a tool that the model chose is its work; an empty message or reasoning item is not.
+    if (type === 'response.output_item.added') {
+      const kind = text(member(readData(bytes, start, end), 'item'), 'type')
+      if (kind === 'message' || kind === 'reasoning') return 'opening'
+      content = true
+      return 'content'
+    }
+    return 'opening'
+  }
+
+  return {
+    read(bytes, start, end) {
+      const type = eventType(bytes, start, end) ?? text(readData(bytes, start, end), 'type')
+      if (type !== null) sequence++
+      return role(type, bytes, start, end)
+    },
+    get tokens() {
+      return tokens
+    },
+    get failure() {
+      return failure
+    },
+    get finished() {
+      return finished
+    },
+    // What the vendor itself sends in long silences; clients pass over types that they do not know.
+    keepAlive: () =>
+      encoder.encode(formatSse({
+        event: 'keepalive',
+        data: JSON.stringify({ type: 'keepalive', sequence_number: Math.max(0, sequence) }),
+      })),
+    failureEvent: ({ code, message }) =>
+      encoder.encode(formatSse({
+        event: 'error',
+        data: JSON.stringify({ type: 'error', code, message, param: null, sequence_number: sequence + 1 }),
+      })),
+  }
+}
+
+/** OpenAI Responses. */
+export const openaiResponsesWire: Wire = { protocol: 'openai-responses', tracker, usage: responseUsage }

@@ -1,0 +1,43 @@
+import type { JsonObject } from '../../base/mod.ts'
+import type { ProtocolId } from '../id.ts'
+import type { TokenCounts } from '../usage.ts'
+
+/**
+ * What one event of a stream is to a relay.
+ *
+ * `opening`: says that an answer begins and holds nothing the model made, so it can still be taken back. `content`: the
+ * model's work, or a sign of it. `end`: the answer is complete. `failure`: the upstream says that it broke. `idle`: means nothing.
+ */
+export type EventRole = 'opening' | 'content' | 'end' | 'failure' | 'idle'
+
+/** An upstream's failure inside a stream that began well. */
+export interface StreamFailure {
+  readonly type: string | null
+  readonly code: string | null
+  readonly message: string
+}
+
+/** Follows one stream of a protocol. Reads events, changes none. */
+export interface StreamTracker {
+  /** The role of the event `bytes[start..end)`; takes note of usage, ids and failures on the way. */
+  read(bytes: Uint8Array, start: number, end: number): EventRole
+  /** Of what has passed so far. */
+  readonly tokens: TokenCounts
+  /** Set when an event had the role `failure`. */
+  readonly failure: StreamFailure | null
+  /** Whether the model said that it is done, even if the protocol's last event has not come. */
+  readonly finished: boolean
+  /** An event that carries data and means nothing, legal at this point of this stream. */
+  keepAlive(): Uint8Array<ArrayBuffer>
+  /** The protocol's own event for "this answer broke": what a client shows as an error, never as an end. */
+  failureEvent(failure: StreamFailure): Uint8Array<ArrayBuffer>
+}
+
+/** The byte-level half of a protocol: all that passing it through needs. */
+export interface Wire {
+  readonly protocol: ProtocolId
+  /** A tracker for a stream that begins now. */
+  tracker(): StreamTracker
+  /** What a whole answer says it used. */
+  usage(body: JsonObject): TokenCounts
+}

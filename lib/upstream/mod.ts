@@ -1,0 +1,20 @@
+/**
+ * Upstream: sending a call to a target.
+ *
+ * Owns the URL of a surface at a deployment, the header fields that pass in each direction, how a credential is laid on
+ * a request, and the reading of what comes back into an answer or a failure. Chooses nothing (routing) and retries
+ * nothing (gateway). Start at {@link createUpstream}.
+ * @module
+ */
+export { type Environment, interpolate, type Surface } from './endpoint.ts'
+export { type FailedAnswer, failureOf, type ReadFailure } from './failure.ts'
+export { type Field, forwardHeaders, replyFields } from './headers.ts'
+export {
+  createUpstream,
+  type Sending,
+  type Upstream,
+  type UpstreamCall,
+  type UpstreamOptions,
+  type UpstreamRefusal,
+  type UpstreamReply,
+} from './send.ts'

@@ -1,0 +1,177 @@
+import { type ByteSource, GwError, isGwError, readAll } from '../base/mod.ts'
+import type { Clock } from '../base/mod.ts'
+import type { Target } from '../accounts/mod.ts'
+import type { Provider } from '../catalog/mod.ts'
+import type { Credential } from '../credentials/mod.ts'
+import type { Egress } from '../egress/mod.ts'
+import type { Dialling, ReplyHeaders } from '../platform/mod.ts'
+import type { UpstreamFailure } from '../protocol/mod.ts'
+import { endpointUrl, type Environment, type Surface, urlOf } from './endpoint.ts'
+import { failureOf, type ReadFailure, readHttpFailure } from './failure.ts'
+import { type Field, setField } from './headers.ts'
+import { sign } from './signers/mod.ts'
+
+/** One call of one target. */
+export interface UpstreamCall {
+  readonly target: Target
+  readonly credential: Credential
+  /** What is asked for, or a path of the provider's API for raw pass-through. */
+  readonly surface: Surface | { readonly path: string }
+  readonly method: string
+  /** The caller's query with its `?`, or empty. */
+  readonly search: string
+  /** Fields that may go upstream, see `forwardHeaders`. The call owns the array. */
+  readonly headers: Field[]
+  readonly body: Uint8Array<ArrayBuffer> | null
+}
+
+/** An answer with a success status, its body on the way. */
+export interface UpstreamReply {
+  readonly ok: true
+  readonly status: number
+  readonly headers: ReplyHeaders
+  readonly length: number | null
+  readonly body: ByteSource
+}
+
+/** A call that was not served. */
+export interface UpstreamRefusal {
+  readonly ok: false
+  readonly failure: UpstreamFailure
+  /** The upstream's own answer, with our credential cut out, where it gave one. */
+  readonly answer: { readonly status: number; readonly headers: ReplyHeaders; readonly body: Uint8Array<ArrayBuffer> } | null
+}
+
+/** A call under way. */
+export interface Sending {
+  readonly reply: Promise<UpstreamReply | UpstreamRefusal>
+  /** Gives up in any phase: the connection closes, and the body of an answer ends. */
+  cancel(): void
+}
+
+/** Sends calls to targets. */
+export interface Upstream {
+  send(call: UpstreamCall): Sending
+}
+
+/** What {@link createUpstream} needs. */
+export interface UpstreamOptions {
+  readonly egress: Pick<Egress, 'open'>
+  readonly provider: (id: string) => Provider | null
+  readonly environment: Environment
+  readonly clock: Clock
+  /** How error answers are read, by protocol. */
+  readonly readFailure?: (target: Target) => ReadFailure
+}
+
+/** How much of an error's body is read. */
+const maxErrorBytes = 64 * 1024
+
+/** The sender: endpoint, signature, egress, and failures as values. */
+export function createUpstream(options: UpstreamOptions): Upstream {
+  const { egress, provider, environment, clock } = options
+
+  function request(call: UpstreamCall): { url: URL; headers: Field[]; row: Provider | null; signed: void | Promise<void> } {
+    const { target, credential, surface, search } = call
+    const row = provider(target.provider)
+    const url = typeof surface === 'string'
+      ? endpointUrl(row, target.deployment, surface, search, environment)
+      : urlOf(row, target.deployment, surface.path, search, environment)
+    const { headers } = call
+    if (row?.headers) for (const [name, value] of Object.entries(row.headers)) setField(headers, name.toLowerCase(), value)
+    if (credential.audience.length > 0 && !credential.audience.includes(url.origin)) {
+      throw new GwError('credential.audience', `the credential of ${target.key} must not be sent to ${url.origin}`, {
+        hint: 'bind the account to this base URL, or remove the base URL',
+      })
+    }
+    // Compressed answers would have to be inflated to find the usage in them, and may be bombs.
+    setField(headers, 'accept-encoding', 'identity')
+    const scheme = row?.auth ?? { type: 'bearer' }
+    return { url, headers, row, signed: sign({ method: call.method, url, headers, body: call.body }, credential, scheme) }
+  }
+
+  async function receive(call: UpstreamCall, dialling: Dialling): Promise<UpstreamReply | UpstreamRefusal> {
+    const reply = await dialling.reply
+    if (reply.status >= 200 && reply.status < 300) {
+      return { ok: true, status: reply.status, headers: reply.headers, length: reply.length, body: reply.body }
+    }
+    const read = (options.readFailure?.(call.target)) ?? readHttpFailure
+    if (reply.status >= 300 && reply.status < 400) {
+      reply.body.cancel()
+      const failure = failureOf('malformed', `the provider answered with a redirect (${reply.status})`, 'provider')
+      return { ok: false, failure, answer: null }
+    }
+    const raw = await readAll(reply.body, maxErrorBytes) ?? new Uint8Array()
+    const body = withoutSecret(raw, call.credential)
+    const failure = read({ status: reply.status, headers: reply.headers, body, now: clock.now() })
+    return { ok: false, failure, answer: { status: reply.status, headers: reply.headers, body } }
+  }
+
+  return {
+    send(call) {
+      let dialling: Dialling | null = null
+      let cancelled = false
+      const go = (url: URL, headers: Field[], row: Provider | null): Promise<UpstreamReply | UpstreamRefusal> => {
+        if (cancelled) throw new GwError('cancelled', 'the call was given up')
+        dialling = egress.open({
+          url,
+          method: call.method,
+          headers,
+          body: call.body,
+          provider: call.target.provider,
+          local: row?.local ?? false,
+        })
+        return receive(call, dialling)
+      }
+      const run = (): Promise<UpstreamReply | UpstreamRefusal> => {
+        const { url, headers, row, signed } = request(call)
+        return signed ? signed.then(() => go(url, headers, row)) : go(url, headers, row)
+      }
+      let reply: Promise<UpstreamReply | UpstreamRefusal>
+      try {
+        reply = run().catch(refusalOf)
+      } catch (error) {
+        reply = Promise.resolve(refusalOf(error))
+      }
+      return {
+        reply,
+        cancel() {
+          cancelled = true
+          dialling?.cancel()
+        },
+      }
+    },
+  }
+}
+
+/** What stopped a call before it had an answer, as a failure. */
+function refusalOf(error: unknown): UpstreamRefusal {
+  const message = isGwError(error) ? error.message : 'the call failed inside gw'
+  const failure = (() => {
+    switch (isGwError(error) ? error.code : null) {
+      case 'cancelled':
+        return failureOf('cancelled', message, 'request')
+      case 'upstream.unreachable':
+        return failureOf('unreachable', message, 'provider')
+      case 'upstream.timeout':
+        return failureOf('timeout', message, 'provider')
+      case 'upstream.invalid':
+        return failureOf('malformed', message, 'provider')
+      case 'request.unsupported':
+        return { ...failureOf('entitlement', message, 'request') }
+      case null:
+        throw error
+      default:
+        return { ...failureOf('local', message, 'local'), code: (error as GwError).code }
+    }
+  })()
+  return { ok: false, failure, answer: null }
+}
+
+/** An upstream may echo what we sent: our credential never reaches the caller in its error text. */
+function withoutSecret(bytes: Uint8Array<ArrayBuffer>, credential: Credential): Uint8Array<ArrayBuffer> {
+  const secret = credential.secret.reveal()
+  if (secret.length < 8) return bytes
+  const text = new TextDecoder().decode(bytes)
+  return text.includes(secret) ? new TextEncoder().encode(text.replaceAll(secret, '[secret]')) : bytes
+}
