@@ -1,90 +1,120 @@
 import { concat, GwError } from '../../base/mod.ts'
 
 /** Told of each whole event: its bytes are `bytes[start..end)`, blank line excluded. Valid only during the call. */
-export type OnEvent = (bytes: Uint8Array, start: number, end: number) => void
+export type OnEvent = (bytes: Uint8Array<ArrayBuffer>, start: number, end: number) => void
 
-/** Finds whole events in bytes that pass by, in whatever pieces they come. */
+/** Cuts passing bytes into whole events, in whatever pieces they come. */
 export interface EventScanner {
-  feed(chunk: Uint8Array): void
-  /** Whether the last byte seen ended an event (or none was seen): here, and only here, something may be put between. */
-  readonly between: boolean
-  /** What came after the last blank line. */
-  rest(): Uint8Array
+  /**
+   * Takes the next piece and calls `OnEvent` for each event that it completes.
+   *
+   * @returns the bytes of those events, blank lines included, in order: what may be sent on now. Usually the piece itself
+   */
+  feed(chunk: Uint8Array<ArrayBuffer>): readonly Uint8Array<ArrayBuffer>[]
+  /** Whether bytes are held that no blank line has closed yet. */
+  readonly pending: boolean
 }
 
 const newline = 10
 const carriage = 13
+const nothing: readonly Uint8Array<ArrayBuffer>[] = []
 
 /**
- * Splits a text/event-stream into events without copying it: a chunk that holds whole events is handed on as it is, only
- * what crosses chunks is put together.
+ * Finds the whole events of a text/event-stream without copying it: a piece that holds whole events is handed on as it
+ * is, only what crosses pieces is put together.
  *
- * Lines end in LF or CRLF. A lone CR, legal and unused, is not seen as a line end: such a stream passes, unread.
+ * Half an event is never handed on. A client cannot use it anyway, and so something may be put between two events at any
+ * time, and a stream that is cut can still end in a proper error event.
+ *
+ * Lines end in LF or CRLF. (A lone CR, legal and used by nobody, is not seen as a line end.)
  *
  * @throws GwError `upstream.invalid` from `feed` when one event outgrows `maxEventBytes`
+ * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
  */
 export function eventScanner(onEvent: OnEvent, maxEventBytes: number): EventScanner {
-  let held: Uint8Array[] = []
+  let held: Uint8Array<ArrayBuffer>[] = []
   let heldBytes = 0
-  // Of the held bytes: whether they end in LF, or in LF CR, so that a boundary may lie across the seam.
-  let tail = 0
 
-  function emit(chunk: Uint8Array, start: number, end: number): void {
-    if (heldBytes === 0) {
-      if (end > start) onEvent(chunk, start, end)
-      return
+  function hold(piece: Uint8Array<ArrayBuffer>): void {
+    held.push(piece)
+    heldBytes += piece.length
+    if (heldBytes > maxEventBytes) {
+      throw new GwError('upstream.invalid', `an event of the stream is larger than ${maxEventBytes} bytes`)
     }
-    held.push(chunk.subarray(start, end))
-    const whole = concat(held)
-    held = []
-    heldBytes = 0
-    const from = whole[0] === newline ? 1 : 0
-    if (whole.length > from) onEvent(whole, from, whole.length)
+  }
+
+  /** The byte `back` places from the end of what is held; 0 when there is none. */
+  function heldTail(back: number): number {
+    for (let i = held.length - 1; i >= 0; i--) {
+      const piece = held[i]!
+      if (back <= piece.length) return piece[piece.length - back]!
+      back -= piece.length
+    }
+    return 0
+  }
+
+  /** Where the first blank line of the piece ends that closes the held event; -1 when it holds none. */
+  function firstBoundary(chunk: Uint8Array): number {
+    const last = heldTail(1)
+    if (last === newline) {
+      if (chunk[0] === newline) return 1
+      if (chunk[0] === carriage && chunk[1] === newline) return 2
+    } else if (last === carriage && heldTail(2) === newline && chunk[0] === newline) return 1
+    return boundary(chunk, 0)
   }
 
   return {
     feed(chunk) {
       const length = chunk.length
-      let start = 0
-      let at = 0
-      // A boundary that began in an earlier chunk.
-      if (tail > 0 && length > 0) {
-        const first = chunk[0]
-        if (first === newline) {
-          emit(chunk, 0, 0)
-          start = at = 1
-        } else if (tail === 1 && first === carriage && length > 1 && chunk[1] === newline) {
-          emit(chunk, 0, 0)
-          start = at = 2
+      if (length === 0) return nothing
+      let from = 0
+      let first: Uint8Array<ArrayBuffer> | null = null
+      if (heldBytes > 0) {
+        from = firstBoundary(chunk)
+        if (from < 0) {
+          hold(chunk)
+          return nothing
         }
+        held.push(chunk.subarray(0, from))
+        first = concat(held, heldBytes + from)
+        held = []
+        heldBytes = 0
+        tell(first, 0, first.length)
       }
+      let done = from
       for (;;) {
-        at = chunk.indexOf(newline, at)
-        if (at < 0) break
-        const next = chunk[at + 1]
-        if (next === newline) {
-          emit(chunk, start, at)
-          start = at = at + 2
-        } else if (next === carriage && chunk[at + 2] === newline) {
-          emit(chunk, start, at)
-          start = at = at + 3
-        } else at++
+        const next = boundary(chunk, done)
+        if (next < 0) break
+        tell(chunk, done, next)
+        done = next
       }
-      if (start < length) {
-        const last = chunk[length - 1]
-        const before = length > 1 ? chunk[length - 2] : tail === 1 ? newline : 0
-        tail = last === newline ? 1 : last === carriage && before === newline ? 2 : 0
-        // The piece is the caller's to send on and is never written to again: holding a view is enough.
-        held.push(start === 0 ? chunk : chunk.subarray(start))
-        heldBytes += length - start
-        if (heldBytes > maxEventBytes) {
-          throw new GwError('upstream.invalid', `an event of the stream is larger than ${maxEventBytes} bytes`)
-        }
-      } else tail = 0
+      if (done < length) hold(done === 0 ? chunk : chunk.subarray(done))
+      const rest = done === from ? null : from === 0 && done === length ? chunk : chunk.subarray(from, done)
+      return first ? rest ? [first, rest] : [first] : rest ? [rest] : nothing
     },
-    get between() {
-      return heldBytes === 0
+    get pending() {
+      return heldBytes > 0
     },
-    rest: () => concat(held, heldBytes),
+  }
+
+  /** Reports `bytes[start..end)` without the line ends around it. */
+  function tell(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): void {
+    let [from, to] = [start, end]
+    while (to > from && (bytes[to - 1] === newline || bytes[to - 1] === carriage)) to--
+    while (from < to && (bytes[from] === newline || bytes[from] === carriage)) from++
+    if (to > from) onEvent(bytes, from, to)
+  }
+}
+
+/** The index after the first blank line at or behind `from`; -1 when there is none. */
+function boundary(bytes: Uint8Array, from: number): number {
+  let at = from
+  for (;;) {
+    at = bytes.indexOf(newline, at)
+    if (at < 0) return -1
+    const next = bytes[at + 1]
+    if (next === newline) return at + 2
+    if (next === carriage && bytes[at + 2] === newline) return at + 3
+    at++
   }
 }

@@ -1,0 +1,208 @@
+import { concat, GwError, type Ticker } from '../base/mod.ts'
+import { boundaryOf, parseSpan, scanFields, scanForm, type Span, splice } from '../protocol/mod.ts'
+import type { Limits } from './limits.ts'
+
+/** A caller's body: its own bytes, with the few fields gw reads found in them. */
+export interface Body {
+  readonly bytes: Uint8Array<ArrayBuffer>
+  /** As the caller wrote it; `null` when it names none. */
+  readonly model: string | null
+  /** Whether the caller asked for a stream. */
+  readonly stream: boolean
+  /** Whether a top-level field is there. */
+  has(name: string): boolean
+  /** A top-level field, parsed when first asked for; `undefined` when absent or a file. */
+  field(name: string): unknown
+  /** The same bytes with another model name, and without the fields that were meant for gw alone. */
+  rewrite(model: string, without?: readonly string[]): Uint8Array<ArrayBuffer>
+}
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder('utf-8', { fatal: true })
+
+/** Bodies up to this size are also parsed, so that what is malformed deep inside is refused here. Costs 2 µs per KB. */
+const parsedBytes = 16 * 1024
+/** Above the first 30 s a sender must have managed this many bytes per second. */
+const slowestBytesPerMs = 8
+
+/**
+ * Reads a request's body whole, bounded in size and time.
+ *
+ * @throws GwError `request.too_large` (413), `request.timeout` (408)
+ */
+export async function readBytes(request: Request, limits: Limits, ticker: Ticker): Promise<Uint8Array<ArrayBuffer>> {
+  const declared = request.headers.get('content-length')
+  if (declared !== null && Number(declared) > limits.bodyBytes) throw tooLarge(limits.bodyBytes)
+  if (!request.body) return new Uint8Array()
+  return await new Promise<Uint8Array<ArrayBuffer>>((resolve, reject) => {
+    const since = ticker.now
+    let received = 0
+    const small = declared !== null && Number(declared) <= 256 * 1024
+    const reader = small ? null : request.body!.getReader()
+    const stop = ticker.watch((now) => {
+      const waited = now - since
+      if (waited < limits.bodyMs || received / slowestBytesPerMs > waited - limits.bodyMs) return
+      stop()
+      reject(new GwError('request.timeout', `the request body did not arrive in ${Math.round(waited / 1000)} s`))
+      reader?.cancel().catch(() => {})
+    })
+    const bytes = reader ? drain(reader, limits, (size) => received = size) : request.arrayBuffer().then(viewOf)
+    bytes.then(resolve, (error) => {
+      reject(error instanceof GwError ? error : new GwError('cancelled', 'the caller left in mid-request', { cause: error }))
+    }).finally(stop)
+  })
+}
+
+const viewOf = (buffer: ArrayBuffer): Uint8Array<ArrayBuffer> => new Uint8Array(buffer)
+
+async function drain(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  limits: Limits,
+  progress: (size: number) => void,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) return concat(chunks, size)
+    size += value.length
+    if (size > limits.bodyBytes) {
+      reader.cancel().catch(() => {})
+      throw tooLarge(limits.bodyBytes)
+    }
+    chunks.push(value)
+    progress(size)
+  }
+}
+
+const tooLarge = (limit: number): GwError =>
+  new GwError('request.too_large', `the request body is larger than ${limit} bytes`, {
+    hint: 'the limit is limits.body_bytes',
+  })
+
+/**
+ * A JSON body as gw needs it.
+ *
+ * @throws GwError `request.invalid` when it is no JSON object, or when two readers could understand it differently
+ */
+export function jsonBody(bytes: Uint8Array<ArrayBuffer>): Body {
+  if (bytes.length === 0) throw new GwError('request.invalid', 'the request has no body; it must be a JSON object')
+  const scan = scanFields(bytes)
+  if (!scan.ok) throw malformed(bytes, `${scan.reason} at byte ${scan.at}`)
+  if (bytes.length <= parsedBytes) assertJson(bytes)
+  const { fields } = scan
+  for (const name of fields.keys()) {
+    // A reader that ignores case would take its model from here, past every rule about models.
+    if (name !== 'model' && name.length === 5 && name.toLowerCase() === 'model') {
+      throw new GwError('request.invalid', `the field "${name}" can be mistaken for "model"`, { param: name })
+    }
+  }
+  const field = (name: string): unknown => {
+    const span = fields.get(name)
+    return span && parseSpan(bytes, span)
+  }
+  const model = field('model')
+  if (model !== undefined && model !== null && typeof model !== 'string') {
+    throw new GwError('request.invalid', '"model" must be a string', { param: 'model' })
+  }
+  const stream = field('stream')
+  if (stream !== undefined && stream !== null && typeof stream !== 'boolean') {
+    throw new GwError('request.invalid', '"stream" must be true or false', { param: 'stream' })
+  }
+  return {
+    bytes,
+    model: model ? model : null,
+    stream: stream === true,
+    has: (name) => fields.has(name),
+    field,
+    rewrite(name, without = []) {
+      let out = bytes
+      const drops = without.filter((field) => fields.has(field))
+      if (drops.length > 0) out = withoutFields(out, drops)
+      if (name === model) return out
+      const at = out === bytes ? fields : fieldsOf(out)
+      const value = encoder.encode(JSON.stringify(name))
+      const span = at.get('model')
+      return span ? splice(out, span, value) : withModelField(out, value)
+    },
+  }
+}
+
+function fieldsOf(bytes: Uint8Array): ReadonlyMap<string, Span> {
+  const scan = scanFields(bytes)
+  return scan.ok ? scan.fields : new Map()
+}
+
+/** Cuts fields out, commas and all. Rare: only where a field was meant for gw. */
+function withoutFields(bytes: Uint8Array<ArrayBuffer>, names: readonly string[]): Uint8Array<ArrayBuffer> {
+  const kept = [...fieldsOf(bytes)].filter(([name]) => !names.includes(name))
+  const pieces: Uint8Array[] = [encoder.encode('{')]
+  kept.forEach(([name, span], i) => {
+    pieces.push(encoder.encode(`${i > 0 ? ',' : ''}${JSON.stringify(name)}:`), bytes.subarray(span.start, span.end))
+  })
+  pieces.push(encoder.encode('}'))
+  return concat(pieces)
+}
+
+function withModelField(bytes: Uint8Array<ArrayBuffer>, value: Uint8Array): Uint8Array<ArrayBuffer> {
+  const open = bytes.indexOf(123) + 1
+  const comma = fieldsOf(bytes).size > 0 ? ',' : ''
+  return concat([bytes.subarray(0, open), encoder.encode('"model":'), value, encoder.encode(comma), bytes.subarray(open)])
+}
+
+function assertJson(bytes: Uint8Array): void {
+  let text: string
+  try {
+    text = decoder.decode(bytes)
+  } catch {
+    throw new GwError('request.invalid', 'the request body is not valid UTF-8')
+  }
+  try {
+    JSON.parse(text)
+  } catch (cause) {
+    throw malformed(bytes, (cause as Error).message)
+  }
+}
+
+const malformed = (bytes: Uint8Array, reason: string): GwError =>
+  new GwError('request.invalid', `the request body is not a valid JSON object: ${reason}`, {
+    details: { bytes: bytes.length },
+  })
+
+/**
+ * A multipart form as gw needs it.
+ *
+ * @throws GwError `request.media_type` when it is no form, `request.invalid` when it does not hold together
+ */
+export function formBody(bytes: Uint8Array<ArrayBuffer>, contentType: string | null): Body {
+  const boundary = boundaryOf(contentType ?? '')
+  if (boundary === null) throw new GwError('request.media_type', 'this path takes multipart/form-data')
+  const fields = scanForm(bytes, boundary)
+  if (!fields) throw new GwError('request.invalid', 'the multipart body does not hold together')
+  const spans = new Map(fields.map(({ name, value }) => [name, value]))
+  if (fields.filter(({ name }) => name === 'model').length > 1) {
+    throw new GwError('request.invalid', 'the field "model" occurs twice', { param: 'model' })
+  }
+  const text = (span: Span): string => new TextDecoder().decode(bytes.subarray(span.start, span.end))
+  const field = (name: string): unknown => {
+    const span = spans.get(name)
+    return span && text(span)
+  }
+  const model = field('model') as string | undefined
+  return {
+    bytes,
+    model: model ? model : null,
+    stream: field('stream') === 'true',
+    has: (name) => spans.has(name),
+    field,
+    rewrite(name) {
+      const span = spans.get('model')
+      if (name === model) return bytes
+      if (span) return splice(bytes, span, encoder.encode(name))
+      return concat([
+        encoder.encode(`--${boundary}\r\ncontent-disposition: form-data; name="model"\r\n\r\n${name}\r\n`),
+        bytes,
+      ])
+    },
+  }
+}

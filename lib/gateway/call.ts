@@ -1,0 +1,61 @@
+import { newId, type RequestId } from '../base/mod.ts'
+import type { ProtocolId } from '../protocol/mod.ts'
+import type { Peer, Rooms } from './seams.ts'
+import { dialectOf, type Dialect } from './surfaces.ts'
+
+/** One HTTP request, as it stands at the door. */
+export interface Call {
+  readonly id: RequestId
+  readonly request: Request
+  readonly method: string
+  readonly headers: Headers
+  /** Path as routed. */
+  readonly path: string
+  /** The query with its `?`, or empty. */
+  readonly search: string
+  readonly peer: Peer
+  /** What was called, for the record. */
+  readonly surface: string
+  readonly protocol: ProtocolId | null
+  readonly dialect: Dialect
+  /** Epoch milliseconds, and the same moment on the clock that never jumps. */
+  readonly at: number
+  readonly startedAt: number
+}
+
+/** Path and query of a URL, without parsing the rest of it. */
+export function pathOf(url: string): { readonly path: string; readonly search: string } {
+  const slash = url.indexOf('/', url.indexOf('://') + 3)
+  if (slash < 0) return { path: '/', search: '' }
+  const mark = url.indexOf('?', slash)
+  const hash = url.indexOf('#', slash)
+  const end = hash < 0 ? url.length : hash
+  return mark < 0 || mark > end
+    ? { path: url.slice(slash, end), search: '' }
+    : { path: url.slice(slash, mark), search: url.slice(mark, end) }
+}
+
+/** A {@link Call} from a request. */
+export function openCall(
+  request: Request,
+  peer: Peer,
+  at: { readonly path: string; readonly search: string },
+  what: { readonly surface: string; readonly protocol: ProtocolId | null; readonly dialect?: Dialect },
+  rooms: Pick<Rooms, 'clock'>,
+): Call {
+  const now = rooms.clock.now()
+  return {
+    id: newId<RequestId>('req', now),
+    request,
+    method: request.method,
+    headers: request.headers,
+    path: at.path,
+    search: at.search,
+    peer,
+    surface: what.surface,
+    protocol: what.protocol,
+    dialect: what.dialect ?? dialectOf(at.path),
+    at: now,
+    startedAt: rooms.clock.monotonic(),
+  }
+}

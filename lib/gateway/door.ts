@@ -1,0 +1,90 @@
+import { GwError } from '../base/mod.ts'
+import { openCall, pathOf } from './call.ts'
+import { errorResponse, shown } from './errors.ts'
+import { listModels, listProviders, showModel } from './listing.ts'
+import { proxy } from './proxy.ts'
+import type { Peer, Rooms } from './seams.ts'
+import { serve } from './serve.ts'
+import { dialectOf, plainPath, surfaces } from './surfaces.ts'
+
+/** The model endpoints as one function. */
+export interface Door {
+  /** Answers a request to a model endpoint; `null` when the path is none of them. Never rejects. */
+  fetch(request: Request, peer: Peer): Promise<Response> | null
+  /** Requests under way, streams included as far as their head. */
+  readonly open: number
+  /** From now on every request is told to go elsewhere; what runs goes on. */
+  drain(): void
+}
+
+/** A {@link Door} to the line. */
+export function createDoor(rooms: Rooms): Door {
+  let open = 0
+  let draining = false
+
+  /** Runs one request among the others: counted, and never rejecting. */
+  async function among(path: string, work: () => Promise<Response>): Promise<Response> {
+    if (draining) {
+      const error = new GwError('server.draining', 'gw is shutting down', { retryAfterMs: 1000 })
+      return errorResponse(error, dialectOf(path), [['connection', 'close']])
+    }
+    if (open >= rooms.limits.concurrent) {
+      const error = new GwError('server.overloaded', `gw serves ${open} requests already`, { retryAfterMs: 1000 })
+      return errorResponse(error, dialectOf(path))
+    }
+    open++
+    try {
+      return await work()
+    } catch (caught) {
+      const error = shown(caught)
+      if (error.code === 'internal') rooms.log.log('error', 'gateway.failed', { path, error: caught })
+      return errorResponse(error, dialectOf(path))
+    } finally {
+      open--
+    }
+  }
+
+  return {
+    fetch(request, peer) {
+      const at = pathOf(request.url)
+      const path = plainPath(at.path)
+      const row = Object.hasOwn(surfaces, path) ? surfaces[path] : undefined
+      if (row) {
+        return among(at.path, () => {
+          if (request.method === 'POST') {
+            return serve(openCall(request, peer, at, { ...row }, rooms), row, rooms)
+          }
+          throw request.headers.get('upgrade')?.toLowerCase() === 'websocket'
+            ? new GwError('request.upgrade_required', 'this path is served over plain HTTP', { hint: 'POST to it' })
+            : new GwError('request.method_not_allowed', `${path} takes POST`)
+        })
+      }
+      const read = (surface: string) => openCall(request, peer, at, { surface, protocol: null }, rooms)
+      if (path === '/v1/models') return among(at.path, () => listModels(onlyGet(read('models')), rooms))
+      if (path === '/v1/providers') return among(at.path, () => listProviders(onlyGet(read('providers')), rooms))
+      if (path.startsWith('/v1/models/')) {
+        return among(at.path, () => showModel(onlyGet(read('models')), decode(path.slice('/v1/models/'.length)), rooms))
+      }
+      const raw = /^\/v1\/proxy\/([^/]+)(\/.*)?$/.exec(path) ?? /^\/api\/latest\/([^/]+)(\/.*)?$/.exec(at.path)
+      if (raw) return among(at.path, () => proxy(read('proxy'), decode(raw[1]!), raw[2] ?? '', rooms))
+      return null
+    },
+    get open() {
+      return open
+    },
+    drain: () => void (draining = true),
+  }
+}
+
+function onlyGet<T extends { readonly method: string; readonly path: string }>(call: T): T {
+  if (call.method === 'GET' || call.method === 'HEAD') return call
+  throw new GwError('request.method_not_allowed', `${call.path} takes GET`)
+}
+
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    throw new GwError('request.invalid', 'the path holds a bad escape')
+  }
+}

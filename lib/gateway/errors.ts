@@ -1,0 +1,117 @@
+import { type ErrorCode, errorCodes, GwError, isGwError } from '../base/mod.ts'
+import type { UpstreamFailure } from '../protocol/mod.ts'
+import type { Dialect } from './surfaces.ts'
+
+/** Codes that callers of older gateways and of the vendors match on; the rest is the dotted code with underscores. */
+const wellKnown: Partial<Record<ErrorCode, string>> = {
+  'access.missing': 'invalid_api_key',
+  'access.invalid': 'invalid_api_key',
+  'access.expired': 'token_expired',
+  'access.revoked': 'token_revoked',
+  'access.scope': 'insufficient_scope',
+  'access.rate_limited': 'rate_limit_exceeded',
+  'access.budget_spent': 'insufficient_quota',
+  'egress.denied': 'egress_destination_blocked',
+  'model.missing': 'missing_required_parameter',
+  'request.too_large': 'request_too_large',
+  'route.no_account': 'provider_resolution_failed',
+}
+
+/** `error.code` in an OpenAI-shaped body. */
+export function publicCode(code: ErrorCode): string {
+  return wellKnown[code] ?? code.replace('.', '_')
+}
+
+/** The sentence a person reads: what happened and what to do about it. */
+function sentence(error: GwError): string {
+  return error.hint ? `${error.message} (${error.hint})` : error.message
+}
+
+/** The error as an object in the caller's own shape. */
+export function errorBody(error: GwError, dialect: Dialect): Record<string, unknown> {
+  const row = errorCodes[error.code]
+  switch (dialect) {
+    case 'openai':
+      return {
+        error: {
+          message: sentence(error),
+          type: row.openai,
+          param: error.param ?? null,
+          code: publicCode(error.code),
+          ...(error.details ? { details: error.details } : {}),
+        },
+      }
+    case 'anthropic':
+      return { type: 'error', error: { type: row.anthropic, message: sentence(error) } }
+    case 'problem':
+      return {
+        type: 'about:blank',
+        title: error.code,
+        status: error.status,
+        detail: error.message,
+        code: publicCode(error.code),
+        ...(error.hint ? { hint: error.hint } : {}),
+        ...(error.param ? { param: error.param } : {}),
+        ...(error.details ? { details: error.details } : {}),
+      }
+  }
+}
+
+/** An error as an answer. */
+export function errorResponse(error: GwError, dialect: Dialect, fields: readonly (readonly [string, string])[] = []): Response {
+  const headers = new Headers(fields as [string, string][])
+  headers.set('content-type', dialect === 'problem' ? 'application/problem+json' : 'application/json')
+  if (error.retryAfterMs !== undefined) {
+    headers.set('retry-after', String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))))
+  }
+  if (error.status === 401) headers.set('www-authenticate', 'Bearer realm="gw"')
+  if (error.code === 'request.upgrade_required') headers.set('upgrade', 'HTTP/1.1')
+  return new Response(JSON.stringify(errorBody(error, dialect)), { status: error.status, headers })
+}
+
+/** What a failure of an upstream is to the caller, when its own words cannot be passed on. */
+export function errorOf(failure: UpstreamFailure, provider: string): GwError {
+  const said = failure.status === null ? failure.message : `HTTP ${failure.status}: ${failure.message}`
+  const options = failure.retryAfterMs === null ? {} : { retryAfterMs: failure.retryAfterMs }
+  const make = (code: ErrorCode, text: string) => new GwError(code, text, options)
+  switch (failure.kind) {
+    case 'rate_limited':
+    case 'quota_exhausted':
+    case 'concurrency':
+      return make('upstream.rate_limited', `provider ${provider} has no room now: ${said}`)
+    case 'overloaded':
+      return make('upstream.overloaded', `provider ${provider} is overloaded: ${said}`)
+    case 'unreachable':
+      return make('upstream.unreachable', failure.message)
+    case 'timeout':
+      return make('upstream.timeout', failure.message)
+    case 'malformed':
+    case 'empty':
+    case 'truncated':
+      return make('upstream.invalid', `provider ${provider} gave no proper answer: ${failure.message}`)
+    case 'cancelled':
+      return make('cancelled', 'the caller left')
+    case 'local': {
+      const code = failure.code !== null && failure.code in errorCodes ? failure.code as ErrorCode : 'internal'
+      return make(code, failure.message)
+    }
+    case 'invalid_request':
+    case 'context_length':
+    case 'moderation':
+      return make('request.invalid', `provider ${provider} refused the request: ${said}`)
+    case 'model_unavailable':
+      return make('model.not_found', `provider ${provider} does not serve the model: ${said}`)
+    case 'unauthorized':
+    case 'forbidden':
+    case 'entitlement':
+    case 'billing':
+      return make('upstream.failed', `provider ${provider} refused the account gw used: ${said}`)
+    case 'server_error':
+      return make('upstream.failed', `provider ${provider} failed: ${said}`)
+  }
+}
+
+/** Any caught value as an error that may be shown: what is not ours keeps its details to itself. */
+export function shown(error: unknown): GwError {
+  return isGwError(error) ? error : new GwError('internal', 'something went wrong inside gw', { cause: error })
+}

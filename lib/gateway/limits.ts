@@ -1,0 +1,35 @@
+/** Bounds and deadlines of one request. Milliseconds and bytes. */
+export interface Limits {
+  readonly bodyBytes: number
+  readonly headerBytes: number
+  readonly headerCount: number
+  readonly eventBytes: number
+  /** Largest upstream answer that is no stream. */
+  readonly replyBytes: number
+  /** Longest pause while the caller sends its body. */
+  readonly bodyMs: number
+  /** Longest wait for the head of an upstream's answer. */
+  readonly headMs: number
+  /** Longest silence of an upstream's answer after its head. */
+  readonly idleMs: number
+  /** Silence after which a stream gets an event that means nothing, so that no client or proxy gives up on it. */
+  readonly keepAliveMs: number
+  /** Time without content after which a stream is opened towards the caller, so that it need not wait in the dark. */
+  readonly openAfterMs: number
+  readonly concurrent: number
+}
+
+/** What holds where nothing else is said. */
+export const defaultLimits: Limits = {
+  bodyBytes: 32 * 1024 * 1024,
+  headerBytes: 64 * 1024,
+  headerCount: 200,
+  eventBytes: 16 * 1024 * 1024,
+  replyBytes: 64 * 1024 * 1024,
+  bodyMs: 30_000,
+  headMs: 300_000,
+  idleMs: 900_000,
+  keepAliveMs: 10_000,
+  openAfterMs: 5_000,
+  concurrent: 20_000,
+}

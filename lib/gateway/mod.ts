@@ -1,0 +1,32 @@
+/**
+ * Gateway: the straight line of one request.
+ *
+ * Owns reading what a caller asks for, trying one target after the other until the commit point, passing answers on
+ * without ever showing a broken one as finished, and the one record at the end. Decides neither who may ask (access) nor
+ * where to (routing). Start at {@link serve}: it is one page.
+ * @module
+ */
+export { passthroughAccount } from './attempt.ts'
+export { type Body } from './body.ts'
+export { pathOf } from './call.ts'
+export { createDoor, type Door } from './door.ts'
+export { errorBody, errorResponse, publicCode, shown } from './errors.ts'
+export { defaultLimits, type Limits } from './limits.ts'
+export type {
+  Admission,
+  Admitter,
+  Ask,
+  Authenticator,
+  Directory,
+  Leaser,
+  ModelRow,
+  Observer,
+  Peer,
+  Priced,
+  Recorder,
+  Rooms,
+  Route,
+  Router,
+} from './seams.ts'
+export { serve } from './serve.ts'
+export { type Dialect, dialectOf, plainPath, type SurfaceRow, surfaces } from './surfaces.ts'

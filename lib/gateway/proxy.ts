@@ -1,0 +1,114 @@
+import { GwError } from '../base/mod.ts'
+import { allowsProvider, requireScope } from '../access/mod.ts'
+import type { Provider } from '../catalog/mod.ts'
+import { noTokens, wires } from '../protocol/mod.ts'
+import { errorResponse } from './errors.ts'
+import { type Field, forwardHeaders, replyFields } from '../upstream/mod.ts'
+import { createAnswer } from './answer.ts'
+import { readProviderKeys } from './ask.ts'
+import { readBytes } from './body.ts'
+import type { Call } from './call.ts'
+import { errorOf } from './errors.ts'
+import { relayWhole } from './relay-whole.ts'
+import type { Rooms } from './seams.ts'
+import { openLedger } from './settle.ts'
+
+/**
+ * A raw call of a provider's API with the account gw holds there: scope `proxy`, and only the paths its catalogue entry
+ * lists. The provider's base URL comes from the config, never from the caller.
+ *
+ * @throws GwError `access.scope`, `provider.not_found`, `access.denied`, and what the call itself may raise
+ */
+export async function proxy(call: Call, slug: string, path: string, rooms: Rooms): Promise<Response> {
+  const principal = await rooms.access.authenticate(call.headers, call.peer)
+  requireScope(principal, 'proxy')
+  const provider = rooms.directory.provider(slug.toLowerCase())
+  if (!provider) throw new GwError('provider.not_found', `no provider ${slug.slice(0, 64)}`, { hint: 'gw providers list' })
+  if (!allowsProvider(principal, provider.id)) throw new GwError('access.denied', `this token may not use ${provider.id}`)
+  assertPlainPath(path)
+  if (!allowedPaths(provider).some((pattern) => matchesPath(pattern, path))) {
+    throw new GwError('access.denied', `${path || '/'} is not a path of ${provider.id} that gw passes on`, {
+      hint: `add it to providers.${provider.id}.proxy_paths`,
+    })
+  }
+  const keys = readProviderKeys(call.headers, rooms.limits)
+  if (keys.size > 0) requireScope(principal, 'provider-key')
+  const body = call.method === 'GET' || call.method === 'HEAD' ? null : await readBytes(call.request, rooms.limits, rooms.ticker)
+  const own = keys.get(provider.id)
+  const target = await rooms.router.account(provider, principal, own !== undefined)
+  const credential = own
+    ? { kind: 'api-key' as const, secret: own, accountId: null, expiresAt: null, audience: [], identity: null }
+    : await rooms.leaser.lease(target)
+  const ledger = openLedger(call, rooms, null, null)
+  const answer = createAnswer(() => errorResponse(new GwError('cancelled', 'the caller left'), call.dialect))
+  const headers: Field[] = forwardHeaders(call.headers, { raw: true })
+  ledger.begin(target)
+  const sending = rooms.upstream.send({ target, credential, surface: { path }, method: call.method, search: call.search, headers, body })
+  call.request.signal.addEventListener('abort', () => answer.leave(), { once: true })
+  answer.onLeave(() => sending.cancel())
+  const reply = await sending.reply
+  if (!reply.ok) {
+    ledger.end(reply.failure)
+    const error = errorOf(reply.failure, provider.id)
+    ledger.close({ outcome: 'failed', status: reply.answer?.status ?? error.status, error: error.message })
+    return reply.answer
+      ? new Response(reply.answer.body, { status: reply.answer.status, headers: replyFields(reply.answer.headers) })
+      : errorResponse(error, call.dialect)
+  }
+  ledger.head(reply.status)
+  const failure = await relayWhole({
+    source: reply.body,
+    length: reply.length,
+    wire: wires[target.deployment.protocol] ?? null,
+    json: false,
+    answer,
+    status: reply.status,
+    fields: [...replyFields(reply.headers), ['x-gw-request-id', call.id]],
+    limits: { ...rooms.limits, replyBytes: Number.MAX_SAFE_INTEGER },
+    ticker: rooms.ticker,
+    eager: true,
+    committed: () => ledger.firstByte(),
+    ended({ failure, tokens, bytes }) {
+      ledger.end(failure)
+      ledger.close({
+        outcome: failure === null ? 'ok' : failure.kind === 'cancelled' ? 'aborted' : 'truncated',
+        status: reply.status,
+        error: failure?.message ?? null,
+        tokens: tokens ?? noTokens,
+        responseBytes: bytes,
+      })
+    },
+  })
+  if (failure === null) return await answer.response
+  ledger.end(failure)
+  const error = errorOf(failure, provider.id)
+  ledger.close({ outcome: 'failed', status: error.status, error: error.message })
+  return errorResponse(error, call.dialect)
+}
+
+/** Paths behind a deployment's base URL that may be called raw. */
+function allowedPaths(provider: Provider): readonly string[] {
+  return provider.proxyPaths ?? provider.deployments.flatMap(({ paths, protocol }) => [
+    ...Object.values(paths ?? {}),
+    ...(protocolPaths[protocol] ?? []),
+  ])
+}
+
+const protocolPaths: Readonly<Record<string, readonly string[]>> = {
+  'openai-chat': ['/models', '/models/*', '/chat/completions', '/embeddings', '/completions', '/moderations'],
+  'openai-responses': ['/models', '/models/*', '/responses', '/responses/*'],
+  'anthropic-messages': ['/v1/models', '/v1/models/*', '/v1/messages', '/v1/messages/count_tokens', '/v1/messages/batches', '/v1/messages/batches/*'],
+  gemini: ['/models', '/models/*'],
+}
+
+/** Whether a path is the pattern, or lies under one that ends in `/*`. */
+function matchesPath(pattern: string, path: string): boolean {
+  return pattern.endsWith('/*') ? path.startsWith(pattern.slice(0, -1)) : path === pattern
+}
+
+/** A path that every server reads the same way: no dots, no escapes of separators, no empty segments. */
+function assertPlainPath(path: string): void {
+  const odd = path === '' ? false : !/^(?:\/[A-Za-z0-9._~!$&'()*+,;=:@-]+)+$/.test(path)
+  const dots = path.split('/').some((segment) => /^\.+$/.test(segment))
+  if (odd || dots) throw new GwError('request.invalid', 'a path that is passed on must be plain', { param: 'path' })
+}

@@ -1,0 +1,209 @@
+import { type ByteSource, GwError, isGwError, type Ticker } from '../base/mod.ts'
+import { eventScanner, type FailureKind, type StreamTracker, type UpstreamFailure } from '../protocol/mod.ts'
+import { failureOf } from '../upstream/mod.ts'
+import type { Answer, AnswerField } from './answer.ts'
+import type { Limits } from './limits.ts'
+
+/** How a stream went on after its commit. */
+export interface StreamEnd {
+  /** `ok`, or why it is not: the caller has been told in its own protocol. */
+  readonly failure: UpstreamFailure | null
+}
+
+/** What {@link relayStream} works with. */
+export interface StreamParts {
+  readonly source: ByteSource
+  readonly tracker: StreamTracker
+  readonly answer: Answer
+  readonly status: number
+  readonly fields: readonly AnswerField[]
+  readonly limits: Limits
+  readonly ticker: Ticker
+  /** Cuts our credential out of an event in which the upstream reports an error. */
+  readonly clean: (bytes: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>
+  /** Called at the commit point: the first event with content is about to go out. */
+  readonly committed: () => void
+  /** Called once, after the commit, when the stream is over on either side. */
+  readonly ended: (end: StreamEnd) => void
+}
+
+const blankLine = new Uint8Array([10, 10])
+
+/**
+ * Passes an upstream's event stream on.
+ *
+ * Until the first event with content everything is held, so that a stream that fails in its opening can be replaced by
+ * another target's. From there on, the commit point, whole events go out as they come; the protocol's last event ends
+ * the answer; and a stream that breaks ends in the protocol's own error event, never as if it were finished.
+ *
+ * @returns `null` at the commit, or the failure that came before it
+ */
+export function relayStream(parts: StreamParts): Promise<UpstreamFailure | null> {
+  const { source, tracker, answer, limits, ticker } = parts
+  return new Promise((resolve) => {
+    let held: Uint8Array<ArrayBuffer>[] = []
+    let committed = false
+    let over = false
+    let content = false
+    let ended = false
+    let broke = false
+    let seen = false
+    let lastIn = ticker.now
+    let lastOut = ticker.now
+    // Where the last event of the protocol ended: what an upstream sends behind it is not passed on.
+    let lastEvent: { readonly bytes: Uint8Array; readonly end: number } | null = null
+
+    const scanner = eventScanner((bytes, start, end) => {
+      if (ended || broke) return
+      seen = true
+      switch (tracker.read(bytes, start, end)) {
+        case 'content':
+          content = true
+          break
+        case 'end':
+          content = ended = true
+          lastEvent = { bytes, end }
+          break
+        case 'failure':
+          broke = true
+          lastEvent = { bytes, end }
+      }
+    }, limits.eventBytes)
+
+    const unwatch = ticker.watch((now) => {
+      if (over) return
+      // A caller that does not read keeps its upstream waiting: that silence is not the upstream's.
+      if (answer.down?.full) lastIn = now
+      if (now - lastIn > limits.idleMs) {
+        return cut('timeout', `the provider was silent for ${Math.round((now - lastIn) / 1000)} s`)
+      }
+      if (answer.down && !answer.down.full && now - lastOut >= limits.keepAliveMs) {
+        lastOut = now
+        answer.down.write(tracker.keepAlive())
+      }
+    })
+
+    function finish(failure: UpstreamFailure | null): void {
+      over = true
+      unwatch()
+      parts.ended({ failure })
+    }
+
+    function commit(): void {
+      committed = true
+      parts.committed()
+      const down = answer.open(parts.status, parts.fields)
+      for (const piece of held) down.write(piece)
+      held = []
+      lastOut = ticker.now
+      resolve(null)
+    }
+
+    /** The upstream broke off: another target's turn before the commit, an error event after it. */
+    function cut(kind: FailureKind, message: string): void {
+      if (over) return
+      source.cancel()
+      const failure = failureOf(kind, message, 'provider')
+      if (!committed) {
+        over = true
+        unwatch()
+        return resolve(failure)
+      }
+      answer.down?.write(tracker.failureEvent({ type: 'api_error', code: `upstream_${kind}`, message }))
+      answer.down?.end()
+      finish(failure)
+    }
+
+    /** What the upstream itself reported in the stream. */
+    function reported(): UpstreamFailure {
+      const said = tracker.failure
+      return { ...failureOf('server_error', said?.message ?? 'the provider reported an error', 'provider'), code: said?.code ?? said?.type ?? null }
+    }
+
+    function forward(pieces: readonly Uint8Array<ArrayBuffer>[]): void {
+      for (const piece of pieces) {
+        const cutPiece = lastEvent ? upTo(piece, lastEvent) : piece
+        const out = broke ? parts.clean(cutPiece) : cutPiece
+        if (committed) answer.down!.write(out)
+        else held.push(out)
+        if (cutPiece !== piece) break
+      }
+    }
+
+    answer.onLeave(() => {
+      if (over) return
+      source.cancel()
+      const failure = failureOf('cancelled', 'the caller left', 'request')
+      if (committed) {
+        // Where it is the right to the stream that ended, the caller is still there to be told.
+        answer.down?.write(tracker.failureEvent({ type: null, code: 'cancelled', message: 'the request was ended' }))
+        answer.down?.end()
+        return finish(failure)
+      }
+      over = true
+      unwatch()
+      resolve(failure)
+    })
+    answer.onDrain(() => source.resume())
+
+    source.start({
+      chunk(bytes) {
+        if (over) return
+        lastIn = ticker.now
+        let pieces: readonly Uint8Array<ArrayBuffer>[]
+        try {
+          pieces = scanner.feed(bytes)
+        } catch (error) {
+          return cut('malformed', isGwError(error) ? error.message : 'the stream could not be read')
+        }
+        if (pieces.length === 0) return
+        forward(pieces)
+        if (!committed) {
+          if (broke && !content) {
+            over = true
+            unwatch()
+            source.cancel()
+            return resolve(reported())
+          }
+          if (content || broke) commit()
+        } else lastOut = lastIn
+        if (!ended && !broke) {
+          if (answer.down?.full) source.pause()
+          return
+        }
+        answer.down!.end()
+        finish(broke ? reported() : null)
+      },
+      end() {
+        if (over) return
+        if (!scanner.pending && tracker.finished) {
+          if (!committed) commit()
+          answer.down!.end()
+          return finish(null)
+        }
+        cut(seen || scanner.pending ? 'truncated' : 'empty', seen ? 'the answer broke off' : 'the answer was empty')
+      },
+      fail: (error) => cut('truncated', error instanceof GwError ? error.message : 'the connection broke off'),
+    })
+  })
+}
+
+/** The piece as far as the last event reaches, closed by a blank line; the piece itself when nothing comes behind. */
+function upTo(
+  piece: Uint8Array<ArrayBuffer>,
+  last: { readonly bytes: Uint8Array; readonly end: number },
+): Uint8Array<ArrayBuffer> {
+  if (piece.buffer !== last.bytes.buffer) return piece
+  const end = last.bytes.byteOffset + last.end - piece.byteOffset
+  if (end < 0 || end > piece.length) return piece
+  for (let at = end; at < piece.length; at++) {
+    const byte = piece[at]
+    if (byte !== 10 && byte !== 13) {
+      const out = new Uint8Array(end + 2)
+      out.set(piece.subarray(0, end))
+      out.set(blankLine, end)
+      return out
+    }
+  }
+  return piece
+}

@@ -1,0 +1,181 @@
+import { type ByteSource, concat, GwError, type Ticker } from '../base/mod.ts'
+import { noTokens, parseSpan, scanFields, type TokenCounts, type UpstreamFailure, type Wire } from '../protocol/mod.ts'
+import { failureOf } from '../upstream/mod.ts'
+import type { Answer, AnswerField } from './answer.ts'
+import type { Limits } from './limits.ts'
+
+/** What {@link relayWhole} works with. */
+export interface WholeParts {
+  readonly source: ByteSource
+  /** Content-Length of the answer, when it said. */
+  readonly length: number | null
+  readonly wire: Wire | null
+  /** Whether it must be JSON. */
+  readonly json: boolean
+  readonly answer: Answer
+  readonly status: number
+  readonly fields: readonly AnswerField[]
+  readonly limits: Limits
+  readonly ticker: Ticker
+  /** Sends every byte on at once, for answers that nobody here can read. */
+  readonly eager?: boolean
+  readonly committed: () => void
+  /** Called once after the commit. */
+  readonly ended: (end: { readonly failure: UpstreamFailure | null; readonly tokens: TokenCounts; readonly bytes: number }) => void
+}
+
+/** Answers up to this size are held until they are complete, so that a broken one can still be replaced. */
+const heldBytes = 1024 * 1024
+/** Of a longer answer this much of its end is kept, where the usage stands. */
+const tailBytes = 64 * 1024
+
+/**
+ * Passes an answer on that is no stream. One that fits into a megabyte is checked first: cut, garbled or empty, it counts
+ * as a failure and another target may serve. A longer one flows through.
+ *
+ * @returns `null` at the commit, or the failure that came before it
+ */
+export function relayWhole(parts: WholeParts): Promise<UpstreamFailure | null> {
+  const { source, answer, limits, ticker, wire } = parts
+  return new Promise((resolve) => {
+    let chunks: Uint8Array<ArrayBuffer>[] = []
+    let size = 0
+    let kept = 0
+    let flowing = false
+    let over = false
+    let lastIn = ticker.now
+
+    const unwatch = ticker.watch((now) => {
+      if (answer.down?.full) lastIn = now
+      if (now - lastIn > limits.idleMs) stop(failureOf('timeout', 'the provider stopped in mid-answer', 'provider'))
+    })
+
+    function close(): void {
+      over = true
+      unwatch()
+    }
+
+    function stop(failure: UpstreamFailure): void {
+      if (over) return
+      close()
+      source.cancel()
+      if (!flowing) return resolve(failure)
+      // JSON has no way to say that it broke: the connection does.
+      answer.down!.break(new GwError('upstream.invalid', failure.message))
+      parts.ended({ failure, tokens: noTokens, bytes: size })
+    }
+
+    function flow(): void {
+      flowing = true
+      kept = size
+      parts.committed()
+      const fields = parts.length === null ? parts.fields : [...parts.fields, ['content-length', String(parts.length)] as const]
+      const down = answer.open(parts.status, fields)
+      for (const chunk of chunks) down.write(chunk)
+      resolve(null)
+    }
+
+    answer.onLeave(() => stop(failureOf('cancelled', 'the caller left', 'request')))
+    answer.onDrain(() => source.resume())
+
+    if (parts.length !== null && parts.length > limits.replyBytes) {
+      return stop(failureOf('malformed', `the answer is larger than ${limits.replyBytes} bytes`, 'provider'))
+    }
+    source.start({
+      chunk(bytes) {
+        if (over) return
+        lastIn = ticker.now
+        size += bytes.length
+        if (size > limits.replyBytes) {
+          return stop(failureOf('malformed', `the answer is larger than ${limits.replyBytes} bytes`, 'provider'))
+        }
+        chunks.push(bytes)
+        if (flowing) {
+          answer.down!.write(bytes)
+          kept += bytes.length
+          while (kept - chunks[0]!.length > tailBytes) kept -= chunks.shift()!.length
+        } else if (parts.eager || size > heldBytes) flow()
+        if (answer.down?.full) source.pause()
+      },
+      end() {
+        if (over) return
+        if (flowing) {
+          close()
+          answer.down!.end()
+          return parts.ended({ failure: null, tokens: tailUsage(concat(chunks), wire), bytes: size })
+        }
+        const bytes = chunks.length === 1 ? chunks[0]! : concat(chunks, size)
+        chunks = []
+        const read = parts.json ? readWhole(bytes, wire) : { tokens: noTokens }
+        if ('failure' in read) return stop(read.failure)
+        close()
+        parts.committed()
+        answer.whole(new Response(bytes, { status: parts.status, headers: parts.fields as [string, string][] }))
+        resolve(null)
+        parts.ended({ failure: null, tokens: read.tokens, bytes: size })
+      },
+      fail: (error) =>
+        stop(failureOf('truncated', error instanceof GwError ? error.message : 'the connection broke off', 'provider')),
+    })
+  })
+}
+
+/** Fields of which a real answer has one. */
+const answerFields = ['choices', 'output', 'content', 'data']
+
+/** The usage in a whole JSON answer, or what is wrong with it. */
+function readWhole(
+  bytes: Uint8Array,
+  wire: Wire | null,
+): { readonly tokens: TokenCounts } | { readonly failure: UpstreamFailure } {
+  const scan = scanFields(bytes)
+  if (!scan.ok) {
+    return {
+      failure: bytes.length === 0
+        ? failureOf('empty', 'the answer was empty', 'provider')
+        : failureOf('malformed', `the answer is no JSON object: ${scan.reason}`, 'provider'),
+    }
+  }
+  // An answer that is nothing but an error, sent as a success.
+  const error = answerFields.some((name) => scan.fields.has(name)) ? undefined : scan.fields.get('error')
+  const said = error && parseSpan(bytes, error)
+  if (typeof said === 'object' && said !== null) {
+    const { message, code, type } = said as Record<string, unknown>
+    const text = typeof message === 'string' ? message : 'the provider reported an error'
+    const failure = failureOf('server_error', text, 'provider')
+    return { failure: { ...failure, code: typeof code === 'string' ? code : typeof type === 'string' ? type : null } }
+  }
+  // Only what the protocol's usage reader looks at is parsed.
+  const body = Object.fromEntries(
+    ['usage', 'input_tokens'].flatMap((name) => {
+      const span = scan.fields.get(name)
+      return span ? [[name, parseSpan(bytes, span)]] : []
+    }),
+  )
+  return { tokens: wire?.usage(body as never) ?? noTokens }
+}
+
+/** The last `"usage":{…}` of an answer too long to hold. */
+function tailUsage(tail: Uint8Array, wire: Wire | null): TokenCounts {
+  const text = new TextDecoder().decode(tail)
+  const at = text.lastIndexOf('"usage":')
+  const open = at < 0 ? -1 : text.indexOf('{', at)
+  if (open < 0 || text.slice(at + 8, open).trim() !== '') return noTokens
+  const scan = scanFields(new TextEncoder().encode(objectAt(text, open)))
+  if (!scan.ok) return noTokens
+  try {
+    return wire?.usage({ usage: JSON.parse(objectAt(text, open)) }) ?? noTokens
+  } catch {
+    return noTokens
+  }
+}
+
+/** The text of the object that opens at `from`; usage objects hold no strings with braces. */
+function objectAt(text: string, from: number): string {
+  let depth = 0
+  for (let at = from; at < text.length; at++) {
+    if (text[at] === '{') depth++
+    else if (text[at] === '}' && --depth === 0) return text.slice(from, at + 1)
+  }
+  return text.slice(from)
+}

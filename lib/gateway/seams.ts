@@ -1,0 +1,135 @@
+/** What the straight line needs of its neighbours: a handful of methods each, made in the composition root. */
+import type { Clock, Logger, RequestId, Secret, Ticker } from '../base/mod.ts'
+import type { Principal } from '../access/mod.ts'
+import type { Target } from '../accounts/mod.ts'
+import type { Capability, Provider } from '../catalog/mod.ts'
+import type { Credential } from '../credentials/mod.ts'
+import type { ReplyHeaders } from '../platform/mod.ts'
+import type { ProtocolId, TokenCounts, UpstreamFailure } from '../protocol/mod.ts'
+import type { RoutePlan } from '../routing/mod.ts'
+import type { Upstream } from '../upstream/mod.ts'
+import type { RequestRecord } from '../usage/mod.ts'
+import type { Body } from './body.ts'
+import type { Limits } from './limits.ts'
+
+/** Where a request came from. */
+export interface Peer {
+  readonly address: string
+  /** Whether gw listens on loopback only and the caller is on it. */
+  readonly loopback: boolean
+}
+
+/** Headers → who acts. */
+export interface Authenticator {
+  /** @throws GwError `access.missing`, `access.invalid`, `access.expired`, `access.revoked` */
+  authenticate(headers: Headers, peer: Peer): Principal | Promise<Principal>
+  /** Calls `end` when the principal loses its right in mid-stream; returns the function that takes it back. */
+  onEnd?(principal: Principal, end: () => void): () => void
+}
+
+/** A request as routing and admission see it. */
+export interface Ask {
+  readonly id: RequestId
+  readonly principal: Principal
+  readonly surface: string
+  readonly capability: Capability
+  readonly protocol: ProtocolId
+  /** As the caller wrote it; `null` when it names none. */
+  readonly model: string | null
+  readonly stream: boolean
+  readonly body: Body
+  readonly headers: Headers
+  /** The caller's own keys by provider slug, for this request only. */
+  readonly providerKeys: ReadonlyMap<string, Secret>
+  /** The caller's own plan token, when gw's own token came in a header of its own. */
+  readonly planToken: Secret | null
+  /** Epoch milliseconds. */
+  readonly at: number
+}
+
+/** What was set aside for a request, and how it is given back. */
+export interface Admission {
+  /** Called once, however the request ended. */
+  settle(record: Omit<RequestRecord, Priced>): void
+}
+
+/** Budgets and rates. */
+export interface Admitter {
+  /** @throws GwError `access.scope`, `access.denied`, `access.rate_limited`, `access.budget_spent`, `payment.required` */
+  admit(ask: Ask): Admission | Promise<Admission>
+}
+
+/** A plan, and which top-level fields of the body were meant for gw alone. */
+export interface Route {
+  readonly plan: RoutePlan
+  readonly without?: readonly string[]
+}
+
+/** Which targets, in which order. */
+export interface Router {
+  /** @throws GwError `model.missing`, `model.not_found`, `route.none`, `route.no_account`, `route.filtered` … */
+  plan(ask: Ask): Route | Promise<Route>
+  /** An account of one provider for a raw call; `own` when the caller brought the key. @throws GwError `route.no_account` */
+  account(provider: Provider, principal: Principal, own: boolean): Target | Promise<Target>
+}
+
+/** What proves us at a target, right now. */
+export interface Leaser {
+  /**
+   * @param refused the credential that the provider just refused, when another is asked for
+   * @throws GwError `credential.…` and `secret.…`
+   */
+  lease(target: Target, refused?: Credential): Credential | Promise<Credential>
+}
+
+/** How targets fare, as serving sees it. */
+export interface Observer {
+  began(target: Target): void
+  /** `head` is the answer's head, where quotas are read from; `null` before one came. */
+  served(target: Target, seen: { readonly status: number; readonly headers: ReplyHeaders; readonly firstByteMs: number }): void
+  failed(target: Target, failure: UpstreamFailure, headers: ReplyHeaders | null): void
+  ended(target: Target): void
+}
+
+/** The members of a record that the price list fills in. */
+export type Priced = 'costMicros' | 'shadowCostMicros' | 'priceSource'
+
+/** Where records go. Must not block and must not throw. */
+export interface Recorder {
+  record(record: Omit<RequestRecord, Priced>): void
+  /** Tokens guessed for an answer whose upstream reported none. */
+  estimate?(ask: Ask, responseBytes: number): TokenCounts
+}
+
+/** The models and providers that `GET /v1/models` shows. */
+export interface Directory {
+  models(principal: Principal): readonly ModelRow[] | Promise<readonly ModelRow[]>
+  providers(principal: Principal): readonly Provider[] | Promise<readonly Provider[]>
+  provider(id: string): Provider | null
+}
+
+/** One model that can be asked for. */
+export interface ModelRow {
+  /** `provider/model`. */
+  readonly id: string
+  readonly provider: string
+  readonly name: string
+  readonly contextTokens: number | null
+  readonly maxOutputTokens: number | null
+}
+
+/** Everything the line is made of. */
+export interface Rooms {
+  readonly access: Authenticator
+  readonly admitter: Admitter
+  readonly router: Router
+  readonly leaser: Leaser
+  readonly upstream: Upstream
+  readonly observer: Observer
+  readonly recorder: Recorder
+  readonly directory: Directory
+  readonly limits: Limits
+  readonly clock: Clock
+  readonly ticker: Ticker
+  readonly log: Logger
+}

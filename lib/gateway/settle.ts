@@ -1,0 +1,121 @@
+import type { FailureKind, Loss, TokenCounts } from '../protocol/mod.ts'
+import { noTokens } from '../protocol/mod.ts'
+import type { Target } from '../accounts/mod.ts'
+import type { Attempt, Outcome, RequestRecord } from '../usage/mod.ts'
+import type { Call } from './call.ts'
+import type { Admission, Ask, Priced, Rooms } from './seams.ts'
+
+/** What has happened to a request so far; becomes its record. */
+export interface Ledger {
+  /** A try begins. */
+  begin(target: Target): void
+  /** The head of its answer is here. */
+  head(status: number): void
+  /** The try is over. */
+  end(failure: { readonly kind: FailureKind; readonly message: string } | null): void
+  /** The first byte goes to the caller. */
+  firstByte(): void
+  /** The request is over. Records it, once. */
+  close(end: LedgerEnd): void
+  /** Calls `then` when the request is over. */
+  onClose(then: () => void): void
+  readonly firstByteMs: number | null
+  readonly attempts: readonly Attempt[]
+}
+
+/** How a request ended. */
+export interface LedgerEnd {
+  readonly outcome: Outcome
+  readonly status: number
+  readonly error: string | null
+  readonly tokens?: TokenCounts
+  readonly responseBytes?: number
+  readonly losses?: readonly Loss[]
+  readonly session?: string | null
+}
+
+/** Opens the {@link Ledger} of a request. `ask` and `admission` are `null` for one that is refused at the door. */
+export function openLedger(call: Call, rooms: Rooms, ask: Ask | null, admission: Admission | null): Ledger {
+  const { clock } = rooms
+  const attempts: Attempt[] = []
+  let current: { target: Target; at: number; mono: number; headMs: number | null; status: number | null } | null = null
+  let last: Target | null = null
+  let firstByteMs: number | null = null
+  let closed = false
+  const closers: (() => void)[] = []
+
+  return {
+    begin(target) {
+      last = target
+      current = { target, at: clock.now(), mono: clock.monotonic(), headMs: null, status: null }
+    },
+    head(status) {
+      if (!current) return
+      current.headMs = clock.monotonic() - current.mono
+      current.status = status
+    },
+    end(failure) {
+      if (!current) return
+      const { target, at, mono, headMs, status } = current
+      attempts.push({
+        target: target.key,
+        account: target.account,
+        provider: target.provider,
+        model: target.model,
+        startedAt: at,
+        headMs,
+        durationMs: clock.monotonic() - mono,
+        status,
+        failure: failure?.kind ?? null,
+        message: failure?.message ?? null,
+      })
+      current = null
+    },
+    firstByte() {
+      firstByteMs ??= clock.monotonic() - call.startedAt
+    },
+    close(end) {
+      if (closed) return
+      closed = true
+      const reported = end.tokens ?? noTokens
+      const missing = end.outcome !== 'denied' && (end.responseBytes ?? 0) > 0 && reported.outputTokens === null
+      const guessed = missing && ask && rooms.recorder.estimate ? rooms.recorder.estimate(ask, end.responseBytes ?? 0) : null
+      const served = end.outcome === 'denied' ? null : last
+      const record: Omit<RequestRecord, Priced> = {
+        id: call.id,
+        at: call.at,
+        principal: ask?.principal.id ?? ('' as RequestRecord['principal']),
+        surface: call.surface,
+        clientProtocol: call.protocol,
+        requestedModel: ask?.model ?? null,
+        model: served?.model ?? null,
+        provider: served?.provider ?? null,
+        account: served?.account ?? null,
+        attempts,
+        stream: ask?.stream ?? false,
+        tokens: guessed ?? reported,
+        estimated: guessed !== null,
+        status: end.status,
+        outcome: end.outcome,
+        error: end.error,
+        firstByteMs,
+        durationMs: clock.monotonic() - call.startedAt,
+        requestBytes: ask?.body.bytes.length ?? 0,
+        responseBytes: end.responseBytes ?? 0,
+        losses: end.losses ?? [],
+        session: end.session ?? null,
+        client: call.headers.get('user-agent')?.slice(0, 120) ?? null,
+      }
+      admission?.settle(record)
+      rooms.recorder.record(record)
+      for (const then of closers) then()
+    },
+    onClose: (then) => void closers.push(then),
+    get firstByteMs() {
+      return firstByteMs
+    },
+    get attempts() {
+      return attempts
+    },
+  }
+}
