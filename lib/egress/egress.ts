@@ -81,18 +81,22 @@ export function createEgress(options: EgressOptions): Egress {
     if (verdict.allowed) throw new GwError('internal', 'an allowed destination was refused')
     const host = hostOf(question.url)
     const phase = ips.length > 0 || verdict.reason.startsWith('dns_') ? 'resolved' : 'url'
-    return new GwError('egress.denied', `${question.url.protocol}//${host} is not a place to connect to: ${verdict.detail}`, {
-      hint: 'an owner who wants it names the origin in egress.allow_origins',
-      details: {
-        code: 'egress_destination_blocked',
-        provider: purpose.provider ?? null,
-        scheme: question.url.protocol.slice(0, -1),
-        host,
-        reason: verdict.reason,
-        phase,
-        resolvedIps: ips,
+    return new GwError(
+      'egress.denied',
+      `${question.url.protocol}//${host} is not a place to connect to: ${verdict.detail}`,
+      {
+        hint: 'an owner who wants it names the origin in egress.allow_origins',
+        details: {
+          code: 'egress_destination_blocked',
+          provider: purpose.provider ?? null,
+          scheme: question.url.protocol.slice(0, -1),
+          host,
+          reason: verdict.reason,
+          phase,
+          resolvedIps: ips,
+        },
       },
-    })
+    )
   }
 
   /** The verdict on a destination, and the addresses it holds for; `null` addresses leave dialling to the runtime. */

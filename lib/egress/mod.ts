@@ -15,4 +15,11 @@ export {
   type EgressPurpose,
   type EgressRequest,
 } from './egress.ts'
-export { decide, decideAddress, type EgressPolicy, type EgressQuestion, type EgressReason, type Verdict } from './policy.ts'
+export {
+  decide,
+  decideAddress,
+  type EgressPolicy,
+  type EgressQuestion,
+  type EgressReason,
+  type Verdict,
+} from './policy.ts'

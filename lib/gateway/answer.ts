@@ -88,4 +88,3 @@ export function streamFields(requestId: string): AnswerField[] {
     ['x-gw-request-id', requestId],
   ]
 }
-

@@ -1,5 +1,5 @@
 import { GwError, Secret } from '../base/mod.ts'
-import { type Principal, presentedToken, requireScope, tokenHeader } from '../access/mod.ts'
+import { presentedToken, type Principal, requireScope, tokenHeader } from '../access/mod.ts'
 import { formBody, jsonBody, readBytes } from './body.ts'
 import type { Call } from './call.ts'
 import type { Limits } from './limits.ts'

@@ -101,7 +101,9 @@ export const passthroughAccount = 'passthrough'
 function credentialFor(target: Target, ask: Ask, rooms: Rooms): Credential | Promise<Credential> {
   const own = ownCredential(target, ask)
   if (own) return own
-  if (target.account === passthroughAccount) throw new GwError('access.denied', 'this use needs the caller\'s own plan token')
+  if (target.account === passthroughAccount) {
+    throw new GwError('access.denied', "this use needs the caller's own plan token")
+  }
   return rooms.leaser.lease(target)
 }
 
@@ -133,7 +135,11 @@ async function call(
     const reply = await sending.reply
     if (!late || reply.ok) return reply
     const seconds = Math.round(rooms.limits.headMs / 1000)
-    return { ok: false, failure: failureOf('timeout', `${target.provider} did not answer in ${seconds} s`, 'provider'), answer: null }
+    return {
+      ok: false,
+      failure: failureOf('timeout', `${target.provider} did not answer in ${seconds} s`, 'provider'),
+      answer: null,
+    }
   } finally {
     unwatch()
   }
@@ -142,7 +148,12 @@ async function call(
 const eventStream = /^text\/event-stream\b/i
 
 /** Passes the answer on; `null` at the commit point. */
-function pass(target: Target, credential: Credential, reply: UpstreamReply, line: Line): Promise<UpstreamFailure | null> {
+function pass(
+  target: Target,
+  credential: Credential,
+  reply: UpstreamReply,
+  line: Line,
+): Promise<UpstreamFailure | null> {
   const { call, row, answer, ledger, rooms } = line
   const wire = wires[row.protocol] ?? null
   const fields: AnswerField[] = [...replyFields(reply.headers), ['x-gw-request-id', call.id]]
@@ -152,7 +163,11 @@ function pass(target: Target, credential: Credential, reply: UpstreamReply, line
     const firstByteMs = ledger.firstByteMs ?? 0
     rooms.observer.served(target, { status: reply.status, headers: reply.headers, firstByteMs })
   }
-  const end = (failure: UpstreamFailure | null, tokens: Parameters<Ledger['close']>[0]['tokens'] & object, bytes: number): void => {
+  const end = (
+    failure: UpstreamFailure | null,
+    tokens: Parameters<Ledger['close']>[0]['tokens'] & object,
+    bytes: number,
+  ): void => {
     ledger.end(failure)
     rooms.observer.ended(target)
     if (failure && failure.kind !== 'cancelled') rooms.observer.failed(target, failure, null)
@@ -165,7 +180,15 @@ function pass(target: Target, credential: Credential, reply: UpstreamReply, line
       session: line.route.plan.session?.key ?? null,
     })
   }
-  const shared = { source: reply.body, answer, status: reply.status, fields, limits: rooms.limits, ticker: rooms.ticker, committed }
+  const shared = {
+    source: reply.body,
+    answer,
+    status: reply.status,
+    fields,
+    limits: rooms.limits,
+    ticker: rooms.ticker,
+    committed,
+  }
   if (!wire || !eventStream.test(type)) {
     if (row.json && /^text\/html\b/i.test(type)) {
       reply.body.cancel()

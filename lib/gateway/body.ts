@@ -48,7 +48,9 @@ export async function readBytes(request: Request, limits: Limits, ticker: Ticker
     })
     const bytes = reader ? drain(reader, limits, (size) => received = size) : request.arrayBuffer().then(viewOf)
     bytes.then(resolve, (error) => {
-      reject(error instanceof GwError ? error : new GwError('cancelled', 'the caller left in mid-request', { cause: error }))
+      reject(
+        error instanceof GwError ? error : new GwError('cancelled', 'the caller left in mid-request', { cause: error }),
+      )
     }).finally(stop)
   })
 }
@@ -147,7 +149,13 @@ function withoutFields(bytes: Uint8Array<ArrayBuffer>, names: readonly string[])
 function withModelField(bytes: Uint8Array<ArrayBuffer>, value: Uint8Array): Uint8Array<ArrayBuffer> {
   const open = bytes.indexOf(123) + 1
   const comma = fieldsOf(bytes).size > 0 ? ',' : ''
-  return concat([bytes.subarray(0, open), encoder.encode('"model":'), value, encoder.encode(comma), bytes.subarray(open)])
+  return concat([
+    bytes.subarray(0, open),
+    encoder.encode('"model":'),
+    value,
+    encoder.encode(comma),
+    bytes.subarray(open),
+  ])
 }
 
 function assertJson(bytes: Uint8Array): void {

@@ -1,7 +1,7 @@
 import { newId, type RequestId } from '../base/mod.ts'
 import type { ProtocolId } from '../protocol/mod.ts'
 import type { Peer, Rooms } from './seams.ts'
-import { dialectOf, type Dialect } from './surfaces.ts'
+import { type Dialect, dialectOf } from './surfaces.ts'
 
 /** One HTTP request, as it stands at the door. */
 export interface Call {

@@ -58,7 +58,11 @@ export function errorBody(error: GwError, dialect: Dialect): Record<string, unkn
 }
 
 /** An error as an answer. */
-export function errorResponse(error: GwError, dialect: Dialect, fields: readonly (readonly [string, string])[] = []): Response {
+export function errorResponse(
+  error: GwError,
+  dialect: Dialect,
+  fields: readonly (readonly [string, string])[] = [],
+): Response {
   const headers = new Headers(fields as [string, string][])
   headers.set('content-type', dialect === 'problem' ? 'application/problem+json' : 'application/json')
   if (error.retryAfterMs !== undefined) {

@@ -17,7 +17,9 @@ export async function listModels(call: Call, rooms: Rooms): Promise<Response> {
 export async function showModel(call: Call, id: string, rooms: Rooms): Promise<Response> {
   const rows = await modelsFor(call, rooms)
   const found = rows.find((row) => row.id === id) ?? only(rows.filter((row) => row.name === id))
-  if (!found) throw new GwError('model.not_found', `no model ${id.slice(0, 200)}`, { hint: 'GET /v1/models lists them' })
+  if (!found) {
+    throw new GwError('model.not_found', `no model ${id.slice(0, 200)}`, { hint: 'GET /v1/models lists them' })
+  }
   return Response.json(call.headers.get('anthropic-version') === null ? openaiModel(found) : anthropicModel(found))
 }
 

@@ -23,8 +23,12 @@ export async function proxy(call: Call, slug: string, path: string, rooms: Rooms
   const principal = await rooms.access.authenticate(call.headers, call.peer)
   requireScope(principal, 'proxy')
   const provider = rooms.directory.provider(slug.toLowerCase())
-  if (!provider) throw new GwError('provider.not_found', `no provider ${slug.slice(0, 64)}`, { hint: 'gw providers list' })
-  if (!allowsProvider(principal, provider.id)) throw new GwError('access.denied', `this token may not use ${provider.id}`)
+  if (!provider) {
+    throw new GwError('provider.not_found', `no provider ${slug.slice(0, 64)}`, { hint: 'gw providers list' })
+  }
+  if (!allowsProvider(principal, provider.id)) {
+    throw new GwError('access.denied', `this token may not use ${provider.id}`)
+  }
   assertPlainPath(path)
   if (!allowedPaths(provider).some((pattern) => matchesPath(pattern, path))) {
     throw new GwError('access.denied', `${path || '/'} is not a path of ${provider.id} that gw passes on`, {
@@ -33,7 +37,9 @@ export async function proxy(call: Call, slug: string, path: string, rooms: Rooms
   }
   const keys = readProviderKeys(call.headers, rooms.limits)
   if (keys.size > 0) requireScope(principal, 'provider-key')
-  const body = call.method === 'GET' || call.method === 'HEAD' ? null : await readBytes(call.request, rooms.limits, rooms.ticker)
+  const body = call.method === 'GET' || call.method === 'HEAD'
+    ? null
+    : await readBytes(call.request, rooms.limits, rooms.ticker)
   const own = keys.get(provider.id)
   const target = await rooms.router.account(provider, principal, own !== undefined)
   const credential = own
@@ -43,7 +49,15 @@ export async function proxy(call: Call, slug: string, path: string, rooms: Rooms
   const answer = createAnswer(() => errorResponse(new GwError('cancelled', 'the caller left'), call.dialect))
   const headers: Field[] = forwardHeaders(call.headers, { raw: true })
   ledger.begin(target)
-  const sending = rooms.upstream.send({ target, credential, surface: { path }, method: call.method, search: call.search, headers, body })
+  const sending = rooms.upstream.send({
+    target,
+    credential,
+    surface: { path },
+    method: call.method,
+    search: call.search,
+    headers,
+    body,
+  })
   call.request.signal.addEventListener('abort', () => answer.leave(), { once: true })
   answer.onLeave(() => sending.cancel())
   const reply = await sending.reply
@@ -97,7 +111,14 @@ function allowedPaths(provider: Provider): readonly string[] {
 const protocolPaths: Readonly<Record<string, readonly string[]>> = {
   'openai-chat': ['/models', '/models/*', '/chat/completions', '/embeddings', '/completions', '/moderations'],
   'openai-responses': ['/models', '/models/*', '/responses', '/responses/*'],
-  'anthropic-messages': ['/v1/models', '/v1/models/*', '/v1/messages', '/v1/messages/count_tokens', '/v1/messages/batches', '/v1/messages/batches/*'],
+  'anthropic-messages': [
+    '/v1/models',
+    '/v1/models/*',
+    '/v1/messages',
+    '/v1/messages/count_tokens',
+    '/v1/messages/batches',
+    '/v1/messages/batches/*',
+  ],
   gemini: ['/models', '/models/*'],
 }
 

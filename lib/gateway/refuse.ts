@@ -31,7 +31,9 @@ export function refuse(line: Line, failures: readonly Failed[], thrown: unknown)
   } else if (own) {
     const fields = replyFields(own.headers).filter(([name]) => name !== 'retry-after')
     fields.push(['x-gw-request-id', call.id])
-    if (told.retryAfterMs !== undefined) fields.push(['retry-after', String(Math.max(1, Math.ceil(told.retryAfterMs / 1000)))])
+    if (told.retryAfterMs !== undefined) {
+      fields.push(['retry-after', String(Math.max(1, Math.ceil(told.retryAfterMs / 1000)))])
+    }
     answer.whole(new Response(own.body, { status: own.status, headers: fields }))
   } else answer.whole(errorResponse(told, call.dialect, [['x-gw-request-id', call.id]]))
   ledger.close({

@@ -117,7 +117,10 @@ export function relayStream(parts: StreamParts): Promise<UpstreamFailure | null>
     /** What the upstream itself reported in the stream. */
     function reported(): UpstreamFailure {
       const said = tracker.failure
-      return { ...failureOf('server_error', said?.message ?? 'the provider reported an error', 'provider'), code: said?.code ?? said?.type ?? null }
+      return {
+        ...failureOf('server_error', said?.message ?? 'the provider reported an error', 'provider'),
+        code: said?.code ?? said?.type ?? null,
+      }
     }
 
     function forward(pieces: readonly Uint8Array<ArrayBuffer>[]): void {

@@ -21,7 +21,9 @@ export interface WholeParts {
   readonly eager?: boolean
   readonly committed: () => void
   /** Called once after the commit. */
-  readonly ended: (end: { readonly failure: UpstreamFailure | null; readonly tokens: TokenCounts; readonly bytes: number }) => void
+  readonly ended: (
+    end: { readonly failure: UpstreamFailure | null; readonly tokens: TokenCounts; readonly bytes: number },
+  ) => void
 }
 
 /** Answers up to this size are held until they are complete, so that a broken one can still be replaced. */
@@ -69,7 +71,9 @@ export function relayWhole(parts: WholeParts): Promise<UpstreamFailure | null> {
       flowing = true
       kept = size
       parts.committed()
-      const fields = parts.length === null ? parts.fields : [...parts.fields, ['content-length', String(parts.length)] as const]
+      const fields = parts.length === null
+        ? parts.fields
+        : [...parts.fields, ['content-length', String(parts.length)] as const]
       const down = answer.open(parts.status, fields)
       for (const chunk of chunks) down.write(chunk)
       resolve(null)

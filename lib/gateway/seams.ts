@@ -86,7 +86,10 @@ export interface Leaser {
 export interface Observer {
   began(target: Target): void
   /** `head` is the answer's head, where quotas are read from; `null` before one came. */
-  served(target: Target, seen: { readonly status: number; readonly headers: ReplyHeaders; readonly firstByteMs: number }): void
+  served(
+    target: Target,
+    seen: { readonly status: number; readonly headers: ReplyHeaders; readonly firstByteMs: number },
+  ): void
   failed(target: Target, failure: UpstreamFailure, headers: ReplyHeaders | null): void
   ended(target: Target): void
 }

@@ -33,7 +33,11 @@ export async function serve(call: Call, row: SurfaceRow, rooms: Rooms): Promise<
   } catch (error) {
     const denial = shown(error)
     if (denial.code === 'internal') rooms.log.log('error', 'gateway.failed', { request: call.id, error })
-    ledger.close({ outcome: denial.code === 'cancelled' ? 'aborted' : 'denied', status: denial.status, error: denial.message })
+    ledger.close({
+      outcome: denial.code === 'cancelled' ? 'aborted' : 'denied',
+      status: denial.status,
+      error: denial.message,
+    })
     return errorResponse(denial, call.dialect, [['x-gw-request-id', call.id]])
   }
 }

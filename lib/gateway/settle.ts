@@ -79,7 +79,9 @@ export function openLedger(call: Call, rooms: Rooms, ask: Ask | null, admission:
       closed = true
       const reported = end.tokens ?? noTokens
       const missing = end.outcome !== 'denied' && (end.responseBytes ?? 0) > 0 && reported.outputTokens === null
-      const guessed = missing && ask && rooms.recorder.estimate ? rooms.recorder.estimate(ask, end.responseBytes ?? 0) : null
+      const guessed = missing && ask && rooms.recorder.estimate
+        ? rooms.recorder.estimate(ask, end.responseBytes ?? 0)
+        : null
       const served = end.outcome === 'denied' ? null : last
       const record: Omit<RequestRecord, Priced> = {
         id: call.id,

@@ -59,7 +59,10 @@ export function endpointUrl(
 ): URL {
   const path = deployment.paths?.[surface] ?? paths[deployment.protocol][surface]
   if (path === undefined) {
-    throw new GwError('request.unsupported', `${provider?.id ?? 'the provider'} has no ${surface} by ${deployment.protocol}`)
+    throw new GwError(
+      'request.unsupported',
+      `${provider?.id ?? 'the provider'} has no ${surface} by ${deployment.protocol}`,
+    )
   }
   return urlOf(provider, deployment, path, search, environment)
 }

@@ -54,7 +54,9 @@ const rawForwarded = new Set([
 export function forwardHeaders(headers: Headers, options: { readonly raw?: boolean } = {}): Field[] {
   const out: Field[] = []
   headers.forEach((value, name) => {
-    if (forwarded.has(name) || (name.charCodeAt(0) === 120 && forwardedPrefixes.some((prefix) => name.startsWith(prefix)))) {
+    if (
+      forwarded.has(name) || (name.charCodeAt(0) === 120 && forwardedPrefixes.some((prefix) => name.startsWith(prefix)))
+    ) {
       out.push([name, value])
     } else if (options.raw && rawForwarded.has(name)) out.push([name, value])
   })

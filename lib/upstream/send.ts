@@ -39,7 +39,9 @@ export interface UpstreamRefusal {
   readonly ok: false
   readonly failure: UpstreamFailure
   /** The upstream's own answer, with our credential cut out, where it gave one. */
-  readonly answer: { readonly status: number; readonly headers: ReplyHeaders; readonly body: Uint8Array<ArrayBuffer> } | null
+  readonly answer:
+    | { readonly status: number; readonly headers: ReplyHeaders; readonly body: Uint8Array<ArrayBuffer> }
+    | null
 }
 
 /** A call under way. */
@@ -71,14 +73,18 @@ const maxErrorBytes = 64 * 1024
 export function createUpstream(options: UpstreamOptions): Upstream {
   const { egress, provider, environment, clock } = options
 
-  function request(call: UpstreamCall): { url: URL; headers: Field[]; row: Provider | null; signed: void | Promise<void> } {
+  function request(
+    call: UpstreamCall,
+  ): { url: URL; headers: Field[]; row: Provider | null; signed: void | Promise<void> } {
     const { target, credential, surface, search } = call
     const row = provider(target.provider)
     const url = typeof surface === 'string'
       ? endpointUrl(row, target.deployment, surface, search, environment)
       : urlOf(row, target.deployment, surface.path, search, environment)
     const { headers } = call
-    if (row?.headers) for (const [name, value] of Object.entries(row.headers)) setField(headers, name.toLowerCase(), value)
+    if (row?.headers) {
+      for (const [name, value] of Object.entries(row.headers)) setField(headers, name.toLowerCase(), value)
+    }
     if (credential.audience.length > 0 && !credential.audience.includes(url.origin)) {
       throw new GwError('credential.audience', `the credential of ${target.key} must not be sent to ${url.origin}`, {
         hint: 'bind the account to this base URL, or remove the base URL',
@@ -87,7 +93,12 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     // Compressed answers would have to be inflated to find the usage in them, and may be bombs.
     setField(headers, 'accept-encoding', 'identity')
     const scheme = row?.auth ?? { type: 'bearer' }
-    return { url, headers, row, signed: sign({ method: call.method, url, headers, body: call.body }, credential, scheme) }
+    return {
+      url,
+      headers,
+      row,
+      signed: sign({ method: call.method, url, headers, body: call.body }, credential, scheme),
+    }
   }
 
   async function receive(call: UpstreamCall, dialling: Dialling): Promise<UpstreamReply | UpstreamRefusal> {

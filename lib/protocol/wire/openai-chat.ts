@@ -120,7 +120,9 @@ function tracker(): StreamTracker {
       }))
     },
     failureEvent: ({ type, code, message }) =>
-      encoder.encode(formatSse({ data: JSON.stringify({ error: { message, type: type ?? 'api_error', param: null, code } }) })),
+      encoder.encode(
+        formatSse({ data: JSON.stringify({ error: { message, type: type ?? 'api_error', param: null, code } }) }),
+      ),
   }
 }
 
