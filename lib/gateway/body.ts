@@ -5,6 +5,8 @@ import type { Limits } from './limits.ts'
 /** A caller's body: its own bytes, with the few fields gw reads found in them. */
 export interface Body {
   readonly bytes: Uint8Array<ArrayBuffer>
+  /** Whether it is JSON; else it is a form. */
+  readonly json: boolean
   /** As the caller wrote it; `null` when it names none. */
   readonly model: string | null
   /** Whether the caller asked for a stream. */
@@ -113,6 +115,7 @@ export function jsonBody(bytes: Uint8Array<ArrayBuffer>): Body {
   }
   return {
     bytes,
+    json: true,
     model: model ? model : null,
     stream: stream === true,
     has: (name) => fields.has(name),
@@ -199,6 +202,7 @@ export function formBody(bytes: Uint8Array<ArrayBuffer>, contentType: string | n
   const model = field('model') as string | undefined
   return {
     bytes,
+    json: false,
     model: model ? model : null,
     stream: field('stream') === 'true',
     has: (name) => spans.has(name),

@@ -6,7 +6,6 @@
  * where to (routing). Start at {@link serve}: it is one page.
  * @module
  */
-export { passthroughAccount } from './attempt.ts'
 export { type Body } from './body.ts'
 export { pathOf } from './call.ts'
 export { createDoor, type Door } from './door.ts'
@@ -25,7 +24,6 @@ export type {
   Priced,
   Recorder,
   Rooms,
-  Route,
   Router,
 } from './seams.ts'
 export { serve } from './serve.ts'

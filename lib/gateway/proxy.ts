@@ -1,5 +1,6 @@
-import { GwError } from '../base/mod.ts'
+import { type AccountId, GwError } from '../base/mod.ts'
 import { allowsProvider, requireScope } from '../access/mod.ts'
+import { formatTarget, type Target } from '../accounts/mod.ts'
 import type { Provider } from '../catalog/mod.ts'
 import { noTokens, wires } from '../protocol/mod.ts'
 import { errorResponse } from './errors.ts'
@@ -41,7 +42,7 @@ export async function proxy(call: Call, slug: string, path: string, rooms: Rooms
     ? null
     : await readBytes(call.request, rooms.limits, rooms.ticker)
   const own = keys.get(provider.id)
-  const target = await rooms.router.account(provider, principal, own !== undefined)
+  const target = own ? ownTarget(provider) : rooms.directory.target(provider, principal)
   const credential = own
     ? { kind: 'api-key' as const, secret: own, accountId: null, expiresAt: null, audience: [], identity: null }
     : await rooms.leaser.lease(target)
@@ -98,6 +99,22 @@ export async function proxy(call: Call, slug: string, path: string, rooms: Rooms
   const error = errorOf(failure, provider.id)
   ledger.close({ outcome: 'failed', status: error.status, error: error.message })
   return errorResponse(error, call.dialect)
+}
+
+/** The target of a raw call with the caller's own key. */
+function ownTarget(provider: Provider): Target {
+  const deployment = provider.deployments[0]
+  if (!deployment) throw new GwError('request.unsupported', `${provider.id} has no deployment`)
+  const account = 'provider-key' as AccountId
+  const key = formatTarget(provider.id, account)
+  return {
+    key,
+    provider: provider.id,
+    account,
+    capability: deployment.capabilities[0] ?? 'chat',
+    deployment,
+    model: '',
+  }
 }
 
 /** Paths behind a deployment's base URL that may be called raw. */

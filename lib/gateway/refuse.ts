@@ -1,5 +1,6 @@
 import { GwError } from '../base/mod.ts'
 import { wires } from '../protocol/mod.ts'
+import { allFailed, worthTelling } from '../routing/mod.ts'
 import { replyFields } from '../upstream/mod.ts'
 import type { Failed, Line } from './attempt.ts'
 import { errorOf, errorResponse, shown } from './errors.ts'
@@ -12,50 +13,44 @@ const ours = new Set([401, 402, 403, 407])
  * caller's protocol, else in gw's; and when asking again can help.
  */
 export function refuse(line: Line, failures: readonly Failed[], thrown: unknown): void {
-  const { call, row, answer, ledger, rooms, route } = line
-  const last = failures.at(-1)
-  const error = thrown
-    ? shown(thrown)
-    : last
-    ? errorOf(last.failure, route.plan.targets[failures.length - 1]!.target.provider)
-    : new GwError('route.none', 'no target can serve this request now')
+  const { call, row, answer, ledger, rooms, plan } = line
+  const error = thrown ? shown(thrown) : verdict(line, failures)
   if (thrown && error.code === 'internal') rooms.log.log('error', 'gateway.failed', { request: call.id, error: thrown })
-  const retryAfterMs = earliest(line, failures)
-  const told = retryAfterMs === null ? error : withRetryAfter(error, retryAfterMs)
-  const aborted = answer.left || error.code === 'cancelled'
-  const own = !thrown && last?.answer && !ours.has(last.answer.status) ? last.answer : null
+  const told = worthTelling(failures.map(({ failure }) => failure))
+  const own = failures.findLast(({ failure, answer }) => failure === told && answer && mayPass(line, answer.status))
+    ?.answer
   if (answer.down) {
     const tracker = wires[row.protocol]?.tracker()
-    if (tracker) answer.down.write(tracker.failureEvent({ type: null, code: told.code, message: told.message }))
+    if (tracker) answer.down.write(tracker.failureEvent({ type: null, code: error.code, message: error.message }))
     answer.down.end()
-  } else if (own) {
+  } else if (own && !thrown) {
     const fields = replyFields(own.headers).filter(([name]) => name !== 'retry-after')
     fields.push(['x-gw-request-id', call.id])
-    if (told.retryAfterMs !== undefined) {
-      fields.push(['retry-after', String(Math.max(1, Math.ceil(told.retryAfterMs / 1000)))])
-    }
+    if (error.retryAfterMs !== undefined) fields.push(['retry-after', String(Math.ceil(error.retryAfterMs / 1000))])
     answer.whole(new Response(own.body, { status: own.status, headers: fields }))
-  } else answer.whole(errorResponse(told, call.dialect, [['x-gw-request-id', call.id]]))
+  } else answer.whole(errorResponse(error, call.dialect, [['x-gw-request-id', call.id]]))
+  const aborted = answer.left || error.code === 'cancelled'
   ledger.close({
-    outcome: aborted ? 'aborted' : last ? 'failed' : 'denied',
-    status: answer.down ? 200 : own?.status ?? told.status,
-    error: told.message,
-    session: route.plan.session?.key ?? null,
+    outcome: aborted ? 'aborted' : failures.length > 0 ? 'failed' : 'denied',
+    status: answer.down ? 200 : own && !thrown ? own.status : error.status,
+    error: error.message,
+    session: plan.session?.key ?? null,
   })
 }
 
-/** Milliseconds until the first of all routes may serve again, as far as anybody knows. */
-function earliest({ route, rooms }: Line, failures: readonly Failed[]): number | null {
-  const waits = failures.flatMap(({ failure }) => failure.retryAfterMs === null ? [] : [failure.retryAfterMs])
-  if (route.plan.earliestAt !== null) waits.push(Math.max(0, route.plan.earliestAt - rooms.clock.now()))
-  return waits.length === 0 ? null : Math.min(...waits)
+/** A caller that brought its own credential hears what the provider says of it; of ours it does not. */
+function mayPass({ ask }: Line, status: number): boolean {
+  return ask.planToken !== null || ask.providerKeys.size > 0 || !ours.has(status)
 }
 
-function withRetryAfter(error: GwError, retryAfterMs: number): GwError {
-  return new GwError(error.code, error.message, {
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
-    ...(error.param === undefined ? {} : { param: error.param }),
-    ...(error.details === undefined ? {} : { details: error.details }),
-    retryAfterMs,
-  })
+/** What became of the request, as one error. */
+function verdict({ plan, answer, rooms }: Line, failures: readonly Failed[]): GwError {
+  if (answer.left) return new GwError('cancelled', 'the caller left')
+  const last = failures.at(-1)
+  // What stopped gw itself has a code of its own, and needs no table of targets.
+  if (failures.length === 1 && last?.failure.kind === 'local') {
+    return errorOf(last.failure, plan.targets[0]?.target.provider ?? '')
+  }
+  const attempts = failures.map(({ failure, target }) => ({ target: target.key, model: target.model, failure }))
+  return allFailed(plan, attempts, rooms.clock.now())
 }

@@ -22,7 +22,12 @@ export interface WholeParts {
   readonly committed: () => void
   /** Called once after the commit. */
   readonly ended: (
-    end: { readonly failure: UpstreamFailure | null; readonly tokens: TokenCounts; readonly bytes: number },
+    end: {
+      readonly failure: UpstreamFailure | null
+      readonly tokens: TokenCounts
+      readonly bytes: number /** The answer's own id. */
+      readonly id: string | null
+    },
   ) => void
 }
 
@@ -64,7 +69,7 @@ export function relayWhole(parts: WholeParts): Promise<UpstreamFailure | null> {
       if (!flowing) return resolve(failure)
       // JSON has no way to say that it broke: the connection does.
       answer.down!.break(new GwError('upstream.invalid', failure.message))
-      parts.ended({ failure, tokens: noTokens, bytes: size })
+      parts.ended({ failure, tokens: noTokens, bytes: size, id: null })
     }
 
     function flow(): void {
@@ -106,17 +111,17 @@ export function relayWhole(parts: WholeParts): Promise<UpstreamFailure | null> {
         if (flowing) {
           close()
           answer.down!.end()
-          return parts.ended({ failure: null, tokens: tailUsage(concat(chunks), wire), bytes: size })
+          return parts.ended({ failure: null, tokens: tailUsage(concat(chunks), wire), bytes: size, id: null })
         }
         const bytes = chunks.length === 1 ? chunks[0]! : concat(chunks, size)
         chunks = []
-        const read = parts.json ? readWhole(bytes, wire) : { tokens: noTokens }
+        const read = parts.json ? readWhole(bytes, wire) : { tokens: noTokens, id: null }
         if ('failure' in read) return stop(read.failure)
         close()
         parts.committed()
         answer.whole(new Response(bytes, { status: parts.status, headers: parts.fields as [string, string][] }))
         resolve(null)
-        parts.ended({ failure: null, tokens: read.tokens, bytes: size })
+        parts.ended({ failure: null, tokens: read.tokens, bytes: size, id: read.id })
       },
       fail: (error) =>
         stop(failureOf('truncated', error instanceof GwError ? error.message : 'the connection broke off', 'provider')),
@@ -131,7 +136,7 @@ const answerFields = ['choices', 'output', 'content', 'data']
 function readWhole(
   bytes: Uint8Array,
   wire: Wire | null,
-): { readonly tokens: TokenCounts } | { readonly failure: UpstreamFailure } {
+): { readonly tokens: TokenCounts; readonly id: string | null } | { readonly failure: UpstreamFailure } {
   const scan = scanFields(bytes)
   if (!scan.ok) {
     return {
@@ -156,7 +161,9 @@ function readWhole(
       return span ? [[name, parseSpan(bytes, span)]] : []
     }),
   )
-  return { tokens: wire?.usage(body as never) ?? noTokens }
+  const id = scan.fields.get('id')
+  const named = id && parseSpan(bytes, id)
+  return { tokens: wire?.usage(body as never) ?? noTokens, id: typeof named === 'string' ? named : null }
 }
 
 /** The last `"usage":{…}` of an answer too long to hold. */

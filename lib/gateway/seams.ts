@@ -6,7 +6,7 @@ import type { Capability, Provider } from '../catalog/mod.ts'
 import type { Credential } from '../credentials/mod.ts'
 import type { ReplyHeaders } from '../platform/mod.ts'
 import type { ProtocolId, TokenCounts, UpstreamFailure } from '../protocol/mod.ts'
-import type { RoutePlan } from '../routing/mod.ts'
+import type { Router as RoutingRouter } from '../routing/mod.ts'
 import type { Upstream } from '../upstream/mod.ts'
 import type { RequestRecord } from '../usage/mod.ts'
 import type { Body } from './body.ts'
@@ -59,19 +59,8 @@ export interface Admitter {
   admit(ask: Ask): Admission | Promise<Admission>
 }
 
-/** A plan, and which top-level fields of the body were meant for gw alone. */
-export interface Route {
-  readonly plan: RoutePlan
-  readonly without?: readonly string[]
-}
-
-/** Which targets, in which order. */
-export interface Router {
-  /** @throws GwError `model.missing`, `model.not_found`, `route.none`, `route.no_account`, `route.filtered` … */
-  plan(ask: Ask): Route | Promise<Route>
-  /** An account of one provider for a raw call; `own` when the caller brought the key. @throws GwError `route.no_account` */
-  account(provider: Provider, principal: Principal, own: boolean): Target | Promise<Target>
-}
+/** Which targets, in which order, and which next. */
+export type Router = Pick<RoutingRouter, 'plan' | 'claim' | 'next' | 'countRequest'>
 
 /** What proves us at a target, right now. */
 export interface Leaser {
@@ -84,14 +73,12 @@ export interface Leaser {
 
 /** How targets fare, as serving sees it. */
 export interface Observer {
-  began(target: Target): void
-  /** `head` is the answer's head, where quotas are read from; `null` before one came. */
+  /** `headers` are of the answer's head, where quotas are read from. */
   served(
     target: Target,
     seen: { readonly status: number; readonly headers: ReplyHeaders; readonly firstByteMs: number },
   ): void
-  failed(target: Target, failure: UpstreamFailure, headers: ReplyHeaders | null): void
-  ended(target: Target): void
+  failed(target: Target, failure: UpstreamFailure): void
 }
 
 /** The members of a record that the price list fills in. */
@@ -104,11 +91,16 @@ export interface Recorder {
   estimate?(ask: Ask, responseBytes: number): TokenCounts
 }
 
-/** The models and providers that `GET /v1/models` shows. */
+/** What there is: models and providers to show, and the account of a raw call. */
 export interface Directory {
   models(principal: Principal): readonly ModelRow[] | Promise<readonly ModelRow[]>
   providers(principal: Principal): readonly Provider[] | Promise<readonly Provider[]>
+  /** By id or alias. */
   provider(id: string): Provider | null
+  /** Providers whose vendor lets its own client's plan token pass through a gateway, for this client and protocol. */
+  passthrough(headers: Headers, protocol: ProtocolId): readonly Provider[]
+  /** An account of a provider for a raw call. @throws GwError `route.no_account` */
+  target(provider: Provider, principal: Principal): Target
 }
 
 /** One model that can be asked for. */

@@ -1,10 +1,11 @@
 import { GwError } from '../base/mod.ts'
-import type { UpstreamFailure } from '../protocol/mod.ts'
+import { nothingToTry } from '../routing/mod.ts'
 import { createAnswer } from './answer.ts'
 import { readAsk } from './ask.ts'
-import { attempt, type Failed, type Line } from './attempt.ts'
+import { attempt, busy, type Failed, type Line } from './attempt.ts'
 import type { Call } from './call.ts'
 import { errorResponse, shown } from './errors.ts'
+import { planFor } from './plan.ts'
 import { refuse } from './refuse.ts'
 import type { Rooms } from './seams.ts'
 import { openLedger } from './settle.ts'
@@ -24,37 +25,42 @@ export async function serve(call: Call, row: SurfaceRow, rooms: Rooms): Promise<
     const ask = await readAsk(call, row, principal, rooms)
     const admission = await rooms.admitter.admit(ask)
     ledger = openLedger(call, rooms, ask, admission)
-    const route = await rooms.router.plan(ask)
+    const plan = planFor(ask, rooms)
+    if (plan.targets.length === 0) {
+      throw nothingToTry(plan, ask.model ?? plan.resolved.model, plan.resolved.provider.id, rooms.clock.now())
+    }
     const answer = createAnswer(() => errorResponse(new GwError('cancelled', 'the caller left'), call.dialect))
-    const line: Line = { call, row, ask, route, answer, ledger, rooms }
+    const line: Line = { call, row, ask, plan, answer, ledger, rooms }
     watchCaller(line)
     pursue(line).catch((error) => refuse(line, [], error))
     return await answer.response
   } catch (error) {
     const denial = shown(error)
     if (denial.code === 'internal') rooms.log.log('error', 'gateway.failed', { request: call.id, error })
-    ledger.close({
-      outcome: denial.code === 'cancelled' ? 'aborted' : 'denied',
-      status: denial.status,
-      error: denial.message,
-    })
+    const outcome = denial.code === 'cancelled' ? 'aborted' : 'denied'
+    ledger.close({ outcome, status: denial.status, error: denial.message })
     return errorResponse(denial, call.dialect, [['x-gw-request-id', call.id]])
   }
 }
 
-/** Tries the targets in their order. */
+/** Tries the targets of the plan until one serves or nobody is left. */
 async function pursue(line: Line): Promise<void> {
+  const { plan, answer, rooms: { router } } = line
   const failures: Failed[] = []
-  for (const { target } of line.route.plan.targets) {
-    const failed = await attempt(target, line)
+  const tried: number[] = []
+  router.countRequest()
+  while (!answer.left) {
+    const next = router.next(plan, tried, failures.map(({ failure }) => failure))
+    if (next.is === 'over') break
+    tried.push(next.index)
+    const { target } = plan.targets[next.index]!
+    const claim = router.claim(plan, next.index)
+    const failed = claim ? await attempt(target, claim, line) : busy(target)
     if (failed === null) return
     failures.push(failed)
-    if (line.answer.left || !mayGoOn(failed.failure)) break
   }
   refuse(line, failures, null)
 }
-
-const mayGoOn = (failure: UpstreamFailure): boolean => failure.mayTryOther && failure.kind !== 'cancelled'
 
 /** Ends the work when the caller goes, or loses its right to it. */
 function watchCaller({ call, ask, answer, ledger, rooms }: Line): void {

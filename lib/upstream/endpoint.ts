@@ -33,13 +33,13 @@ const paths: Record<ProtocolId, Partial<Record<Surface, string>>> = {
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /**
- * Replaces each `${NAME}`.
+ * Replaces each `${NAME}` and `${NAME:-default}`.
  *
  * @throws GwError `config.invalid` naming the variable that is not set
  */
 export function interpolate(text: string, environment: Environment): string {
-  return text.replace(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (_, name: string) => {
-    const value = environment[name]
+  return text.replace(/\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g, (_, name: string, otherwise?: string) => {
+    const value = environment[name] || otherwise
     if (value) return value
     throw new GwError('config.invalid', `the base URL ${text} needs the variable ${name}`, { hint: `export ${name}=…` })
   })

@@ -2,7 +2,7 @@ import { type ByteSource, GwError, isGwError, readAll } from '../base/mod.ts'
 import type { Clock } from '../base/mod.ts'
 import type { Target } from '../accounts/mod.ts'
 import type { Provider } from '../catalog/mod.ts'
-import type { Credential } from '../credentials/mod.ts'
+import { assertAudience, type Credential } from '../credentials/mod.ts'
 import type { Egress } from '../egress/mod.ts'
 import type { Dialling, ReplyHeaders } from '../platform/mod.ts'
 import type { UpstreamFailure } from '../protocol/mod.ts'
@@ -62,6 +62,8 @@ export interface UpstreamOptions {
   readonly provider: (id: string) => Provider | null
   readonly environment: Environment
   readonly clock: Clock
+  /** The base URL that its owner bound an account to, over its provider's. */
+  readonly baseUrl?: (account: string) => string | null
   /** How error answers are read, by protocol. */
   readonly readFailure?: (target: Target) => ReadFailure
 }
@@ -78,21 +80,19 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   ): { url: URL; headers: Field[]; row: Provider | null; signed: void | Promise<void> } {
     const { target, credential, surface, search } = call
     const row = provider(target.provider)
+    const bound = options.baseUrl?.(target.account)
+    const deployment = bound ? { ...target.deployment, baseUrl: bound } : target.deployment
     const url = typeof surface === 'string'
-      ? endpointUrl(row, target.deployment, surface, search, environment)
-      : urlOf(row, target.deployment, surface.path, search, environment)
+      ? endpointUrl(row, deployment, surface, search, environment)
+      : urlOf(row, deployment, surface.path, search, environment)
     const { headers } = call
     if (row?.headers) {
       for (const [name, value] of Object.entries(row.headers)) setField(headers, name.toLowerCase(), value)
     }
-    if (credential.audience.length > 0 && !credential.audience.includes(url.origin)) {
-      throw new GwError('credential.audience', `the credential of ${target.key} must not be sent to ${url.origin}`, {
-        hint: 'bind the account to this base URL, or remove the base URL',
-      })
-    }
+    if (credential.audience.length > 0) assertAudience(credential, url)
     // Compressed answers would have to be inflated to find the usage in them, and may be bombs.
     setField(headers, 'accept-encoding', 'identity')
-    const scheme = row?.auth ?? { type: 'bearer' }
+    const scheme = deployment.auth ?? row?.auth ?? { type: 'bearer' }
     return {
       url,
       headers,

@@ -33,15 +33,19 @@ function tracker(): StreamTracker {
   let failure: StreamFailure | null = null
   let finished = false
   let content = false
+  let id: string | null = null
 
   function role(type: string | null, bytes: Uint8Array, start: number, end: number): EventRole {
     switch (type) {
       case null:
       case 'ping':
         return 'idle'
-      case 'message_start':
-        tokens = addTokens(tokens, messageUsage(member(member(readData(bytes, start, end), 'message'), 'usage')))
+      case 'message_start': {
+        const message = member(readData(bytes, start, end), 'message')
+        id = text(message, 'id')
+        tokens = addTokens(tokens, messageUsage(member(message, 'usage')))
         return 'opening'
+      }
       case 'message_delta': {
         const event = readData(bytes, start, end)
         // Some deltas repeat only the output: the input of the start then stands.
@@ -77,6 +81,9 @@ function tracker(): StreamTracker {
       role(eventType(bytes, start, end) ?? text(readData(bytes, start, end), 'type'), bytes, start, end),
     get tokens() {
       return tokens
+    },
+    get id() {
+      return id
     },
     get failure() {
       return failure

@@ -96,6 +96,9 @@ function tracker(): StreamTracker {
     get tokens() {
       return tokens
     },
+    get id() {
+      return id === '' ? null : id
+    },
     get failure() {
       return failure
     },

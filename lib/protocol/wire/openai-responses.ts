@@ -36,6 +36,7 @@ function tracker(): StreamTracker {
   let finished = false
   let content = false
   let sequence = -1
+  let id: string | null = null
 
   function settle(bytes: Uint8Array, start: number, end: number): Record<string, unknown> | null {
     const event = readData(bytes, start, end)
@@ -83,6 +84,7 @@ function tracker(): StreamTracker {
       content = true
       return 'content'
     }
+    if (type === 'response.created') id = text(member(readData(bytes, start, end), 'response'), 'id')
     return 'opening'
   }
 
@@ -94,6 +96,9 @@ function tracker(): StreamTracker {
     },
     get tokens() {
       return tokens
+    },
+    get id() {
+      return id
     },
     get failure() {
       return failure

@@ -23,6 +23,8 @@ export interface StreamTracker {
   read(bytes: Uint8Array, start: number, end: number): EventRole
   /** Of what has passed so far. */
   readonly tokens: TokenCounts
+  /** The answer's own id, once an event named it. */
+  readonly id: string | null
   /** Set when an event had the role `failure`. */
   readonly failure: StreamFailure | null
   /** Whether the model said that it is done, even if the protocol's last event has not come. */

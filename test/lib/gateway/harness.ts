@@ -7,6 +7,7 @@ import type { Credential } from '../../../lib/credentials/mod.ts'
 import { createEgress, egressConfig, egressPolicy } from '../../../lib/egress/mod.ts'
 import { createDoor, defaultLimits, type Limits, type Rooms } from '../../../lib/gateway/mod.ts'
 import { detectPlatform } from '../../../lib/platform/mod.ts'
+import { type Controls, nextAttempt } from '../../../lib/routing/mod.ts'
 import type { ProtocolId } from '../../../lib/protocol/mod.ts'
 import { createUpstream } from '../../../lib/upstream/mod.ts'
 import type { RequestRecord } from '../../../lib/usage/mod.ts'
@@ -25,7 +26,7 @@ export interface LineOptions {
   readonly principal?: Partial<Principal>
   readonly provider?: Partial<Provider>
   readonly model?: string
-  readonly without?: readonly string[]
+  readonly controls?: Controls
   readonly credential?: Partial<Credential>
   readonly rooms?: Partial<Rooms>
 }
@@ -78,16 +79,22 @@ export async function openLine(options: LineOptions) {
     admitter: { admit: () => ({ settle: () => {} }) },
     router: {
       plan: () => ({
-        plan: {
-          targets: targets.map((target) => ({ target, because: 'it is there' })),
-          dropped: [],
-          strategy: 'declared',
-          session: null,
-          earliestAt: null,
-        },
-        ...(options.without ? { without: options.without } : {}),
+        targets: targets.map((target) => ({ target, because: 'it is there', trial: false })),
+        dropped: [],
+        strategy: 'declared',
+        session: null,
+        earliestAt: null,
+        pinned: false,
+        resolved: { requested: null, provider: row, account: null, model: 'm-1', alias: null } as never,
+        controls: options.controls ?? null,
+        plannedAt: 0,
       }),
-      account: () => targets[0]!,
+      claim: (_, index) => {
+        observed.push(`began a${index}`)
+        return { end: ({ is }) => void observed.push(`ended a${index} ${is}`) }
+      },
+      next: (plan, tried, failures) => nextAttempt(plan, { tried, failures, maxAttempts: 6, now: clock.now() }),
+      countRequest: () => {},
     },
     leaser: {
       lease: () => ({
@@ -102,16 +109,16 @@ export async function openLine(options: LineOptions) {
     },
     upstream: createUpstream({ egress, provider: () => row, environment: {}, clock }),
     observer: {
-      began: (target) => void observed.push(`began ${target.account}`),
       served: (target) => void observed.push(`served ${target.account}`),
       failed: (target, failure) => void observed.push(`failed ${target.account} ${failure.kind}`),
-      ended: (target) => void observed.push(`ended ${target.account}`),
     },
     recorder: { record: (record) => void records.push(record) },
     directory: {
       models: () => [{ id: 'fake/m-1', provider: 'fake', name: 'm-1', contextTokens: 8192, maxOutputTokens: null }],
       providers: () => [row],
       provider: (id) => id === 'fake' ? row : null,
+      passthrough: () => [row],
+      target: () => targets[0]!,
     },
     limits: { ...defaultLimits, ...options.limits },
     clock,

@@ -1,0 +1,100 @@
+import type { Target } from '../accounts/mod.ts'
+import type { Secret } from '../base/mod.ts'
+import type { Credential } from '../credentials/mod.ts'
+import { type TokenCounts, type UpstreamFailure, wires } from '../protocol/mod.ts'
+import type { Claim } from '../routing/mod.ts'
+import { failureOf, replyFields, type UpstreamReply } from '../upstream/mod.ts'
+import type { AnswerField } from './answer.ts'
+import type { Line } from './attempt.ts'
+import { relayStream } from './relay-stream.ts'
+import { relayWhole } from './relay-whole.ts'
+
+/** An answer with a success status, and what it came from. */
+export interface Served {
+  readonly target: Target
+  readonly claim: Claim
+  readonly credential: Credential
+  /** Whether the credential was the caller's own: then the answer says nothing about our accounts. */
+  readonly own: boolean
+  readonly reply: UpstreamReply
+}
+
+const eventStream = /^text\/event-stream\b/i
+const webPage = /^text\/html\b/i
+
+/** Passes an answer on, stream or not, and closes the books when it is over; `null` at the commit point. */
+export function pass({ target, claim, credential, own, reply }: Served, line: Line): Promise<UpstreamFailure | null> {
+  const { call, row, answer, ledger, rooms, plan } = line
+  const wire = wires[row.protocol] ?? null
+  const type = reply.headers.get('content-type') ?? ''
+  const fields: AnswerField[] = replyFields(reply.headers)
+  fields.push(['x-gw-request-id', call.id], ['x-gw-target', target.key])
+
+  const committed = (): void => {
+    ledger.firstByte()
+    if (own) return
+    rooms.observer.served(target, {
+      status: reply.status,
+      headers: reply.headers,
+      firstByteMs: ledger.firstByteMs ?? 0,
+    })
+  }
+  const ended = (failure: UpstreamFailure | null, tokens: TokenCounts, bytes: number, id: string | null): void => {
+    const aborted = failure?.kind === 'cancelled'
+    ledger.end(failure)
+    claim.end(
+      failure === null
+        ? { is: 'answered', responseId: row.surface === 'responses' ? id : null }
+        : aborted
+        ? { is: 'abandoned' }
+        : { is: 'failed', failure },
+    )
+    if (failure && !aborted && !own) rooms.observer.failed(target, failure)
+    ledger.close({
+      outcome: failure === null ? 'ok' : aborted ? 'aborted' : 'truncated',
+      status: reply.status,
+      error: failure?.message ?? null,
+      tokens,
+      responseBytes: bytes,
+      session: plan.session?.key ?? null,
+    })
+  }
+
+  const shared = {
+    source: reply.body,
+    answer,
+    status: reply.status,
+    fields,
+    limits: rooms.limits,
+    ticker: rooms.ticker,
+    committed,
+  }
+  if (wire && eventStream.test(type)) {
+    const tracker = wire.tracker()
+    return relayStream({
+      ...shared,
+      tracker,
+      clean: (bytes) => withoutSecret(bytes, credential.secret),
+      ended: ({ failure }) => ended(failure, tracker.tokens, answer.down?.bytes ?? 0, tracker.id),
+    })
+  }
+  if (row.json && webPage.test(type)) {
+    reply.body.cancel()
+    return Promise.resolve(failureOf('malformed', 'the provider answered with a web page', 'provider'))
+  }
+  return relayWhole({
+    ...shared,
+    length: reply.length,
+    wire,
+    json: row.json,
+    ended: ({ failure, tokens, bytes, id }) => ended(failure, tokens, bytes, id),
+  })
+}
+
+/** An upstream may echo what we sent in its error: our credential never reaches the caller. */
+function withoutSecret(bytes: Uint8Array<ArrayBuffer>, secret: Secret): Uint8Array<ArrayBuffer> {
+  const value = secret.reveal()
+  if (value.length < 8) return bytes
+  const text = new TextDecoder().decode(bytes)
+  return text.includes(value) ? new TextEncoder().encode(text.replaceAll(value, '[secret]')) : bytes
+}
