@@ -55,6 +55,10 @@ export interface ActionFacts {
   readonly evidence: Evidence | null
   readonly writeback: Writeback
   readonly now: number
+  /** Whether its owner's own monthly limit is used up. */
+  readonly spent: boolean
+  /** A warning that little of that limit is left. */
+  readonly left: string | null
 }
 
 /** The command line that names a route. */
@@ -88,6 +92,12 @@ export function planAction(facts: ActionFacts): RouteAction {
       mediation: 'person',
     })
   }
+  if (facts.spent) {
+    const month = new Date(facts.now)
+    return make('wait_for_quota', 'warning', 'its monthly limit is used up', {
+      wait_until: Date.UTC(month.getUTCFullYear(), month.getUTCMonth() + 1, 1) / 1000,
+    })
+  }
   if (evidence === null) return probeAction(facts, 'probe_needed', 'nothing is known about this route yet')
   return fromEvidence(facts, evidence)
 }
@@ -99,6 +109,9 @@ function fromEvidence(facts: ActionFacts, evidence: Evidence): RouteAction {
   const seconds = (until: number) => Math.max(0, Math.ceil((until - now) / 1000))
   const epoch = (ms: number | null) => ms === null ? null : Math.floor(ms / 1000)
   if (liveness.state === 'dead') return relogin(facts, `the credential is dead: ${liveness.reason}`)
+  if (liveness.state === 'degraded' && evidence.revalidationNeeded) {
+    return probeAction(facts, 'revalidation_needed', `it was ${liveness.reason}; its time has come to be asked again`)
+  }
   if (liveness.state === 'degraded') {
     const until = { wait_until: epoch(liveness.retryAt) }
     switch (liveness.reason) {
@@ -154,7 +167,7 @@ function fromEvidence(facts: ActionFacts, evidence: Evidence): RouteAction {
           retry_after_s: evidence.circuitRetryAt === null ? null : seconds(evidence.circuitRetryAt),
           wait_until: epoch(evidence.circuitRetryAt),
         })
-        : make('none', 'ok', 'it can be used', {})
+        : make('none', 'ok', facts.left === null ? 'it can be used' : `it can be used; ${facts.left}`, {})
   }
 }
 

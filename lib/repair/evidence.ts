@@ -1,15 +1,9 @@
-import type { Liveness } from '../liveness/mod.ts'
+import type { EvidenceSource, Liveness } from '../liveness/mod.ts'
 import type { HintClass } from './classify.ts'
 
 /** What was seen last, in the words that may be kept. */
 export interface LastProbe {
-  readonly source:
-    | 'credential_validation'
-    | 'capability_probe'
-    | 'http_status'
-    | 'broker_run_live'
-    | 'observed_child_output'
-    | 'supervised_child_output'
+  readonly source: EvidenceSource
   readonly observedAt: number
   readonly retryAfterMs: number | null
   readonly hintClass: HintClass

@@ -3,7 +3,7 @@ import { planAction, type RouteAction, routeProbeBudget } from './action.ts'
 import type { Budget } from './definition/schema.ts'
 import { type LastProbeReport, lastProbeReport, type LivenessReport, livenessReport } from './describe.ts'
 import type { Evidence, EvidenceView } from './evidence.ts'
-import { accountKey, type Inventory, policyFor, routeKey } from './inventory/inventory.ts'
+import { accountKey, type Inventory, policyFor, type RouteAccount, routeKey } from './inventory/inventory.ts'
 import { type Scope, type ScopedRoute, scopeRoutes } from './inventory/scope.ts'
 import type { RuntimeState } from './runtime.ts'
 
@@ -66,6 +66,10 @@ export interface PlanInput {
   readonly runtime: (route: ScopedRoute) => RuntimeState
   /** A hash of who an account is, once seen; `null` when unknown. */
   readonly identity: (accountKey: string) => string | null
+  /** Probes and runs of an account this month. */
+  readonly uses: (accountKey: string) => number
+  /** The route a profile was last served by. */
+  readonly affinity: (profile: string) => { readonly key: string; readonly at: number } | null
   readonly now: number
 }
 
@@ -107,7 +111,16 @@ function planRoute(route: ScopedRoute, input: PlanInput, owners: Map<string, str
   const runtime = input.runtime(route)
   const evidence = decisive(view, account.provider, account.account, capability, now)
   const writeback = writebackFor(definition.repair.owner, account.backend)
-  const action = planAction({ route, runtime, evidence, writeback, now })
+  const spent = account.quota?.monthly_limit !== undefined && input.uses(key) >= account.quota.monthly_limit
+  const action = planAction({
+    route,
+    runtime,
+    evidence,
+    writeback,
+    now,
+    spent,
+    left: quotaLeft(account, input.uses(key)),
+  })
   const policy = policyFor(inventory.policy, account.provider)
   const probe = routeProbeBudget(route)
   const repairs = action.mutating
@@ -125,7 +138,7 @@ function planRoute(route: ScopedRoute, input: PlanInput, owners: Map<string, str
       capability,
       selected: false,
       selectable,
-      skip_reason: skipReason(runtime, evidence),
+      skip_reason: skipReason(runtime, evidence, spent),
       extension_mode: definition.extension_mode,
       repair_owner: definition.repair.owner,
       writeback,
@@ -146,6 +159,15 @@ function planRoute(route: ScopedRoute, input: PlanInput, owners: Map<string, str
       action,
     },
   }
+}
+
+/** A warning about the monthly limit, or `null` while enough is left. */
+function quotaLeft({ quota }: RouteAccount, uses: number): string | null {
+  if (quota?.monthly_limit === undefined) return null
+  const left = Math.max(0, quota.monthly_limit - uses)
+  return left <= (quota.monthly_limit * quota.warn_at_pct) / 100
+    ? `${left} of ${quota.monthly_limit} uses left this month`
+    : null
 }
 
 /** Whether what is recorded under a key lets its routes be used. */
@@ -172,8 +194,9 @@ export function decisive(
   return view.get(routeKey(provider, account, capability), now)
 }
 
-function skipReason(runtime: RuntimeState, evidence: Evidence | null): string {
+function skipReason(runtime: RuntimeState, evidence: Evidence | null, spent: boolean): string {
   if (runtime.state !== 'ready') return runtime.state
+  if (spent) return 'monthly_limit'
   if (evidence === null) return 'unrecorded'
   const { liveness } = evidence
   if (liveness.state !== 'live') return liveness.reason
@@ -188,7 +211,8 @@ function order(routes: ScopedRoute[], input: PlanInput, profileName: string | un
   const { defaults, strategies } = input.inventory
   const strategy = profile?.strategy ??
     (defaults.strategy === undefined ? null : strategies.get(defaults.strategy) ?? null)
-  if (!strategy || strategy.kind === 'priority-failover') return routes
+  const kept = profile ? keepTogether(routes, input, profile) : routes
+  if (kept !== routes || !strategy || strategy.kind === 'priority-failover') return kept
   const evidenceOf = ({ account, capability }: ScopedRoute) =>
     decisive(input.evidence, account.provider, account.account, capability, input.now)
   if (strategy.kind === 'health-weighted') {
@@ -198,6 +222,20 @@ function order(routes: ScopedRoute[], input: PlanInput, profileName: string | un
   // Round-robin without a counter of its own: the one used longest ago comes first, so that reading changes nothing.
   const used = (route: ScopedRoute) => evidenceOf(route)?.lastProbe?.observedAt ?? 0
   return routes.toSorted((a, b) => used(a) - used(b))
+}
+
+/** The route a profile was served by a moment ago goes first: changing accounts costs caches and sessions. */
+function keepTogether(
+  routes: ScopedRoute[],
+  input: PlanInput,
+  profile: { readonly name: string; readonly affinityMs: number },
+): ScopedRoute[] {
+  const last = input.affinity(profile.name)
+  if (!last || last.at + profile.affinityMs <= input.now) return routes
+  const is = ({ account, capability }: ScopedRoute) =>
+    routeKey(account.provider, account.account, capability) === last.key
+  const bound = routes.find(is)
+  return bound ? [bound, ...routes.filter((route) => route !== bound)] : routes
 }
 
 /** A plan as every surface shows it. */

@@ -257,6 +257,61 @@ export interface ProviderModelsTable {
   updated_ms: number
 }
 
+/** Something stay-afloat did or would not do. Bounded to the newest. Owner: repair. */
+export interface RepairEventsTable {
+  id: Generated<number>
+  at_ms: number
+  kind: string
+  outcome: string
+  profile: string | null
+  provider: string | null
+  account: string | null
+  capability: string | null
+  /** JSON of the whole event: words and flags, never a secret, never a path of a credential. */
+  value: string
+}
+
+/** A step that a person has to take. One pending row per key. Owner: repair. */
+export interface RepairHandoffsTable {
+  id: Generated<number>
+  /** JSON of profile, provider, account and capability. */
+  key: string
+  profile: string | null
+  provider: string
+  account: string
+  capability: string | null
+  action: string
+  reason: string
+  command: string | null
+  queued_ms: number
+  acknowledged_ms: number | null
+  resolved_ms: number | null
+}
+
+/** Who an account turned out to be: a hash, so that one person is not counted twice. Owner: repair. */
+export interface RepairIdentitiesTable {
+  account: string
+  identity: string
+  /** When its token ends, as far as it says. */
+  expires_ms: number | null
+  seen_ms: number
+}
+
+/** Probes and runs of one account in one calendar month. Owner: repair. */
+export interface RepairUsesTable {
+  account: string
+  /** `2026-11`, UTC. */
+  month: string
+  uses: number
+}
+
+/** An account that is being mended; over when its time is, whatever became of the process. Owner: repair. */
+export interface RepairRunningTable {
+  account: string
+  started_ms: number
+  until_ms: number
+}
+
 /** Every table, with its owning room. Units are in the names: `_ms` epoch milliseconds, `_micros` micro-USD. */
 export interface Database {
   /** operations */
@@ -298,4 +353,14 @@ export interface Database {
   route_sessions: RouteSessionsTable
   /** routing */
   provider_models: ProviderModelsTable
+  /** repair */
+  repair_events: RepairEventsTable
+  /** repair */
+  repair_handoffs: RepairHandoffsTable
+  /** repair */
+  repair_identities: RepairIdentitiesTable
+  /** repair */
+  repair_uses: RepairUsesTable
+  /** repair */
+  repair_running: RepairRunningTable
 }

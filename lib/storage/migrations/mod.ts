@@ -4,6 +4,7 @@ import { usage0020 } from './0020-usage.ts'
 import { liveness0040 } from './0040-liveness.ts'
 import { secrets0050 } from './0050-secrets.ts'
 import { accounts0051 } from './0051-accounts.ts'
+import { repair0060 } from './0060-repair.ts'
 import { audit0070 } from './0070-audit.ts'
 import { approvals0080 } from './0080-approvals.ts'
 
@@ -21,6 +22,7 @@ export const migrations: readonly Migration[] = [
   liveness0040,
   secrets0050,
   accounts0051,
+  repair0060,
   audit0070,
   approvals0080,
 ]

@@ -20,6 +20,8 @@ const plan = (
     evidence: viewOf(evidence),
     runtime: () => ({ state: 'ready' }),
     identity: () => null,
+    uses: () => 0,
+    affinity: () => null,
     now,
     ...more,
   }, scope)
@@ -168,6 +170,35 @@ test('strategies have an effect on the order', () => {
     'toy:a2#cheap': live({ observedAt: now - 9000 }),
   }
   expect(plan(used, { profile: 'round', capability: 'cheap' }).selected!.report.account).toBe('a2')
+})
+
+test('affinity keeps a profile where it was served, while it lasts', () => {
+  const evidence = { 'toy:a1#cheap': live(), 'toy:a2#cheap': live() }
+  const after = (ms: number) =>
+    plan(evidence, { profile: 'failover', capability: 'cheap' }, {
+      affinity: () => ({ key: 'toy:a2#cheap', at: now - ms }),
+    }).selected!.report.account
+  expect([after(19 * 60_000), after(20 * 60_000)]).toEqual(['a2', 'a1'])
+  const blocked = { ...evidence, 'toy:a2#cheap': exhausted(60) }
+  const { selected } = plan(blocked, { profile: 'failover', capability: 'cheap' }, {
+    affinity: () => ({ key: 'toy:a2#cheap', at: now }),
+  })
+  expect(selected!.report.account).toBe('a1')
+})
+
+test('a monthly limit warns when little is left and then keeps the account out', () => {
+  const inventory = toyInventory({ monthlyLimit: 100 })
+  const first = (uses: number) =>
+    plan({ 'toy:a1#cheap': live() }, { provider: 'toy', capability: 'cheap' }, { inventory, uses: () => uses })
+      .routes[0]!.report
+  expect(first(10).action.message).toBe('it can be used')
+  expect(first(96).action.message).toContain('4 of 100 uses left')
+  expect([first(100).selectable, first(100).skip_reason, first(100).action.kind]).toEqual([
+    false,
+    'monthly_limit',
+    'wait_for_quota',
+  ])
+  expect(first(100).action.wait_until).toBe(Date.UTC(2025, 10, 1) / 1000)
 })
 
 test('more than 32 routes are all planned', () => {

@@ -18,6 +18,8 @@ export interface ToyOptions {
   configDir?: string | null
   binary?: string
   session?: string
+  monthlyLimit?: number
+  commands?: { expensive?: readonly string[]; cheap?: readonly string[] }
 }
 
 /** A provider with an expensive and a cheap capability, and two accounts. */
@@ -27,6 +29,7 @@ export function toyInventory(options: ToyOptions = {}): Inventory {
   const account = (priority: number) => ({
     priority,
     secret,
+    ...(options.monthlyLimit === undefined ? {} : { quota: { monthly_limit: options.monthlyLimit } }),
     ...(options.configDir ? { config_dir: options.configDir } : {}),
   })
   const accounts = options.accounts
@@ -57,12 +60,23 @@ export function toyInventory(options: ToyOptions = {}): Inventory {
         capabilities: [
           {
             name: 'expensive',
-            probe: { transport: 'command', command: ['sh', '-c', 'exit 0'], budget: 'spend_provider', auth: 'none' },
+            probe: {
+              transport: 'command',
+              command: [...(options.commands?.expensive ?? ['sh', '-c', 'exit 0'])],
+              budget: 'spend_provider',
+              auth: 'none',
+              hint_body: true,
+            },
           },
           {
             name: 'cheap',
             aliases: ['low'],
-            probe: { transport: 'command', command: ['sh', '-c', 'exit 0'], auth: 'none' },
+            probe: {
+              transport: 'command',
+              command: [...(options.commands?.cheap ?? ['sh', '-c', 'exit 0'])],
+              auth: 'none',
+              hint_body: true,
+            },
           },
         ],
         failure_rules: [{ hint_contains: 'spent', class: { quota_exhausted: {} } }],
