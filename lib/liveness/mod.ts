@@ -7,6 +7,8 @@
  * @module
  */
 export { type Board, type BoardOptions, createBoard, keysOf, type TargetEvidence, type TargetKeys } from './board.ts'
+export { classifyFailure, type FailedAnswer } from './classify.ts'
+export { type HeaderSource, lengthName, readRetryAfter, readWindows } from './headers.ts'
 export { bucketAt, livenessNumbers, mergeWindows, type Observation, observe, scoreAt } from './observe.ts'
 export type {
   Availability,
