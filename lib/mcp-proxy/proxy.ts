@@ -21,7 +21,13 @@ import { mergedName } from './names.ts'
 import { decideTool, type ToolAction } from './policy.ts'
 import { mcpSessions } from './sessions.ts'
 import { openStdioBridge, type StdioBridge } from './stdio-bridge.ts'
-import { type HttpServerLink, httpServerLink, type McpCredentials, type McpFetch } from './upstream.ts'
+import {
+  type HttpServerLink,
+  httpServerLink,
+  type McpCredentials,
+  type McpFetch,
+  type McpObserver,
+} from './upstream.ts'
 
 /** What the proxy stands on. */
 export interface McpProxyOptions {
@@ -30,6 +36,8 @@ export interface McpProxyOptions {
   readonly fetch: McpFetch
   readonly credentials: McpCredentials
   readonly approvals: Approvals
+  /** Where the fate of each use of a server goes: tool servers live on the same board as model targets. */
+  readonly observe: McpObserver
   readonly storage: Storage
   readonly clock: Clock
   readonly logger: Logger
@@ -101,7 +109,14 @@ export async function openMcpProxy(options: McpProxyOptions): Promise<McpProxy> 
   }
 
   const link = (name: string): HttpServerLink =>
-    httpServerLink(name, () => settings(name), { fetch: options.fetch, credentials: options.credentials, env, logger })
+    httpServerLink(name, () => settings(name), {
+      fetch: options.fetch,
+      credentials: options.credentials,
+      env,
+      logger,
+      clock,
+      observe: options.observe,
+    })
 
   const catalogue = mcpCatalogue({
     clock,

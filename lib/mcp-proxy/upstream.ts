@@ -1,6 +1,8 @@
 import type { Credential } from '../credentials/mod.ts'
-import { GwError, type Logger } from '../base/mod.ts'
+import { type Clock, GwError, isGwError, type Logger } from '../base/mod.ts'
+import type { TargetEvidence } from '../liveness/mod.ts'
 import type { McpServerConfig } from './config.ts'
+import { evidenceOf, evidenceOfError } from './evidence.ts'
 
 /** The guarded way out, as this room needs it. Redirects are not followed. */
 export type McpFetch = (request: {
@@ -19,6 +21,12 @@ export interface McpCredentials {
   get(account: string, force: boolean): Promise<Credential>
 }
 
+/** Takes what the use of a server showed; its target is `server:account#mcp`. */
+export type McpObserver = (
+  target: { readonly provider: string; readonly account: string },
+  evidence: TargetEvidence,
+) => void
+
 /** Headers of a client that a server gets to see. Everything else stays here, the client's token first of all. */
 const forwarded = ['accept', 'content-type', 'mcp-session-id', 'mcp-protocol-version', 'last-event-id']
 
@@ -35,11 +43,13 @@ export interface HttpServerLink {
 export function httpServerLink(
   name: string,
   server: () => McpServerConfig,
-  { fetch, credentials, env, logger }: {
+  { fetch, credentials, env, logger, clock, observe }: {
     fetch: McpFetch
     credentials: McpCredentials
     env: (name: string) => string | undefined
     logger: Logger
+    clock: Clock
+    observe: McpObserver
   },
 ): HttpServerLink {
   async function attempt(request: Parameters<HttpServerLink['send']>[0], force: boolean): Promise<Response> {
@@ -74,13 +84,27 @@ export function httpServerLink(
     })
   }
 
+  async function send(request: Parameters<HttpServerLink['send']>[0]): Promise<Response> {
+    const first = await attempt(request, false)
+    if (first.status !== 401 || !server().account) return first
+    await first.body?.cancel().catch(() => {})
+    logger.log('info', 'mcp.credential_refused', { server: name })
+    return attempt(request, true)
+  }
+
   return {
     async send(request) {
-      const first = await attempt(request, false)
-      if (first.status !== 401 || !server().account) return first
-      await first.body?.cancel().catch(() => {})
-      logger.log('info', 'mcp.credential_refused', { server: name })
-      return attempt(request, true)
+      const target = { provider: name, account: server().account ?? name }
+      try {
+        const reply = await send(request)
+        observe(target, evidenceOf(reply, clock.now()))
+        return reply
+      } catch (error) {
+        // A caller that leaves, and what fails on this side, say nothing about the server.
+        const local = isGwError(error) && /^(credential|secret|egress)\./.test(error.code)
+        if (!request.signal.aborted && !local) observe(target, evidenceOfError(error))
+        throw error
+      }
     },
   }
 }

@@ -7,7 +7,7 @@
  * @module
  */
 export { type Environment, interpolate, type Surface } from './endpoint.ts'
-export { type FailedAnswer, failureOf, type ReadFailure } from './failure.ts'
+export { type FailedAnswer, failureOf, type ReadFailure, readHttpFailure } from './failure.ts'
 export { type Field, forwardHeaders, replyFields } from './headers.ts'
 export {
   createUpstream,

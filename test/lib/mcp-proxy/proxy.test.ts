@@ -176,6 +176,10 @@ describe('an HTTP server', () => {
     expect(refused.status).toBe(200)
     expect(refused.body).toMatchObject({ id: 5, error: { data: { hint: 'gw auth login mcp fixture' } } })
     expect(refused.text).not.toContain('leak')
+    expect(proxy.observed.map(({ provider, account, evidence }) => [provider, account, evidence.is])).toEqual([
+      ['fixture', 'acc', 'success'],
+      ['fixture', 'acc', 'failure'],
+    ])
   })
 
   test('is not given a credential that belongs elsewhere', async () => {

@@ -1,6 +1,7 @@
 import { createApprovals, type Principal } from '../../../lib/access/mod.ts'
 import { type LogFields, type Logger, type PrincipalId, systemClock } from '../../../lib/base/mod.ts'
 import { mcpConfig, type McpProxy, type McpProxyOptions, openMcpProxy } from '../../../lib/mcp-proxy/mod.ts'
+import type { TargetEvidence } from '../../../lib/liveness/mod.ts'
 import { detectPlatform } from '../../../lib/platform/mod.ts'
 import { openStorage, type Storage } from '../../../lib/storage/mod.ts'
 
@@ -23,6 +24,7 @@ export interface ProxyFixture {
   readonly proxy: McpProxy
   readonly storage: Storage
   readonly approvals: ReturnType<typeof createApprovals>
+  readonly observed: { provider: string; account: string; evidence: TargetEvidence }[]
   readonly logged: { event: string; fields: LogFields | undefined }[]
   url(server: string | null): string
   stop(): Promise<void>
@@ -37,6 +39,7 @@ export async function serveProxy(
   const config = mcpConfig.parse(section)
   const approvals = createApprovals({ storage, clock: systemClock, lifeMs: 60_000 })
   const logged: ProxyFixture['logged'] = []
+  const observed: ProxyFixture['observed'] = []
   const logger: Logger = { log: (_, event, fields) => void logged.push({ event, fields }), with: () => logger }
   const proxy = await openMcpProxy({
     config: () => config,
@@ -44,6 +47,7 @@ export async function serveProxy(
       fetch(url, { method, headers, body, signal, redirect: 'manual' }),
     credentials: options.credentials ?? { get: () => Promise.reject(new Error('no accounts here')) },
     approvals,
+    observe: (target, evidence) => void observed.push({ ...target, evidence }),
     storage,
     clock: systemClock,
     logger,
@@ -68,6 +72,7 @@ export async function serveProxy(
     storage,
     approvals,
     logged,
+    observed,
     url: (server) => `http://127.0.0.1:${http.port}/v1/mcp${server === null ? '' : `/${server}`}`,
     async stop() {
       await proxy.close()
