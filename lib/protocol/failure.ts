@@ -74,3 +74,45 @@ export interface UpstreamFailure {
   readonly retryAfterMs: number | null
   readonly windows: readonly QuotaWindow[]
 }
+
+const treatment: Readonly<Record<FailureKind, readonly [scope: FailureScope, mayTryOther: boolean]>> = {
+  rate_limited: ['account', true],
+  quota_exhausted: ['account', true],
+  overloaded: ['provider', true],
+  concurrency: ['account', true],
+  billing: ['account', true],
+  entitlement: ['account', true],
+  unauthorized: ['account', true],
+  forbidden: ['account', true],
+  model_unavailable: ['model', true],
+  context_length: ['request', true],
+  moderation: ['request', false],
+  invalid_request: ['request', false],
+  server_error: ['provider', true],
+  timeout: ['provider', true],
+  unreachable: ['provider', true],
+  truncated: ['provider', true],
+  empty: ['model', true],
+  malformed: ['provider', true],
+  local: ['local', true],
+  cancelled: ['request', false],
+}
+
+/** A failure of a kind, with that kind's scope and advice, and a message cut to one line of 500 characters. */
+export function upstreamFailure(
+  kind: FailureKind,
+  message: string,
+  facts: { status?: number | null; code?: string | null; retryAfterMs?: number | null } = {},
+): UpstreamFailure {
+  const [scope, mayTryOther] = treatment[kind]
+  return {
+    kind,
+    scope,
+    status: facts.status ?? null,
+    message: message.replace(/\s+/g, ' ').trim().slice(0, 500),
+    code: facts.code ?? null,
+    mayTryOther,
+    retryAfterMs: facts.retryAfterMs ?? null,
+    windows: [],
+  }
+}

@@ -2,12 +2,38 @@
  * Protocol: the wire formats that clients and upstreams speak.
  *
  * Owns the protocol ids, what each one's bodies, events, usage and failures mean, and the translation between them.
- * Knows no provider, no account and no socket: everything here is data in, data out. Start at {@link ProtocolId}.
+ * Knows no provider, no account and no socket: everything here is data in, data out. Start at {@link translator}.
  * @module
  */
-export { type FailureKind, type FailureScope, type QuotaWindow, type UpstreamFailure } from './failure.ts'
+export type { Call, Protocol, StreamDecoder, StreamEncoder } from './codec.ts'
+export { estimateTokens, type TokenEstimate } from './count.ts'
+export type { InferenceEvent, InferenceResponse, PartHead, ResponsePart } from './event.ts'
+export {
+  type FailureKind,
+  type FailureScope,
+  type QuotaWindow,
+  type UpstreamFailure,
+  upstreamFailure,
+} from './failure.ts'
+export { type FinishReason, type FinishRow, finishTable } from './finish.ts'
 export { type ProtocolId, protocolIds } from './id.ts'
 export type { Loss } from './loss.ts'
+export { protocolOf, protocols } from './protocols.ts'
+export { applyQuirks, type Quirk, quirkNames, quirks } from './quirks.ts'
+export { holdsPackedReasoning } from './reasoning.ts'
+export { repairs } from './repair.ts'
+export type { InferenceRequest, Message, Part, ToolDefinition } from './request.ts'
+export { continueTurn, previousTurnOf, responseOfEvent, type ResponseStore, type StoredTurn, turnOf } from './store.ts'
+export {
+  type Aggregator,
+  type RequestContext,
+  type TranslatedRequest,
+  type TranslatedResponse,
+  type TranslatedStream,
+  type Translator,
+  translator,
+  type TranslatorOptions,
+} from './translate.ts'
 export { addTokens, noTokens, type TokenCounts } from './usage.ts'
 export { type EventScanner, eventScanner } from './wire/event-scanner.ts'
 export { type FieldScan, parseSpan, scanFields, type Span, splice } from './wire/json-fields.ts'

@@ -1,0 +1,24 @@
+/**
+ * anthropic-messages: `POST /v1/messages`, also inside the envelopes of two clouds.
+ *
+ * @see https://docs.anthropic.com/en/api/messages
+ * @module
+ */
+import type { Protocol } from '../codec.ts'
+import { decodeFailure, encodeFailure } from './failure.ts'
+import { decodeRequest, encodeRequest } from './request.ts'
+import { decodeResponse, encodeResponse } from './response.ts'
+import { streamDecoder, streamEncoder } from './stream.ts'
+
+/** The messages protocol. */
+export const anthropicMessages: Protocol = {
+  id: 'anthropic-messages',
+  decodeRequest,
+  encodeRequest,
+  decodeResponse,
+  encodeResponse,
+  streamDecoder,
+  streamEncoder,
+  decodeFailure,
+  encodeFailure,
+}

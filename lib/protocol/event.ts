@@ -1,0 +1,74 @@
+import type { JsonObject } from '../base/mod.ts'
+import type { UpstreamFailure } from './failure.ts'
+import type { FinishReason } from './finish.ts'
+import type { ReasoningProof, ToolKind } from './request.ts'
+import type { TokenCounts } from './usage.ts'
+
+/** What a part of an answer is, said when it opens. */
+export type PartHead =
+  | { readonly type: 'text' }
+  | { readonly type: 'refusal' }
+  | { readonly type: 'reasoning'; readonly id: string | null }
+  | {
+    readonly type: 'tool-call'
+    readonly id: string
+    readonly name: string
+    readonly namespace: string | null
+    readonly kind: ToolKind
+  }
+  /** A block or item that only the upstream's protocol knows, whole. */
+  | { readonly type: 'native'; readonly value: JsonObject }
+
+/** One step of an answer. Parts are numbered in the order they open; several may be open at once. */
+export type InferenceEvent =
+  | { readonly type: 'start'; readonly id: string | null; readonly model: string | null }
+  | { readonly type: 'open'; readonly part: number; readonly head: PartHead }
+  | {
+    readonly type: 'delta'
+    readonly part: number
+    readonly text: string
+    /** Of reasoning: whether this is the issuer's summary rather than the thoughts, and which section of it. */
+    readonly summary?: boolean
+    readonly section?: number
+  }
+  | {
+    readonly type: 'close'
+    readonly part: number
+    readonly proof?: ReasoningProof | null
+    /** Citations and annotations of a text, as the upstream wrote them. */
+    readonly annotations?: readonly JsonObject[]
+  }
+  | { readonly type: 'usage'; readonly tokens: Partial<TokenCounts> }
+  | { readonly type: 'finish'; readonly reason: FinishReason; readonly stopSequence: string | null }
+  | { readonly type: 'failure'; readonly failure: UpstreamFailure }
+
+/** A part of a whole answer. */
+export type ResponsePart =
+  | { readonly type: 'text'; readonly text: string; readonly annotations: readonly JsonObject[] }
+  | { readonly type: 'refusal'; readonly text: string }
+  | {
+    readonly type: 'reasoning'
+    readonly id: string | null
+    readonly content: readonly string[]
+    readonly summary: readonly string[]
+    readonly proof: ReasoningProof | null
+  }
+  | {
+    readonly type: 'tool-call'
+    readonly id: string
+    readonly name: string
+    readonly namespace: string | null
+    readonly kind: ToolKind
+    readonly input: string
+  }
+  | { readonly type: 'native'; readonly value: JsonObject }
+
+/** A whole answer. */
+export interface InferenceResponse {
+  readonly id: string | null
+  readonly model: string | null
+  readonly parts: readonly ResponsePart[]
+  readonly finish: FinishReason
+  readonly stopSequence: string | null
+  readonly tokens: TokenCounts
+}

@@ -1,0 +1,114 @@
+import type { Json, JsonObject } from '../base/mod.ts'
+import type { ProtocolId } from './id.ts'
+import type { Loss } from './loss.ts'
+import type { Found } from './request.ts'
+
+/**
+ * Keeps the account of one translation: what is carried, and what is not.
+ *
+ * Every encoder hands each thing it finds to exactly one of three places: the body it writes, {@link Ledger.lose}, or
+ * {@link Ledger.extras}, which decides between the two for fields that only some protocols know.
+ */
+export interface Ledger {
+  readonly source: ProtocolId
+  readonly target: ProtocolId
+  /** Whether source and target are one protocol, so that native things re-emerge. */
+  readonly same: boolean
+  readonly losses: readonly Loss[]
+  lose(path: string, reason: string): void
+  /** The unknown fields of a thing that the target knows too; the others become losses. */
+  extras(found: Found): JsonObject | undefined
+}
+
+/** Fields of the request that the two OpenAI protocols share by name and meaning. */
+const openaiShared = new Set([
+  'metadata',
+  'prompt_cache_key',
+  'prompt_cache_options',
+  'prompt_cache_retention',
+  'safety_identifier',
+  'moderation',
+  'top_logprobs',
+])
+
+/**
+ * Values that say what would happen anyway. Leaving them out loses nothing, so `strict` does not refuse them.
+ *
+ * Keyed by the last name of the path.
+ */
+export const harmlessValues: Readonly<Record<string, readonly Json[]>> = {
+  n: [1],
+  logprobs: [false],
+  top_logprobs: [0],
+  frequency_penalty: [0],
+  presence_penalty: [0],
+  background: [false],
+  truncation: ['disabled'],
+  include_obfuscation: [true, false],
+  include: [],
+  modalities: [],
+  phase: [],
+  status: ['completed'],
+  defer_loading: [false],
+  async: [false],
+  annotations: [],
+  // How finely arguments are streamed, not what they are.
+  eager_input_streaming: [true, false],
+}
+
+/** Whether a value says nothing that its absence would not say. */
+export function isHarmless(key: string, value: Json | undefined): boolean {
+  if (value === undefined || value === null) return true
+  if (Array.isArray(value) && value.length === 0) return true
+  if (typeof value === 'object') {
+    const entries = Object.entries(value)
+    // Called by the model itself, or allowed to it: what a call is without saying so.
+    if (key === 'caller' || key === 'allowed_callers') return entries.length === 1 && entries[0]![1] === 'direct'
+    return entries.length === 0
+  }
+  return harmlessValues[key]?.includes(value) ?? false
+}
+
+/** A fresh account of a translation between two protocols. */
+export function createLedger(source: ProtocolId, target: ProtocolId): Ledger {
+  const losses: Loss[] = []
+  const same = source === target
+  const family = source.startsWith('openai') && target.startsWith('openai')
+  const noEquivalent = `no equivalent in ${target}`
+
+  return {
+    source,
+    target,
+    same,
+    losses,
+    lose(path, reason) {
+      losses.push({ path, reason })
+    },
+    extras(found) {
+      if (found.extra === undefined) return undefined
+      if (same) return found.extra
+      let kept: Record<string, Json | undefined> | undefined
+      for (const key in found.extra) {
+        const value = found.extra[key]
+        if (family && found.path === '' && openaiShared.has(key)) (kept ??= {})[key] = value
+        else if (!isHarmless(key, value)) losses.push({ path: joinPath(found.path, key), reason: noEquivalent })
+      }
+      return kept
+    },
+  }
+}
+
+const plainKey = /^[A-Za-z_$][\w$]*$/
+
+/** A JSON path with one more key. */
+export function joinPath(path: string, key: string): string {
+  const step = plainKey.test(key) ? key : `[${JSON.stringify(key)}]`
+  return path === '' ? step : step.startsWith('[') ? path + step : `${path}.${step}`
+}
+
+/** The keys of an object that a decoder does not know; `undefined` when there are none. */
+export function unknownFields(value: JsonObject, known: ReadonlySet<string>): JsonObject | undefined {
+  let rest: Record<string, Json | undefined> | undefined
+  for (const key in value) if (!known.has(key)) (rest ??= {})[key] = value[key]
+  return rest
+}

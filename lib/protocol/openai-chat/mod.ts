@@ -1,0 +1,24 @@
+/**
+ * openai-chat: `POST /v1/chat/completions`, the protocol that most providers speak.
+ *
+ * @see https://platform.openai.com/docs/api-reference/chat
+ * @module
+ */
+import type { Protocol } from '../codec.ts'
+import { decodeFailure, encodeFailure } from './failure.ts'
+import { decodeRequest, encodeRequest } from './request.ts'
+import { decodeResponse, encodeResponse } from './response.ts'
+import { streamDecoder, streamEncoder } from './stream.ts'
+
+/** The chat completions protocol. */
+export const openaiChat: Protocol = {
+  id: 'openai-chat',
+  decodeRequest,
+  encodeRequest,
+  decodeResponse,
+  encodeResponse,
+  streamDecoder,
+  streamEncoder,
+  decodeFailure,
+  encodeFailure,
+}

@@ -1,0 +1,234 @@
+import type { JsonObject } from '../../base/mod.ts'
+import type { Call, DecodedResponse, Lose } from '../codec.ts'
+import type { InferenceResponse, ResponsePart } from '../event.ts'
+import { upstreamFailure } from '../failure.ts'
+import { type FinishReason, finishTable, finishWords, inexactFinish } from '../finish.ts'
+import { isHarmless } from '../ledger.ts'
+import { compact, numberOf, objectOf, objectsOf, stringOf } from '../read.ts'
+import { packReasoning } from '../reasoning.ts'
+import { noTokens, type TokenCounts } from '../usage.ts'
+import { decodeFailure } from './failure.ts'
+import { decodeReasoningDetail } from './request.ts'
+
+// ---- decode ---------------------------------------------------------------------------------------------------------
+
+/** A whole chat completion in neutral form. */
+export function decodeResponse(body: unknown, stem: string): DecodedResponse {
+  const reply = objectOf(body)
+  if (reply?.error != null) return { ok: false, failure: decodeFailure(null, body) }
+  const choice = objectsOf(reply?.choices)[0]
+  const message = objectOf(choice?.message)
+  if (reply === undefined || choice === undefined || message === undefined) {
+    return {
+      ok: false,
+      failure: upstreamFailure('malformed', 'the answer is no chat completion: choices[0].message is missing'),
+    }
+  }
+  const parts = [...decodeReasoning(message), ...decodeContent(message), ...decodeCalls(message, stem)]
+  const word = stringOf(choice.finish_reason)
+  const finish = decodeFinish(word, parts.some((part) => part.type === 'tool-call'))
+  if (finish === null) {
+    return { ok: false, failure: upstreamFailure('malformed', `unknown finish_reason ${JSON.stringify(word)}`) }
+  }
+  return {
+    ok: true,
+    response: {
+      id: stringOf(reply.id),
+      model: stringOf(reply.model),
+      parts,
+      finish: parts.some((part) => part.type === 'refusal') && finish === 'stop' ? 'refusal' : finish,
+      stopSequence: null,
+      tokens: { ...noTokens, ...decodeUsage(objectOf(reply.usage)) },
+    },
+  }
+}
+
+/**
+ * A finish word with the repairs `missing-finish` (none at all: the answer is whole, so it ended) and `finish-mismatch`
+ * (a normal stop although tools were called). `null` for a word nobody knows.
+ */
+export function decodeFinish(word: string | null, hasCalls: boolean): FinishReason | null {
+  const reason = word === null ? 'stop' : finishWords.chat[word.toLowerCase()] ?? null
+  return reason === 'stop' && hasCalls ? 'tool-calls' : reason
+}
+
+/**
+ * Usage in neutral counts. Cached tokens are part of the prompt here as there. Some upstreams count reasoning beside the
+ * completion and not in it: where the total says so, it is added.
+ */
+export function decodeUsage(usage: JsonObject | undefined): Partial<TokenCounts> {
+  if (usage === undefined) return {}
+  const prompt = numberOf(usage.prompt_tokens)
+  const completion = numberOf(usage.completion_tokens)
+  const details = objectOf(usage.prompt_tokens_details)
+  const reasoning = numberOf(objectOf(usage.completion_tokens_details)?.reasoning_tokens) ??
+    numberOf(usage.reasoning_tokens)
+  const beside = prompt !== null && completion !== null && reasoning !== null && reasoning > 0 &&
+    numberOf(usage.total_tokens) === prompt + completion + reasoning
+  return {
+    inputTokens: prompt,
+    outputTokens: beside ? completion + reasoning : completion,
+    cachedInputTokens: numberOf(details?.cached_tokens) ?? numberOf(usage.prompt_cache_hit_tokens),
+    cacheWriteTokens: numberOf(details?.cache_write_tokens),
+    reasoningTokens: reasoning,
+  }
+}
+
+function decodeReasoning(message: JsonObject): ResponsePart[] {
+  const details = objectsOf(message.reasoning_details)
+  if (details.length > 0) {
+    return details.map((detail) => {
+      const { id, content, summary, proof } = decodeReasoningDetail(detail, '')
+      return { type: 'reasoning', id, content, summary, proof }
+    })
+  }
+  const text = stringOf(message.reasoning_content) ?? stringOf(message.reasoning)
+  return text === null || text === ''
+    ? []
+    : [{ type: 'reasoning', id: null, content: [text], summary: [], proof: null }]
+}
+
+function decodeContent(message: JsonObject): ResponsePart[] {
+  const out: ResponsePart[] = []
+  const text = stringOf(message.content) ??
+    objectsOf(message.content).map((part) => stringOf(part.text) ?? '').join('')
+  if (text !== '') out.push({ type: 'text', text, annotations: objectsOf(message.annotations) })
+  const refusal = stringOf(message.refusal)
+  if (refusal !== null && refusal !== '') out.push({ type: 'refusal', text: refusal })
+  return out
+}
+
+function decodeCalls(message: JsonObject, stem: string): ResponsePart[] {
+  const legacy = objectOf(message.function_call)
+  const calls = legacy === undefined ? objectsOf(message.tool_calls) : [{ function: legacy }]
+  return calls.map((call, i) => {
+    const custom = objectOf(call.custom)
+    const fn = custom ?? objectOf(call.function) ?? {}
+    const input = custom ? fn.input : fn.arguments
+    return {
+      type: 'tool-call',
+      // repair `missing-tool-id`
+      id: stringOf(call.id) || `call_${stem}${i}`,
+      name: stringOf(fn.name) ?? '',
+      namespace: null,
+      kind: custom ? 'custom' : 'function',
+      // repair `arguments-object`
+      input: typeof input === 'string' ? input : input == null ? '' : JSON.stringify(input),
+    }
+  })
+}
+
+// ---- encode ---------------------------------------------------------------------------------------------------------
+
+/** A whole chat completion for the caller. */
+export function encodeResponse(response: InferenceResponse, call: Call, lose: Lose): JsonObject {
+  const texts: string[] = []
+  const refusals: string[] = []
+  const calls: JsonObject[] = []
+  const thoughts: string[] = []
+  const details: JsonObject[] = []
+  const annotations: JsonObject[] = []
+  response.parts.forEach((part, i) => {
+    switch (part.type) {
+      case 'text':
+        texts.push(part.text)
+        annotations.push(...chatAnnotations(part.annotations, `output[${i}]`, lose))
+        return
+      case 'refusal':
+        refusals.push(part.text)
+        return
+      case 'reasoning':
+        thoughts.push(...(part.content.length > 0 ? part.content : part.summary))
+        details.push(...encodeReasoningDetails(part, details.length))
+        return
+      case 'tool-call':
+        calls.push(encodeCall(part))
+        return
+      case 'native':
+        if (!isHarmless('native', part.value)) lose(`output[${i}]`, `openai-chat knows no ${String(part.value.type)}`)
+    }
+  })
+  const message = compact({
+    role: 'assistant',
+    content: texts.length > 0 ? texts.join('') : null,
+    refusal: refusals.length > 0 ? refusals.join('') : null,
+    reasoning_content: thoughts.length > 0 ? thoughts.join('\n\n') : undefined,
+    reasoning_details: details.length > 0 ? details : undefined,
+    annotations: annotations.length > 0 ? annotations : undefined,
+    tool_calls: calls.length > 0 ? calls : undefined,
+  })
+  return compact({
+    id: `chatcmpl-${call.id}`,
+    object: 'chat.completion',
+    created: call.createdAt,
+    model: call.model,
+    choices: [{ index: 0, message, logprobs: null, ...encodeFinish(response.finish) }],
+    usage: encodeUsage(response.tokens),
+  })
+}
+
+/** `finish_reason`, and the exact word beside it where chat has none. */
+export function encodeFinish(reason: FinishReason): JsonObject {
+  const row = finishTable[reason]
+  return { finish_reason: row.chat, ...(inexactFinish.has(reason) ? { native_finish_reason: row.anthropic } : {}) }
+}
+
+/** The parts of chat's usage; `undefined` when the upstream said nothing. */
+export function encodeUsage(tokens: TokenCounts): JsonObject | undefined {
+  const { inputTokens, outputTokens } = tokens
+  if (inputTokens === null && outputTokens === null) return undefined
+  const writes = (tokens.cacheWriteTokens ?? 0) + (tokens.cacheWrite1hTokens ?? 0)
+  return {
+    prompt_tokens: inputTokens ?? 0,
+    completion_tokens: outputTokens ?? 0,
+    total_tokens: (inputTokens ?? 0) + (outputTokens ?? 0),
+    prompt_tokens_details: {
+      cached_tokens: tokens.cachedInputTokens ?? 0,
+      ...(writes > 0 ? { cache_write_tokens: writes } : {}),
+    },
+    completion_tokens_details: { reasoning_tokens: tokens.reasoningTokens ?? 0 },
+  }
+}
+
+/** The `reasoning_details` of one reasoning part: in the issuer's own form where there is one, else packed. */
+export function encodeReasoningDetails(
+  part: Extract<ResponsePart, { type: 'reasoning' }>,
+  index: number,
+): JsonObject[] {
+  const { proof } = part
+  if (proof === null) return []
+  if (proof.issuer === 'anthropic-messages') {
+    const format = 'anthropic-claude-v1'
+    return proof.kind === 'redacted'
+      ? [{ type: 'reasoning.encrypted', data: proof.data, format, index }]
+      : [{ type: 'reasoning.text', text: part.content.join('\n\n'), signature: proof.data, format, index }]
+  }
+  return [
+    compact({
+      type: 'reasoning.encrypted',
+      id: part.id ?? undefined,
+      data: packReasoning(part),
+      format: 'gw-v1',
+      index,
+    }),
+  ]
+}
+
+function encodeCall(part: Extract<ResponsePart, { type: 'tool-call' }>): JsonObject {
+  return part.kind === 'custom'
+    ? { id: part.id, type: 'custom', custom: { name: part.name, input: part.input } }
+    : { id: part.id, type: 'function', function: { name: part.name, arguments: part.input } }
+}
+
+/** URL citations in chat's form; others are lost. */
+export function chatAnnotations(annotations: readonly JsonObject[], path: string, lose: Lose): JsonObject[] {
+  return annotations.flatMap((value, i) => {
+    if (objectOf(value.url_citation) !== undefined) return [value]
+    if (value.type === 'url_citation') {
+      const { start_index, end_index, title, url } = value
+      return [{ type: 'url_citation', url_citation: compact({ start_index, end_index, title, url }) }]
+    }
+    lose(`${path}.annotations[${i}]`, `openai-chat knows no ${String(value.type)}`)
+    return []
+  })
+}

@@ -1,0 +1,285 @@
+import type { Json, JsonObject } from '../../base/mod.ts'
+import type { Call, DecodedResponse, Lose } from '../codec.ts'
+import type { InferenceResponse, ResponsePart } from '../event.ts'
+import { upstreamFailure } from '../failure.ts'
+import { type FinishReason, finishTable, finishWords, inexactFinish } from '../finish.ts'
+import { compact, numberOf, objectOf, objectsOf, stringOf } from '../read.ts'
+import { packReasoning, unpackReasoning } from '../reasoning.ts'
+import { toolSearchName } from '../tools.ts'
+import { noTokens, type TokenCounts } from '../usage.ts'
+import { decodeFailure } from './failure.ts'
+import { searchArguments } from './request.ts'
+
+// ---- decode ---------------------------------------------------------------------------------------------------------
+
+/** A whole response in neutral form. */
+export function decodeResponse(body: unknown, stem: string): DecodedResponse {
+  const reply = objectOf(body)
+  if (reply !== undefined && (reply.status === 'failed' || (reply.error != null && reply.output === undefined))) {
+    return { ok: false, failure: decodeFailure(null, body) }
+  }
+  if (reply === undefined || !Array.isArray(reply.output)) {
+    return { ok: false, failure: upstreamFailure('malformed', 'the answer is no response: output is missing') }
+  }
+  const parts = objectsOf(reply.output).flatMap((item, i) => decodeItem(item, `${stem}${i}`))
+  const finish = decodeFinish(reply, parts)
+  if (finish === null) {
+    return { ok: false, failure: upstreamFailure('malformed', `the response ended ${JSON.stringify(reply.status)}`) }
+  }
+  return {
+    ok: true,
+    response: {
+      id: stringOf(reply.id),
+      model: stringOf(reply.model),
+      parts,
+      finish,
+      stopSequence: null,
+      tokens: { ...noTokens, ...decodeUsage(objectOf(reply.usage)) },
+    },
+  }
+}
+
+/** How a response ended, by its status, its reason, and what is in it; `null` when it did not end. */
+export function decodeFinish(reply: JsonObject, parts: readonly { readonly type: string }[]): FinishReason | null {
+  const status = reply.status ?? 'completed'
+  if (status === 'incomplete') {
+    const reason = stringOf(objectOf(reply.incomplete_details)?.reason)
+    const native = stringOf(objectOf(reply.incomplete_details)?.native_finish_reason)
+    return (native === null ? undefined : finishWords.anthropic[native]) ?? finishWords.responses[reason ?? ''] ??
+      'length'
+  }
+  if (status !== 'completed') return null
+  if (parts.some((part) => part.type === 'tool-call')) return 'tool-calls'
+  return parts.some((part) => part.type === 'refusal') ? 'refusal' : 'stop'
+}
+
+/** The parts of one output item. */
+export function decodeItem(item: JsonObject, stem: string): ResponsePart[] {
+  switch (item.type) {
+    case 'message':
+      return objectsOf(item.content).map((part): ResponsePart =>
+        part.type === 'refusal'
+          ? { type: 'refusal', text: stringOf(part.refusal) ?? '' }
+          : part.type === 'output_text' || part.type === 'text'
+          ? { type: 'text', text: stringOf(part.text) ?? '', annotations: objectsOf(part.annotations) }
+          : { type: 'native', value: part }
+      )
+    case 'reasoning':
+      return [decodeReasoning(item)]
+    case 'function_call':
+    case 'custom_tool_call': {
+      const custom = item.type === 'custom_tool_call'
+      const input = custom ? item.input : item.arguments
+      return [{
+        type: 'tool-call',
+        // repair `missing-tool-id`
+        id: stringOf(item.call_id) || stringOf(item.id) || `call_${stem}`,
+        name: stringOf(item.name) ?? '',
+        namespace: stringOf(item.namespace),
+        kind: custom ? 'custom' : 'function',
+        input: typeof input === 'string' ? input : input == null ? '' : JSON.stringify(input),
+      }]
+    }
+    case 'tool_search_call':
+      if (item.execution !== 'client') break
+      return [{
+        type: 'tool-call',
+        id: stringOf(item.call_id) || stringOf(item.id) || `call_${stem}`,
+        name: toolSearchName,
+        namespace: null,
+        kind: 'tool-search',
+        input: JSON.stringify(item.arguments ?? {}),
+      }]
+  }
+  return [{ type: 'native', value: item }]
+}
+
+/** A reasoning item, unpacked if another gateway of this kind made it. */
+export function decodeReasoning(item: JsonObject): Extract<ResponsePart, { type: 'reasoning' }> {
+  const encrypted = stringOf(item.encrypted_content)
+  const packed = encrypted === null ? null : unpackReasoning(encrypted)
+  if (packed !== null) return { type: 'reasoning', ...packed }
+  const texts = (value: Json | undefined): string[] => objectsOf(value).map((part) => stringOf(part.text) ?? '')
+  return {
+    type: 'reasoning',
+    id: stringOf(item.id),
+    content: texts(item.content),
+    summary: texts(item.summary),
+    proof: encrypted === null || encrypted === ''
+      ? null
+      : { issuer: 'openai-responses', kind: 'encrypted', data: encrypted },
+  }
+}
+
+/** Usage in neutral counts. Cached tokens are part of the input here as there. */
+export function decodeUsage(usage: JsonObject | undefined): Partial<TokenCounts> {
+  if (usage === undefined) return {}
+  const details = objectOf(usage.input_tokens_details)
+  const writes = numberOf(details?.cache_write_tokens)
+  const hour = numberOf(objectOf(details?.cache_write_tokens_details)?.ttl_1h_tokens)
+  return {
+    inputTokens: numberOf(usage.input_tokens),
+    outputTokens: numberOf(usage.output_tokens),
+    cachedInputTokens: numberOf(details?.cached_tokens),
+    cacheWriteTokens: writes === null ? null : writes - (hour ?? 0),
+    cacheWrite1hTokens: hour,
+    reasoningTokens: numberOf(objectOf(usage.output_tokens_details)?.reasoning_tokens),
+  }
+}
+
+// ---- encode ---------------------------------------------------------------------------------------------------------
+
+/** A whole response for the caller. */
+export function encodeResponse(response: InferenceResponse, call: Call, lose: Lose): JsonObject {
+  const output = response.parts.flatMap((part, i) => encodeItem(part, i, call, lose))
+  return {
+    id: responseId(call),
+    object: 'response',
+    created_at: call.createdAt,
+    ...encodeFinish(response.finish),
+    error: null,
+    model: call.model,
+    output,
+    usage: encodeUsage(response.tokens),
+    ...echo(call),
+  }
+}
+
+/** The id of the answer to a call. */
+export function responseId(call: Call): string {
+  return `resp_${call.id}`
+}
+
+/** `status` and `incomplete_details`. */
+export function encodeFinish(reason: FinishReason): JsonObject {
+  const { status, reason: why } = finishTable[reason].responses
+  const exact = inexactFinish.has(reason) ? { native_finish_reason: finishTable[reason].anthropic } : {}
+  return { status, incomplete_details: why === null ? null : { reason: why, ...exact } }
+}
+
+/** What a response repeats of its request. */
+export function echo({ body }: Call): JsonObject {
+  return compact({
+    background: false,
+    instructions: body.instructions ?? null,
+    max_output_tokens: body.max_output_tokens ?? null,
+    metadata: body.metadata ?? {},
+    parallel_tool_calls: body.parallel_tool_calls ?? true,
+    previous_response_id: body.previous_response_id ?? null,
+    reasoning: body.reasoning ?? { effort: null, summary: null },
+    store: body.store ?? true,
+    temperature: body.temperature ?? 1,
+    text: body.text ?? { format: { type: 'text' } },
+    tool_choice: body.tool_choice ?? 'auto',
+    tools: body.tools ?? [],
+    top_p: body.top_p ?? 1,
+    truncation: body.truncation ?? 'disabled',
+    user: body.user ?? null,
+  })
+}
+
+/** The ids of items: their kind, the call's stem, their place. */
+export function itemId(prefix: string, call: Call, index: number): string {
+  return `${prefix}_${call.id}_${index}`
+}
+
+/** The whole output item of a part. */
+export function encodeItem(part: ResponsePart, index: number, call: Call, lose: Lose): JsonObject[] {
+  switch (part.type) {
+    case 'text':
+      return [messageItem(itemId('msg', call, index), textContent(part.text, part.annotations))]
+    case 'refusal':
+      return [messageItem(itemId('msg', call, index), { type: 'refusal', refusal: part.text })]
+    case 'reasoning':
+      return [reasoningItem(part, itemId('rs', call, index), call)]
+    case 'tool-call':
+      return [toolCallItem(part, callItemId(part.kind, call, index), part.input, 'completed')]
+    case 'native':
+      if (call.upstream === 'openai-responses') return [part.value]
+      lose(`output[${index}]`, `openai-responses knows no ${String(part.value.type)}`)
+      return []
+  }
+}
+
+/** A message item with one content part. */
+export function messageItem(id: string, content: JsonObject): JsonObject {
+  return { id, type: 'message', status: 'completed', role: 'assistant', content: [content] }
+}
+
+/** A text part, with chat's citations in the flat form of this protocol. */
+export function textContent(text: string, annotations: readonly JsonObject[]): JsonObject {
+  const flat = annotations.map((value) =>
+    objectOf(value.url_citation) ? { type: 'url_citation', ...objectOf(value.url_citation) } : value
+  )
+  return { type: 'output_text', text, annotations: flat, logprobs: [] }
+}
+
+type Reasoning = Extract<ResponsePart, { type: 'reasoning' }>
+
+/** A reasoning item. Of another issuer, the thoughts are shown as summary and the whole is packed for the way back. */
+export function reasoningItem(part: Reasoning, id: string, call: Call): JsonObject {
+  const own = part.proof?.issuer === 'openai-responses' || (part.proof === null && call.upstream === 'openai-responses')
+  if (own) {
+    return compact({
+      id: part.id ?? id,
+      type: 'reasoning',
+      summary: part.summary.map((text) => ({ type: 'summary_text', text })),
+      content: part.content.length > 0 ? part.content.map((text) => ({ type: 'reasoning_text', text })) : undefined,
+      encrypted_content: part.proof?.data,
+    })
+  }
+  const shown = part.content.length > 0 ? part.content : part.summary
+  const summary = shown.filter((text) => text !== '').map((text) => ({ type: 'summary_text', text }))
+  return { id, type: 'reasoning', summary, encrypted_content: packReasoning(part) }
+}
+
+type ToolCall = Extract<ResponsePart, { type: 'tool-call' }>
+
+/** The id of a tool call's item. */
+export function callItemId(kind: ToolCall['kind'], call: Call, index: number): string {
+  return itemId(kind === 'custom' ? 'ctc' : kind === 'tool-search' ? 'tsc' : 'fc', call, index)
+}
+
+/** A tool call item in any state. */
+export function toolCallItem(
+  head: Omit<ToolCall, 'input'>,
+  id: string,
+  input: string,
+  status: 'in_progress' | 'completed',
+): JsonObject {
+  const namespace = head.namespace === null ? {} : { namespace: head.namespace }
+  switch (head.kind) {
+    case 'custom':
+      return { id, type: 'custom_tool_call', status, call_id: head.id, name: head.name, ...namespace, input }
+    case 'tool-search':
+      return {
+        id,
+        type: 'tool_search_call',
+        status,
+        call_id: head.id,
+        execution: 'client',
+        arguments: searchArguments(input),
+      }
+    case 'function':
+      return { id, type: 'function_call', status, call_id: head.id, name: head.name, ...namespace, arguments: input }
+  }
+}
+
+/** Usage in this protocol's terms; `null` when the upstream said nothing. */
+export function encodeUsage(tokens: TokenCounts): JsonObject | null {
+  const { inputTokens, outputTokens } = tokens
+  if (inputTokens === null && outputTokens === null) return null
+  const hour = tokens.cacheWrite1hTokens ?? 0
+  const writes = (tokens.cacheWriteTokens ?? 0) + hour
+  return {
+    input_tokens: inputTokens ?? 0,
+    input_tokens_details: {
+      cached_tokens: tokens.cachedInputTokens ?? 0,
+      cache_write_tokens: writes,
+      ...(hour > 0 ? { cache_write_tokens_details: { ttl_5m_tokens: writes - hour, ttl_1h_tokens: hour } } : {}),
+    },
+    output_tokens: outputTokens ?? 0,
+    output_tokens_details: { reasoning_tokens: tokens.reasoningTokens ?? 0 },
+    total_tokens: (inputTokens ?? 0) + (outputTokens ?? 0),
+  }
+}

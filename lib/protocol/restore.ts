@@ -1,0 +1,103 @@
+import type { InferenceEvent, PartHead } from './event.ts'
+import { upstreamFailure } from './failure.ts'
+import { type CustomUnwrapper, customUnwrapper, type ToolIds, type ToolNames } from './tools.ts'
+
+/** Turns the events of an answer back into what the caller asked about: its tools, its ids. */
+export interface Restorer {
+  /** Adds the restored form of an event to `out`. */
+  push(event: InferenceEvent, out: InferenceEvent[]): void
+  /** Whether the model has said anything that the caller can see. */
+  readonly hasContent: boolean
+}
+
+interface Draft {
+  head: PartHead
+  opened: boolean
+  said: boolean
+  unwrapper: CustomUnwrapper | null
+}
+
+/**
+ * The stage between reading an answer and writing it, the same for all pairs:
+ *
+ * - tool names and call ids become the caller's again, and text inside JSON arguments becomes a custom tool's input;
+ * - a text that stays empty never opens, so that a tool-only answer holds tools only;
+ * - repair `empty-arguments`: a call without arguments has `{}`;
+ * - repair `empty-completion`: a normal end with nothing before it is an `empty` failure, which another target may heal.
+ *
+ * @param trusted whether an empty answer of this upstream is meant: some models end a turn after a tool result so
+ */
+export function createRestorer(names: ToolNames, ids: ToolIds, trusted: boolean): Restorer {
+  const drafts: (Draft | undefined)[] = []
+  let hasContent = false
+  let outputTokens: number | null = null
+
+  function openNow(part: number, draft: Draft, out: InferenceEvent[]): void {
+    if (draft.opened) return
+    draft.opened = true
+    hasContent = true
+    out.push({ type: 'open', part, head: draft.head })
+  }
+  function open(part: number, head: PartHead, out: InferenceEvent[]): void {
+    const draft: Draft = { head, opened: false, said: false, unwrapper: null }
+    drafts[part] = draft
+    if (head.type === 'text' || head.type === 'refusal' || head.type === 'reasoning') return
+    if (head.type === 'tool-call') {
+      // repair `undeclared-tool`: found regardless of case and prefix; what is not found stays the model's word.
+      const known = head.namespace === null ? names.find(head.name) : null
+      const wrapped = head.kind === 'function' && known?.kind === 'custom'
+      if (wrapped) draft.unwrapper = customUnwrapper()
+      const id = ids.short(ids.long(head.id))
+      draft.head = known === null
+        ? { ...head, id: ids.long(head.id) }
+        : { type: 'tool-call', id: ids.long(id), name: known.name, namespace: known.namespace, kind: known.kind }
+    }
+    openNow(part, draft, out)
+  }
+
+  return {
+    push(event, out) {
+      switch (event.type) {
+        case 'open':
+          return open(event.part, event.head, out)
+        case 'delta': {
+          const draft = drafts[event.part]
+          if (draft === undefined || event.text === '') return
+          const text = draft.unwrapper === null ? event.text : draft.unwrapper.push(event.text)
+          if (text === '') return
+          openNow(event.part, draft, out)
+          draft.said = true
+          out.push(draft.unwrapper === null ? event : { type: 'delta', part: event.part, text })
+          return
+        }
+        case 'close': {
+          const draft = drafts[event.part]
+          if (draft === undefined) return
+          drafts[event.part] = undefined
+          if (draft.head.type === 'reasoning' && event.proof) openNow(event.part, draft, out)
+          const rest = draft.unwrapper?.end() ?? ''
+          if (rest !== '') out.push({ type: 'delta', part: event.part, text: rest })
+          else if (!draft.said && draft.head.type === 'tool-call' && draft.head.kind !== 'custom') {
+            out.push({ type: 'delta', part: event.part, text: '{}' })
+          }
+          if (draft.opened) out.push(event)
+          return
+        }
+        case 'usage':
+          outputTokens = event.tokens.outputTokens ?? outputTokens
+          out.push(event)
+          return
+        case 'finish':
+          if (event.reason === 'stop' && !hasContent && !trusted && !outputTokens) {
+            out.push({ type: 'failure', failure: upstreamFailure('empty', 'the answer ended with nothing in it') })
+          } else out.push(event)
+          return
+        default:
+          out.push(event)
+      }
+    },
+    get hasContent() {
+      return hasContent
+    },
+  }
+}

@@ -1,0 +1,378 @@
+import { GwError, type JsonObject, sseParser } from '../base/mod.ts'
+import type { Call, DecodedResponse, Lose, Protocol } from './codec.ts'
+import { createCollector, replay } from './collect.ts'
+import type { InferenceEvent, InferenceResponse } from './event.ts'
+import { type UpstreamFailure, upstreamFailure } from './failure.ts'
+import type { FinishReason } from './finish.ts'
+import type { ProtocolId } from './id.ts'
+import { createLedger, type Ledger } from './ledger.ts'
+import type { Loss } from './loss.ts'
+import { protocolOf } from './protocols.ts'
+import { applyQuirks } from './quirks.ts'
+import { repairCalls } from './repair.ts'
+import type { InferenceRequest, ToolNamespace } from './request.ts'
+import { createRestorer, type Restorer } from './restore.ts'
+import { type ToolIds, toolIds, type ToolNames, toolNames } from './tools.ts'
+import { addTokens, noTokens, type TokenCounts } from './usage.ts'
+
+/** How one exchange is translated. */
+export interface TranslatorOptions {
+  /** Refuse what cannot be carried (400, `request.lossy`) instead of listing it. */
+  readonly strict?: boolean
+  /** Names from the provider's row. */
+  readonly quirks?: readonly string[]
+  /** Mark the prompt for caching where the caller's protocol has no marks. */
+  readonly autoCache?: boolean
+  /** Unique, `[0-9a-z]+`: the stem of all ids in the answer. */
+  readonly id: string
+  /** Epoch ms: what the answer calls its time of creation. */
+  readonly now: number
+}
+
+/** Facts about the target of a request. */
+export interface RequestContext {
+  /** The upstream's name of the model. */
+  readonly model: string
+  /** The most the model can write, when the catalogue knows. */
+  readonly maxOutputTokens?: number | null
+  /** Ask the upstream for a stream, whatever the caller asked for. Some upstreams can do nothing else. */
+  readonly stream?: boolean
+}
+
+/** A request for the upstream. */
+export interface TranslatedRequest {
+  readonly body: JsonObject
+  readonly losses: readonly Loss[]
+}
+
+/** A whole answer for the caller. */
+export interface TranslatedResponse {
+  /** The answer, or the error body when there is a failure. */
+  readonly body: JsonObject
+  readonly losses: readonly Loss[]
+  readonly usage: TokenCounts
+  readonly finish: FinishReason | null
+  readonly failure: UpstreamFailure | null
+}
+
+/** An answer on its way from upstream bytes to client bytes. */
+export interface TranslatedStream {
+  /** Feeds upstream bytes, split anywhere; returns client bytes. After the end it returns nothing. */
+  push(bytes: Uint8Array): Uint8Array[]
+  /** A data-bearing sign of life, legal at this point. Opens the client's stream with gw's own start event if need be. */
+  keepAlive(): Uint8Array
+  /** Ends the client's stream with its protocol's error event. */
+  fail(failure: UpstreamFailure): Uint8Array[]
+  /** The upstream closed: ends the client's stream properly, or with an error event when the answer was cut. */
+  end(): Uint8Array[]
+  readonly usage: TokenCounts
+  /** `open` until the model has said something; then nothing else may answer this request. */
+  readonly state: 'open' | 'content' | 'done' | 'failed'
+  readonly failure: UpstreamFailure | null
+  readonly finish: FinishReason | null
+  /** What the answer could not carry, so far. */
+  readonly losses: readonly Loss[]
+}
+
+/** Puts an upstream's stream together into one whole answer. */
+export interface Aggregator {
+  push(bytes: Uint8Array): void
+  /** Whether the answer is whole: the connection need not be waited for. */
+  readonly done: boolean
+  readonly usage: TokenCounts
+  /** The upstream closed, or `done`. */
+  end(): TranslatedResponse
+}
+
+/** Everything between one caller's protocol and one upstream's, for one exchange. */
+export interface Translator {
+  readonly client: ProtocolId
+  readonly upstream: ProtocolId
+  /**
+   * The caller's body for the upstream. Called once more for each further target.
+   *
+   * @throws GwError `request.invalid` with the JSON path; `request.lossy` in strict mode with the path of the first loss
+   */
+  request(body: JsonObject, context: RequestContext): TranslatedRequest
+  /** A whole answer. Needs a {@link Translator.request} before it. */
+  response(body: unknown): TranslatedResponse
+  /** A streamed answer, event by event. */
+  stream(): TranslatedStream
+  /** A streamed answer for a caller who asked for a whole one. */
+  aggregate(): Aggregator
+  /** A whole answer as the stream that the caller asked for. */
+  streamOf(body: unknown): TranslatedStream
+}
+
+/** How long a name of a tool may be. */
+const nameLimits: Readonly<Record<ProtocolId, number>> = {
+  'openai-chat': 64,
+  'openai-responses': 64,
+  'anthropic-messages': 128,
+  'gemini': 64,
+}
+
+interface Exchange {
+  readonly request: InferenceRequest
+  readonly names: ToolNames
+  readonly ids: ToolIds
+  readonly call: Call
+}
+
+/** A translator between two protocols. With the same one on both sides it reads and writes all the same. */
+export function translator(client: ProtocolId, upstream: ProtocolId, options: TranslatorOptions): Translator {
+  const [near, far] = [protocolOf(client), protocolOf(upstream)]
+  const quirks = new Set(options.quirks)
+  const ids = toolIds()
+  let exchange: Exchange | null = null
+
+  function started(): Exchange {
+    if (exchange === null) throw new GwError('internal', 'an answer before its request')
+    return exchange
+  }
+  function restorer({ names }: Exchange): Restorer {
+    return createRestorer(names, ids, upstream === 'anthropic-messages')
+  }
+
+  return {
+    client,
+    upstream,
+    request(body, context) {
+      const decoded = near.decodeRequest(body)
+      const request = context.stream === undefined ? decoded : { ...decoded, stream: context.stream }
+      const ledger = createLedger(client, upstream)
+      const names = ledger.same && upstream === 'openai-responses'
+        ? toolNames([], nameLimits[upstream])
+        : toolNames(request.tools, nameLimits[upstream])
+      const messages = ledger.same ? request.messages : repairCalls(request.messages, ledger)
+      const encoded = far.encodeRequest({ ...request, messages }, {
+        model: context.model,
+        ledger,
+        names,
+        ids,
+        quirks,
+        maxOutputTokens: context.maxOutputTokens ?? null,
+        autoCache: options.autoCache === true && client.startsWith('openai'),
+      })
+      if (!ledger.same) loseNamespaces(request, ledger)
+      const upstreamBody = applyQuirks(upstream, encoded, quirks, ledger.lose)
+      if (options.strict === true) refuse(ledger.losses)
+      const call: Call = {
+        id: options.id,
+        createdAt: Math.floor(options.now / 1000),
+        model: decoded.model,
+        upstream,
+        request: decoded,
+        body,
+      }
+      exchange = { request, names, ids, call }
+      return { body: upstreamBody, losses: ledger.losses }
+    },
+    response(body) {
+      const now = started()
+      return whole(now, near, restorer(now), far.decodeResponse(body, options.id))
+    },
+    stream() {
+      const now = started()
+      const decoder = far.streamDecoder(options.id)
+      return createStream(near, now.call, restorer(now), {
+        push: (event, out) => decoder.push(event, out),
+        end: (out) => decoder.end(out),
+      })
+    },
+    aggregate() {
+      const now = started()
+      return createAggregator(now, near, far, restorer(now), options.id)
+    },
+    streamOf(body) {
+      const now = started()
+      const decoded = far.decodeResponse(body, options.id)
+      const events: InferenceEvent[] = decoded.ok
+        ? replay(decoded.response)
+        : [{ type: 'failure', failure: decoded.failure }]
+      return createStream(near, now.call, restorer(now), {
+        push: () => {},
+        end: (out) => void out.push(...events.splice(0)),
+      })
+    },
+  }
+}
+
+/** A namespace's name lives on in the names of its tools; what it says about itself does not. */
+function loseNamespaces({ tools }: InferenceRequest, ledger: Ledger): void {
+  const seen = new Set<ToolNamespace>()
+  for (const tool of tools) {
+    const namespace = tool.type === 'function' || tool.type === 'custom' ? tool.namespace : null
+    if (namespace === null || seen.has(namespace)) continue
+    seen.add(namespace)
+    ledger.extras(namespace)
+    if (namespace.description) {
+      ledger.lose(`${namespace.path}.description`, `${ledger.target} has no namespaces of tools`)
+    }
+  }
+}
+
+function refuse(losses: readonly Loss[]): void {
+  const first = losses[0]
+  if (first === undefined) return
+  const more = losses.length > 1 ? ` (and ${losses.length - 1} more)` : ''
+  throw new GwError('request.lossy', `${first.path}: ${first.reason}${more}`, {
+    param: first.path,
+    hint: 'send it without strict to have it left out',
+    details: { losses },
+  })
+}
+
+function whole(exchange: Exchange, near: Protocol, restorer: Restorer, decoded: DecodedResponse): TranslatedResponse {
+  if (!decoded.ok) return failed(near, decoded.failure, noTokens, [])
+  const collector = createCollector()
+  const out: InferenceEvent[] = []
+  for (const event of replay(decoded.response)) restorer.push(event, out)
+  for (const event of out) collector.push(event)
+  if (collector.failure !== null) return failed(near, collector.failure, collector.tokens, [])
+  return answer(exchange, near, collector.response())
+}
+
+function answer({ call }: Exchange, near: Protocol, response: InferenceResponse): TranslatedResponse {
+  const losses: Loss[] = []
+  const body = near.encodeResponse(response, call, (path, reason) => losses.push({ path, reason }))
+  return { body, losses, usage: response.tokens, finish: response.finish, failure: null }
+}
+
+function failed(near: Protocol, failure: UpstreamFailure, usage: TokenCounts, losses: Loss[]): TranslatedResponse {
+  return { body: near.encodeFailure(failure), losses, usage, finish: null, failure }
+}
+
+function createAggregator(
+  exchange: Exchange,
+  near: Protocol,
+  far: Protocol,
+  restorer: Restorer,
+  stem: string,
+): Aggregator {
+  const parser = sseParser()
+  const decoder = far.streamDecoder(stem)
+  const collector = createCollector()
+
+  function take(read: (out: InferenceEvent[]) => void): void {
+    const raw: InferenceEvent[] = []
+    const out: InferenceEvent[] = []
+    try {
+      read(raw)
+    } catch (cause) {
+      raw.push({ type: 'failure', failure: upstreamFailure('malformed', (cause as Error).message) })
+    }
+    for (const event of raw) restorer.push(event, out)
+    for (const event of out) if (collector.failure === null && !collector.finished) collector.push(event)
+  }
+  const over = (): boolean => collector.finished || collector.failure !== null
+
+  return {
+    push(bytes) {
+      if (over()) return
+      take((out) => {
+        for (const event of parser.push(bytes)) decoder.push(event, out)
+      })
+    },
+    get done() {
+      return over()
+    },
+    get usage() {
+      return collector.tokens
+    },
+    end() {
+      if (!over()) {
+        // The last event of some upstreams lacks its blank line.
+        take((out) => {
+          for (const event of parser.push(blankLine)) decoder.push(event, out)
+        })
+      }
+      if (!over()) take((out) => decoder.end(out))
+      return collector.failure === null
+        ? answer(exchange, near, collector.response())
+        : failed(near, collector.failure, collector.tokens, [])
+    },
+  }
+}
+
+const blankLine = new Uint8Array([10, 10])
+
+interface Source {
+  push(event: ReturnType<ReturnType<typeof sseParser>['push']>[number], out: InferenceEvent[]): void
+  end(out: InferenceEvent[]): void
+}
+
+function createStream(near: Protocol, call: Call, restorer: Restorer, source: Source): TranslatedStream {
+  const parser = sseParser()
+  const losses: Loss[] = []
+  const lose: Lose = (path, reason) => void losses.push({ path, reason })
+  const encoder = near.streamEncoder(call, lose)
+  const utf8 = new TextEncoder()
+  const raw: InferenceEvent[] = []
+  const events: InferenceEvent[] = []
+  let usage = noTokens
+  let failure: UpstreamFailure | null = null
+  let finish: FinishReason | null = null
+
+  function take(read: (out: InferenceEvent[]) => void): string {
+    raw.length = 0
+    events.length = 0
+    try {
+      read(raw)
+    } catch (cause) {
+      raw.push({ type: 'failure', failure: upstreamFailure('malformed', (cause as Error).message) })
+    }
+    for (const event of raw) restorer.push(event, events)
+    let text = ''
+    for (const event of events) {
+      if (failure !== null || finish !== null) break
+      if (event.type === 'usage') usage = addTokens(usage, event.tokens)
+      else if (event.type === 'failure') failure = event.failure
+      else if (event.type === 'finish') finish = event.reason
+      text += encoder.write(event)
+    }
+    return text
+  }
+  const over = (): boolean => failure !== null || finish !== null
+  const bytesOf = (text: string): Uint8Array[] => text === '' ? [] : [utf8.encode(text)]
+
+  return {
+    push(bytes) {
+      if (over()) return []
+      return bytesOf(take((out) => {
+        for (const event of parser.push(bytes)) source.push(event, out)
+      }))
+    },
+    keepAlive() {
+      return over() ? new Uint8Array(0) : utf8.encode(encoder.keepAlive())
+    },
+    fail(reason) {
+      return over() ? [] : bytesOf(take((out) => void out.push({ type: 'failure', failure: reason })))
+    },
+    end() {
+      if (over()) return []
+      // The last event of some upstreams lacks its blank line.
+      const rest = take((out) => {
+        for (const event of parser.push(blankLine)) source.push(event, out)
+      })
+      return bytesOf(rest + (over() ? '' : take((out) => source.end(out))))
+    },
+    get usage() {
+      return usage
+    },
+    get state() {
+      if (failure !== null) return 'failed'
+      if (finish !== null) return 'done'
+      return restorer.hasContent ? 'content' : 'open'
+    },
+    get failure() {
+      return failure
+    },
+    get finish() {
+      return finish
+    },
+    get losses() {
+      return losses
+    },
+  }
+}

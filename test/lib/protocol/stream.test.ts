@@ -1,0 +1,165 @@
+import { describe, expect, test } from 'bun:test'
+import fc from 'fast-check'
+import type { JsonObject } from '../../../lib/base/mod.ts'
+import {
+  type InferenceEvent,
+  type ProtocolId,
+  protocolIds,
+  protocolOf,
+  protocols,
+  type TranslatedStream,
+  translator,
+  upstreamFailure,
+} from '../../../lib/protocol/mod.ts'
+import { hear } from './grammar.ts'
+
+const ids = protocolIds.filter((id) => protocols[id] !== undefined)
+const pairs = ids.flatMap((upstream) => ids.map((client) => [client, upstream] as const))
+const utf8 = new TextEncoder()
+
+const bodies: Readonly<Record<ProtocolId, JsonObject>> = {
+  'openai-chat': {
+    model: 'm',
+    stream: true,
+    stream_options: { include_usage: true },
+    messages: [{ role: 'user', content: 'hi' }],
+  },
+  'openai-responses': { model: 'm', stream: true, input: 'hi' },
+  'anthropic-messages': { model: 'm', stream: true, max_tokens: 9, messages: [{ role: 'user', content: 'hi' }] },
+  'gemini': { model: 'm', stream: true, contents: [{ role: 'user', parts: [{ text: 'hi' }] }] },
+}
+
+const words = 'Hé 🦊 "q"\r\n\\'
+const answer: readonly InferenceEvent[] = [
+  { type: 'start', id: 'u1', model: 'um' },
+  { type: 'open', part: 0, head: { type: 'reasoning', id: 'rs_1' } },
+  { type: 'delta', part: 0, text: 'let me ' },
+  { type: 'delta', part: 0, text: 'think' },
+  { type: 'close', part: 0, proof: null },
+  { type: 'open', part: 1, head: { type: 'text' } },
+  { type: 'delta', part: 1, text: words },
+  { type: 'delta', part: 1, text: words },
+  { type: 'close', part: 1 },
+  { type: 'open', part: 2, head: { type: 'tool-call', id: 'c1', name: 'a', namespace: null, kind: 'function' } },
+  { type: 'delta', part: 2, text: '{"x":"é' },
+  { type: 'open', part: 3, head: { type: 'tool-call', id: 'c2', name: 'b', namespace: null, kind: 'function' } },
+  { type: 'delta', part: 2, text: '\\n"}' },
+  { type: 'close', part: 2 },
+  { type: 'close', part: 3 },
+  {
+    type: 'usage',
+    tokens: { inputTokens: 10, outputTokens: 5, cachedInputTokens: 3, cacheWriteTokens: 2, reasoningTokens: 2 },
+  },
+  { type: 'finish', reason: 'tool-calls', stopSequence: null },
+]
+
+/** The wire text of an answer as an upstream of a protocol would send it. */
+function wireOf(upstream: ProtocolId, events: readonly InferenceEvent[]): string {
+  const protocol = protocolOf(upstream)
+  const body = bodies[upstream]
+  const call = { id: 'up', createdAt: 1, model: 'um', upstream, request: protocol.decodeRequest(body), body }
+  const encoder = protocol.streamEncoder(call, () => {})
+  return events.map((event) => encoder.write(event)).join('')
+}
+
+function open(client: ProtocolId, upstream: ProtocolId): TranslatedStream {
+  const exchange = translator(client, upstream, { id: 'x1', now: 0 })
+  exchange.request(bodies[client], { model: 'um' })
+  return exchange.stream()
+}
+
+function run(stream: TranslatedStream, chunks: Iterable<Uint8Array>): string {
+  const out: Uint8Array[] = []
+  for (const chunk of chunks) out.push(...stream.push(chunk))
+  out.push(...stream.end())
+  return new TextDecoder().decode(Buffer.concat(out))
+}
+
+for (const [client, upstream] of pairs) {
+  describe(`a stream from ${upstream} to ${client}`, () => {
+    const bytes = utf8.encode(wireOf(upstream, answer))
+
+    test('says the same, in its own grammar, whole', () => {
+      const stream = open(client, upstream)
+      const heard = hear(client, run(stream, [bytes]))
+      expect(heard.text).toBe(words + words)
+      expect(heard.reasoning).toBe('let me think')
+      expect(heard.calls.map(({ name, input }) => [name, JSON.parse(input)])).toEqual([['a', { x: 'é\n' }], ['b', {}]])
+      expect(stream.state).toBe('done')
+      expect(stream.usage.inputTokens).toBe(10)
+      expect(stream.usage.outputTokens).toBe(5)
+      expect(stream.usage.cachedInputTokens).toBe(3)
+      expect(stream.usage.reasoningTokens).toBe(2)
+      expect(stream.finish).toBe('tool-calls')
+    })
+
+    test('says the same however its bytes are split', () => {
+      const whole = run(open(client, upstream), [bytes])
+      fc.assert(
+        fc.property(fc.array(fc.nat(bytes.length), { maxLength: 40 }), (cuts) => {
+          const at = [0, ...cuts.sort((a, b) => a - b), bytes.length]
+          const chunks = at.slice(1).map((end, i) => bytes.subarray(at[i], end))
+          expect(run(open(client, upstream), chunks)).toBe(whole)
+        }),
+        { numRuns: 100 },
+      )
+      const single = Array.from(bytes, (_, i) => bytes.subarray(i, i + 1))
+      expect(run(open(client, upstream), single)).toBe(whole)
+    })
+
+    test('is cut anywhere: ends in an error event or whole, and never pretends to be done', () => {
+      const whole = run(open(client, upstream), [bytes])
+      for (let cut = 0; cut < bytes.length; cut += 13) {
+        const stream = open(client, upstream)
+        const wire = run(stream, [bytes.subarray(0, cut)])
+        const heard = hear(client, wire)
+        if (heard.error === null) expect(heard.stop).toBe(hear(client, whole).stop)
+        else expect(['truncated', 'empty', 'malformed']).toContain(stream.failure!.kind)
+      }
+    })
+
+    test('turns garbage into an error event', () => {
+      for (
+        const garbage of [
+          'data: {"a":\n\n',
+          'data: <html>\n\n',
+          'data: [1]\n\n',
+          'event: x\ndata: {"error":{"message":"no"}}\n\n',
+        ]
+      ) {
+        const stream = open(client, upstream)
+        const heard = hear(client, run(stream, [bytes.subarray(0, bytes.length >> 1), utf8.encode('\n\n' + garbage)]))
+        expect(heard.error).not.toBeNull()
+        expect(stream.state).toBe('failed')
+      }
+    })
+
+    test('fails, keeps alive and stays silent after its end', () => {
+      const stream = open(client, upstream)
+      const early = new TextDecoder().decode(stream.keepAlive())
+      expect(stream.state).toBe('open')
+      const out = stream.fail(upstreamFailure('overloaded', 'too much to do'))
+      expect(stream.state).toBe('failed')
+      expect(stream.push(bytes)).toEqual([])
+      expect(stream.end()).toEqual([])
+      const heard = hear(client, early + new TextDecoder().decode(Buffer.concat(out)))
+      expect(heard.error).toBe('too much to do')
+    })
+
+    test('goes into one whole answer for a caller who wanted one', () => {
+      const exchange = translator(client, upstream, { id: 'x1', now: 0 })
+      const { stream: _, stream_options: __, ...body } = bodies[client]
+      exchange.request(body, { model: 'um', stream: true })
+      const aggregator = exchange.aggregate()
+      for (let i = 0; i < bytes.length; i += 11) aggregator.push(bytes.subarray(i, i + 11))
+      const { body: answered, failure, usage } = aggregator.end()
+      expect(failure).toBeNull()
+      expect(usage.inputTokens).toBe(10)
+      const again = protocolOf(client).decodeResponse(answered, 's')
+      if (!again.ok) throw new Error('the answer does not read')
+      const text = again.response.parts.flatMap((part) => part.type === 'text' ? part.text : []).join('')
+      expect(text).toBe(words + words)
+      expect(again.response.finish).toBe('tool-calls')
+    })
+  })
+}
