@@ -5,6 +5,7 @@ import type { AccessConfig } from './config.ts'
 import { type Issuer, issuer } from './issuer.ts'
 import { type KeyStore, signingKeys } from './keys.ts'
 import { type BudgetState, type Limiter, limiter } from './limiter.ts'
+import { mirror } from './mirror.ts'
 import type { Principal } from './principal.ts'
 import { staticTokens } from './static.ts'
 import { type AccessToken, tokenStore } from './store.ts'
@@ -55,6 +56,8 @@ export interface AccessOptions {
   readonly secrets: KeyStore
   readonly config: AccessConfig
   readonly logger: Logger
+  /** Where `tokens.lino` and `tokens.bin` are kept, when `storage_policy` asks for them. */
+  readonly mirrorFolder?: string
 }
 
 /** Revocations of other processes are felt within this time and what one read takes; the promise is 5 s. */
@@ -79,6 +82,9 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
   /** Revoked here and not yet met again in the list of changes. */
   const ours = new Set<string>()
   const stop = new AbortController()
+  const files = options.mirrorFolder === undefined
+    ? null
+    : mirror(store, options.mirrorFolder, () => config.storage_policy, logger)
   let seq = await store.position()
   let prunedAt = clock.monotonic()
 
@@ -87,6 +93,7 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
   }
 
   function ended(ids: readonly string[]): void {
+    files?.changed()
     gate.forget(ids)
     limits.forget(ids)
     for (const id of ids) {
@@ -127,7 +134,11 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
     clock,
     defaultTtlMs: () => config.default_ttl_hours * 3_600_000,
     staticGrant: (principal) => statics.grantOf(principal),
-    onIssued: (token) => tell({ type: 'issued', token }),
+    onIssued(token) {
+      files?.changed()
+      tell({ type: 'issued', token })
+    },
+    onImported: () => files?.changed(),
     onRevoked(ids) {
       for (const id of ids) ours.add(id)
       ended(ids)
@@ -191,6 +202,7 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
     async close() {
       stop.abort()
       await watching
+      await files?.settled()
     },
   }
 }

@@ -1,8 +1,10 @@
 import { type Clock, GwError, Secret, type TokenId } from '../base/mod.ts'
 import { everything, type Grant, type GrantRequest, narrow } from './grant.ts'
+import { adoptToken, exportTokens } from './mirror.ts'
 import { parsePeriod } from './period.ts'
 import type { SigningKeys } from './keys.ts'
 import { operator, type Principal, requireScope } from './principal.ts'
+import type { RouterToken } from './router-files.ts'
 import type { AccessToken, TokenPage, TokenQuery, TokenStore } from './store.ts'
 import { signToken } from './token.ts'
 
@@ -17,6 +19,14 @@ export interface IssueRequest extends GrantRequest {
 export interface IssuedToken {
   readonly token: Secret
   readonly info: AccessToken
+}
+
+/** What an import did. */
+export interface ImportedTokens {
+  readonly added: number
+  readonly revoked: number
+  /** Were here already, and stayed as they are. */
+  readonly known: number
 }
 
 /** Makes tokens, shows them and ends them. */
@@ -37,6 +47,15 @@ export interface Issuer {
    * there, is fine.
    */
   revoke(id: string, by: Principal): Promise<{ readonly revoked: string; readonly ended: readonly string[] }>
+  /**
+   * Takes over tokens of a router's store. They go on working here when they were signed with the `TOKEN_SECRET` that is
+   * configured. A token that is known stays as it is, but a revocation always counts.
+   *
+   * @throws GwError `access.scope` for anybody but an admin
+   */
+  importTokens(tokens: readonly RouterToken[], by: Principal): Promise<ImportedTokens>
+  /** Every token as a router's store holds it: for `tokens.lino` and `tokens.bin`. */
+  exportTokens(by: Principal): Promise<readonly RouterToken[]>
   /** The first token of a home, once: everything, for ever. `null` when there has been one, or any other token. */
   createOwnerToken(): Promise<IssuedToken | null>
 }
@@ -51,6 +70,7 @@ export interface IssuerParts {
   readonly staticGrant: (principal: Principal) => Grant | null
   readonly onIssued: (token: AccessToken) => void
   readonly onRevoked: (ids: readonly string[]) => void
+  readonly onImported: () => void
 }
 
 const longestLabel = 200
@@ -132,6 +152,24 @@ export function issuer(parts: IssuerParts): Issuer {
       const ended = await owns(by, id) ? await store.revoke(id, clock.now()) : []
       if (ended.length > 0) parts.onRevoked(ended)
       return { revoked: id, ended }
+    },
+    async importTokens(tokens, by) {
+      requireScope(by, 'admin')
+      const now = clock.now()
+      const added = await store.insert(tokens.map((token) => adoptToken(token, now)))
+      let revoked = 0
+      for (const token of tokens) {
+        if (!token.revoked) continue
+        const ended = await store.revoke(token.id, now)
+        revoked += ended.length
+        if (ended.length > 0) parts.onRevoked(ended)
+      }
+      if (added > 0) parts.onImported()
+      return { added, revoked, known: tokens.length - added }
+    },
+    async exportTokens(by) {
+      requireScope(by, 'admin')
+      return await exportTokens(store)
     },
     async createOwnerToken() {
       const request: IssueRequest = { label: 'owner', scopes: ['admin'], ttlMs: null }

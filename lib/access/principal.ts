@@ -1,5 +1,5 @@
 import { GwError, type PrincipalId, type TokenId } from '../base/mod.ts'
-import { matchesAny } from './pattern.ts'
+import { matchesAny } from '../catalog/mod.ts'
 import { expandScopes, type Scope } from './scope.ts'
 
 /** Who acts. */

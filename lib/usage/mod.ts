@@ -9,7 +9,7 @@
 export type { Capture } from './capture.ts'
 export { type UsageConfig, usageConfig } from './config.ts'
 export { type Labels, type Metrics, metricsContentType, type UsageCounters } from './metrics.ts'
-export { costMicros, priceCall, type PricedCall, type PriceLine, type PriceTable, worstCostMicros } from './price.ts'
+export { type Cost, priceCall, type PricedCall, type PriceLine, withCost, worstCostMicros } from './price.ts'
 export {
   type Grouping,
   groupings,

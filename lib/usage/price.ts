@@ -1,18 +1,6 @@
 import type { ModelPrice } from '../catalog/mod.ts'
 import type { TokenCounts } from '../protocol/mod.ts'
-
-/** Prices for requests with more than `aboveTokens` input tokens. */
-interface Tier extends Omit<ModelPrice, 'source'> {
-  readonly aboveTokens: number
-}
-
-/** What a call is priced with. */
-export type PriceTable = ModelPrice & {
-  /** micro-USD per request, on top of tokens. */
-  readonly requestMicros?: number
-  /** Prices of a whole request whose input is longer, lowest bound first. */
-  readonly tiers?: readonly Tier[]
-}
+import type { RequestRecord } from './record.ts'
 
 /** One line of a receipt. */
 export interface PriceLine {
@@ -41,7 +29,7 @@ const perMillion = 1_000_000
  * Cached and cache-writing tokens are parts of the input, reasoning tokens of the output: each token is priced once.
  * Counts that contradict one another are bounded by their total, so a hostile upstream cannot make a call negative.
  */
-export function priceCall(price: PriceTable | null, tokens: TokenCounts): PricedCall | null {
+export function priceCall(price: ModelPrice | null, tokens: TokenCounts): PricedCall | null {
   if (price === null) return null
   if (tokens.inputTokens === null && tokens.outputTokens === null && !price.requestMicros) return null
   const input = count(tokens.inputTokens)
@@ -62,9 +50,30 @@ export function priceCall(price: PriceTable | null, tokens: TokenCounts): Priced
   return { micros: total(lines), lines }
 }
 
-/** {@link priceCall}, without the lines. */
-export function costMicros(price: PriceTable | null, tokens: TokenCounts): number | null {
-  return priceCall(price, tokens)?.micros ?? null
+/** The members of a record that a price list fills in. */
+export type Cost = 'costMicros' | 'shadowCostMicros' | 'priceSource' | 'price'
+
+/**
+ * A record with what it cost.
+ *
+ * Through a plan login the real cost is 0 and the price by API key is its shadow. A request that no upstream took on, or
+ * that an upstream refused before it counted any token, costs nothing; one that was served and cannot be priced costs
+ * `null`.
+ *
+ * @param price of the model at the provider that served it
+ * @param plan whether the account is a plan login
+ */
+export function withCost(record: Omit<RequestRecord, Cost>, price: ModelPrice | null, plan: boolean): RequestRecord {
+  const { tokens } = record
+  const uncounted = tokens.inputTokens === null && tokens.outputTokens === null
+  if (record.account === null || (uncounted && (record.outcome === 'failed' || record.outcome === 'denied'))) {
+    return { ...record, costMicros: 0, shadowCostMicros: null, priceSource: null, price: null }
+  }
+  const micros = priceCall(price, tokens)?.micros ?? null
+  const priceSource = price?.source ?? null
+  return plan
+    ? { ...record, costMicros: 0, shadowCostMicros: micros, priceSource, price }
+    : { ...record, costMicros: micros, shadowCostMicros: null, priceSource, price }
 }
 
 /**
@@ -74,7 +83,7 @@ export function costMicros(price: PriceTable | null, tokens: TokenCounts): numbe
  * @param maxOutputTokens what the caller allows, else what the model can write
  */
 export function worstCostMicros(
-  price: PriceTable | null,
+  price: ModelPrice | null,
   inputTokens: number,
   maxOutputTokens: number,
 ): number | null {
@@ -90,7 +99,7 @@ export function worstCostMicros(
   return total(lines)
 }
 
-function tierFor(price: PriceTable, inputTokens: number): Omit<ModelPrice, 'source'> {
+function tierFor(price: ModelPrice, inputTokens: number): Omit<ModelPrice, 'source'> {
   let rates: Omit<ModelPrice, 'source'> = price
   for (const tier of price.tiers ?? []) if (inputTokens > tier.aboveTokens) rates = tier
   return rates

@@ -1,7 +1,8 @@
 import { type Kysely, sql } from 'kysely'
 import { type Clock, GwError } from '../base/mod.ts'
+import type { ModelPrice } from '../catalog/mod.ts'
 import type { Database, Storage, UsageSums } from '../storage/mod.ts'
-import { priceCall, type PriceLine, type PriceTable } from './price.ts'
+import { priceCall, type PriceLine } from './price.ts'
 import type { RequestRecord } from './record.ts'
 import { recordOf, sumColumns } from './rows.ts'
 import type { Dimension } from './writer.ts'
@@ -184,7 +185,7 @@ export function usageQueries(storage: Storage, clock: Clock, timeZone: string): 
           .orderBy('part').execute(),
         db.selectFrom('request_audio').selectAll().where('request', '=', id).executeTakeFirst(),
       ])
-      const table = price ? JSON.parse(price.price_json) as PriceTable : null
+      const table = price ? JSON.parse(price.price_json) as ModelPrice : null
       const request = recordOf(row, table)
       return {
         request,

@@ -1,5 +1,5 @@
 import type { AccountId, PrincipalId, RequestId } from '../base/mod.ts'
-import type { PriceTable } from './price.ts'
+import type { ModelPrice } from '../catalog/mod.ts'
 import type { FailureKind, Loss, ProtocolId, TokenCounts } from '../protocol/mod.ts'
 
 /** How a request ended. */
@@ -54,7 +54,7 @@ export interface RequestRecord {
   readonly shadowCostMicros: number | null
   readonly priceSource: string | null
   /** The table it was priced with, kept so that the same request prices the same for ever. */
-  readonly price?: PriceTable | null
+  readonly price?: ModelPrice | null
   readonly status: number
   readonly outcome: Outcome
   readonly error: string | null

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto'
 import type { AccountId, PrincipalId, RequestId } from '../base/mod.ts'
+import type { ModelPrice } from '../catalog/mod.ts'
 import type { Loss, ProtocolId } from '../protocol/mod.ts'
 import type { RequestsTable, UsageSums } from '../storage/mod.ts'
-import type { PriceTable } from './price.ts'
 import type { Attempt, Outcome, RequestRecord } from './record.ts'
 
 /** The columns of `requests`, in the order of {@link rowOf}. */
@@ -107,7 +107,7 @@ export function rowOf(record: RequestRecord, price: string | null): (string | nu
 }
 
 /** The record of a row. */
-export function recordOf(row: RequestsTable, price: PriceTable | null): RequestRecord {
+export function recordOf(row: RequestsTable, price: ModelPrice | null): RequestRecord {
   return {
     id: row.id as RequestId,
     at: row.at_ms,

@@ -1,5 +1,5 @@
+import type { ModelPrice } from '../catalog/mod.ts'
 import type { Storage } from '../storage/mod.ts'
-import type { PriceTable } from './price.ts'
 import type { RequestRecord } from './record.ts'
 import { priceKey, requestColumns, rowOf, sumColumns, sumsOf } from './rows.ts'
 
@@ -11,7 +11,7 @@ export type Dimension = typeof dimensions[number]
 
 /** Turns records into rows and hourly sums, many at a time. */
 export interface RecordWriter {
-  /** Queues the rows and the sums of these records as parts of one commit. */
+  /** Queues the rows and the sums of these records as parts of one commit. Without a principal there is no row. */
   write(records: readonly RequestRecord[]): void
 }
 
@@ -38,7 +38,7 @@ const insertPrice = 'insert or ignore into usage_prices (id, price_json, first_m
 export function recordWriter(storage: Storage): RecordWriter {
   const keys = new Map<Dimension, Set<string>>(dimensions.map((name) => [name, new Set()]))
   /** Keys of price tables, by the object: a catalog hands out the same one for each call. */
-  const priced = new WeakMap<PriceTable, string>()
+  const priced = new WeakMap<ModelPrice, string>()
   const written = new Set<string>()
 
   function bounded(dimension: Dimension, key: string | null): string {
@@ -51,7 +51,7 @@ export function recordWriter(storage: Storage): RecordWriter {
     return text
   }
 
-  function priceOf(price: PriceTable | null | undefined, at: number): string | null {
+  function priceOf(price: ModelPrice | null | undefined, at: number): string | null {
     if (!price) return null
     let id = priced.get(price)
     if (id === undefined) {
@@ -78,7 +78,9 @@ export function recordWriter(storage: Storage): RecordWriter {
         else for (let i = 0; i < values.length; i++) entry.sums[i]! += values[i]!
       }
       for (const record of records) {
-        storage.batch.queue(insertRequest, rowOf(record, priceOf(record.price, record.at)))
+        // Strangers are counted and not listed: they must not push the requests of others out of the log.
+        const stranger = record.principal === ''
+        if (!stranger) storage.batch.queue(insertRequest, rowOf(record, priceOf(record.price, record.at)))
         const hour = Math.floor(record.at / hourMs) * hourMs
         const values = sumsOf(record)
         const own = {
@@ -92,7 +94,9 @@ export function recordWriter(storage: Storage): RecordWriter {
           outcome: record.outcome,
         } satisfies Record<Dimension, string>
         for (const dimension of dimensions) add(addHour, [dimension, hour, own[dimension]], values)
-        add(addPrincipal, [record.principal, hour, own.provider, own.account, own.model, own.surface], values)
+        if (!stranger) {
+          add(addPrincipal, [record.principal, hour, own.provider, own.account, own.model, own.surface], values)
+        }
       }
       for (const { sql, key, sums: values } of sums.values()) storage.batch.queue(sql, [...key, ...values])
     },

@@ -1,10 +1,11 @@
 import { expect, test } from 'bun:test'
 import type { AccountId, PrincipalId } from '../../../lib/base/mod.ts'
-import { groupings, priceCall, type PriceTable } from '../../../lib/usage/mod.ts'
+import type { ModelPrice } from '../../../lib/catalog/mod.ts'
+import { groupings, priceCall } from '../../../lib/usage/mod.ts'
 import { aRecord, inUsage, start } from './home.ts'
 
 const hour = 3_600_000
-const price: PriceTable = {
+const price: ModelPrice = {
   inputMicros: 3_000_000,
   outputMicros: 15_000_000,
   cachedInputMicros: 300_000,
