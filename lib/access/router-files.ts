@@ -152,7 +152,7 @@ function readLinks(line: string, fail: Fail): Link[] {
       at++
       stack.at(-1)!.push({ quoted: text })
     } else {
-      const word = /^[^\s()"]+/.exec(line.slice(at))![0]
+      const word = /^[^ \t()"]+/.exec(line.slice(at))![0]
       stack.at(-1)!.push(word)
       at += word.length
     }

@@ -86,7 +86,7 @@ test('decoders raise nothing but errors of ours on any damage', () => {
         expect(isGwError(error)).toBe(true)
       }
     }
-  }))
+  }), { numRuns: 1_000 })
 })
 
 const record = '(token abc (label "l") (issued_at 1) (expires_at 2) (revoked false))'
