@@ -1,9 +1,8 @@
 import { type Access, type Approvals, createAccess, createApprovals } from './access/mod.ts'
-import { type Accounts, openAccounts } from './accounts/mod.ts'
+import { type Accounts, openAccounts, openProviderStore, type ProviderStore } from './accounts/mod.ts'
 import { type Clock, GwError, type Logger } from './base/mod.ts'
 import { type Catalog, createCatalog, loadModelFacts, type ModelFacts, type Provider } from './catalog/mod.ts'
 import {
-  type Config,
   type ConfigSources,
   type LiveConfig,
   liveConfig,
@@ -19,7 +18,7 @@ import {
   type Sources,
 } from './credentials/mod.ts'
 import { type Board, createBoard } from './liveness/mod.ts'
-import { type AuditLog, createAuditLog } from './operations/mod.ts'
+import { type AuditLog, createAuditLog, type OperationRooms, type SystemFacts } from './operations/mod.ts'
 import { type Paths, paths, type Platform } from './platform/mod.ts'
 import { createRouter, type Router } from './routing/mod.ts'
 import { type Keychain, openSecretStore, type SecretStore } from './secrets/mod.ts'
@@ -40,6 +39,7 @@ export interface Home {
   readonly sources: Sources
   readonly access: Access
   readonly accounts: Accounts
+  readonly providerStore: ProviderStore
   readonly approvals: Approvals
   readonly audit: AuditLog
   readonly usage: Usage
@@ -117,9 +117,16 @@ export async function openHome(options: HomeOptions): Promise<Home> {
     })
     const sources = createSources({ env, clock, fetch, secrets, keychain, grants: logins })
     let facts: ModelFacts | null = null
-    const makeCatalog = (now: Config) =>
-      createCatalog({ settings: now.catalog, overlays: now.providers, extra: options.providers ?? [], facts })
-    let catalog = makeCatalog(loaded.config)
+    let catalog: Catalog | null = null
+    const providerStore = await openProviderStore({ storage, clock, onChange: () => catalog = null })
+    const catalogNow = () =>
+      catalog ??= createCatalog({
+        settings: config.current().config.catalog,
+        overlays: config.current().config.providers,
+        stored: providerStore.list(),
+        extra: options.providers ?? [],
+        facts,
+      })
     const accounts = await openAccounts({
       storage,
       clock,
@@ -127,7 +134,7 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       secrets,
       sources,
       env,
-      providers: () => catalog.providers,
+      providers: () => catalogNow().providers,
       declared: () => config.current().config.accounts,
     })
     const usage = createUsage({ storage, clock, config: loaded.config.usage, logger })
@@ -140,13 +147,13 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       random,
       logger,
       board,
-      catalog: () => catalog,
+      catalog: catalogNow,
       accounts: () => accounts.list(),
       settings: () => config.current().config.routing,
       identityOf: (id) => accounts.identityOf(id),
     })
     config.onChange((next) => {
-      catalog = makeCatalog(next.config)
+      catalog = null
       vendors = resolveVendors(next.config.logins, env)
       try {
         access.configure(next.config.access)
@@ -168,15 +175,17 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       sources,
       access,
       accounts,
+      providerStore,
       approvals: createApprovals({ storage, clock, lifeMs: loaded.config.operations.approval_secs * 1_000 }),
       audit: createAuditLog({ storage, clock }),
       usage,
       board,
       router,
-      catalog: () => catalog,
+      catalog: catalogNow,
       async loadFacts() {
-        facts ??= await loadModelFacts()
-        catalog = makeCatalog(config.current().config)
+        if (facts) return
+        facts = await loadModelFacts()
+        catalog = null
       },
       start() {
         access.start()
@@ -187,5 +196,24 @@ export async function openHome(options: HomeOptions): Promise<Home> {
   } catch (error) {
     await close()
     throw error
+  }
+}
+
+/** The rooms that operations reach, from a home and what its process knows of itself. */
+export function operationRooms(home: Home, facts: Omit<SystemFacts, 'runtime' | 'paths'>): OperationRooms {
+  const { name, version } = home.platform
+  return {
+    system: { ...facts, runtime: { name, version }, paths: home.paths },
+    config: home.config,
+    approvals: home.approvals,
+    access: home.access,
+    accounts: home.accounts,
+    providerStore: home.providerStore,
+    logins: home.logins,
+    usage: home.usage,
+    board: home.board,
+    router: home.router,
+    catalog: home.catalog,
+    loadFacts: home.loadFacts,
   }
 }

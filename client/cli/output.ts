@@ -20,9 +20,7 @@ export function printResult(io: CliIo, operation: OperationDescription, result: 
     const value = result[hints.print]
     return io.out(`${typeof value === 'string' ? value : JSON.stringify(value, null, 2)}\n`)
   }
-  const arrays = Object.entries(result).filter(([, value]) => Array.isArray(value) && value.every(isObject))
-  const filled = arrays.filter(([, value]) => (value as unknown[]).length > 0)
-  const lists = filled.length === 0 ? arrays.slice(0, 1) : filled
+  const lists = Object.entries(result).filter(([name]) => isTable(operation, name))
   if (lists.length !== 1) return printFields(io, result as JsonObject)
   const [name, rows] = lists[0] as [string, JsonObject[]]
   printTable(io, rows, hints.columns ?? Object.keys(rows[0] ?? {}))
@@ -33,6 +31,12 @@ export function printResult(io: CliIo, operation: OperationDescription, result: 
     printFields(io, Object.fromEntries(rest) as JsonObject)
   }
   if (typeof result.next === 'string') io.err(`more: --cursor ${result.next}\n`)
+}
+
+/** Whether a field of a result is a list of objects, by its schema: an empty list looks like any other. */
+function isTable(operation: OperationDescription, name: string): boolean {
+  const properties = operation.output?.properties as Record<string, { items?: { type?: string } }> | undefined
+  return properties?.[name]?.items?.type === 'object'
 }
 
 const noteworthy = (value: unknown): boolean => value !== null && !(Array.isArray(value) && value.length === 0)

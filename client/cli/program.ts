@@ -32,7 +32,13 @@ const areas: Readonly<Record<string, string>> = {
   accounts: 'what you have: keys and logins with providers',
   approvals: 'what agents have asked leave for',
   audit: 'the changes made through gw',
+  auth: 'logins with vendors',
   config: 'the configuration',
+  liveness: 'how accounts and routes fare',
+  models: 'what can be asked for',
+  providers: 'companies and services with an API',
+  route: 'where a request would go, and why',
+  usage: 'what it cost',
   tokens: 'the tokens of your clients',
   system: 'gw itself',
 }

@@ -72,15 +72,22 @@ export async function openSession(io: CliIo, options: GlobalOptions, version: st
     remote,
     async call(operation, input) {
       if (remote) return callRemote(remote, operation, input, io.signal)
-      const [home, { callOperation }, { operator }] = await Promise.all([
+      const [home, { operationRooms }, { callOperation }, { operator }] = await Promise.all([
         opened ??= open(),
+        import('../../lib/open-home.ts'),
         import('../../lib/operations/mod.ts'),
         import('../../lib/access/mod.ts'),
       ])
       return callOperation(operation.name, input, {
         principal: operator,
         surface: 'cli',
-        rooms: roomsOf(home, version),
+        rooms: operationRooms(home, {
+          version,
+          url: null,
+          startedAt: home.clock.now(),
+          notReady: () => 'this is a command, not a server',
+          inFlight: () => 0,
+        }),
         audit: home.audit,
         clock: home.clock,
         signal: io.signal,
@@ -98,25 +105,6 @@ export async function openSession(io: CliIo, options: GlobalOptions, version: st
 function once<T>(work: () => Promise<T>): () => Promise<T> {
   let started: Promise<T> | null = null
   return () => started ??= work()
-}
-
-/** The rooms of a home that nobody serves right now. */
-function roomsOf(home: Home, version: string) {
-  return {
-    system: {
-      version,
-      runtime: { name: home.platform.name, version: home.platform.version },
-      startedAt: home.clock.now(),
-      paths: home.paths,
-      url: null,
-      notReady: () => 'this is a command, not a server',
-      inFlight: () => 0,
-    },
-    config: home.config,
-    approvals: home.approvals,
-    access: home.access,
-    accounts: home.accounts,
-  }
 }
 
 /** Commands say what they do themselves: only what goes wrong is logged. */

@@ -1,8 +1,13 @@
 import type { Access, Approvals, Principal } from '../access/mod.ts'
-import type { Accounts } from '../accounts/mod.ts'
+import type { Accounts, ProviderStore } from '../accounts/mod.ts'
 import type { Clock, JsonObject } from '../base/mod.ts'
+import type { Catalog } from '../catalog/mod.ts'
 import type { LiveConfig } from '../config/mod.ts'
+import type { Logins } from '../credentials/mod.ts'
+import type { Board } from '../liveness/mod.ts'
 import type { Paths } from '../platform/mod.ts'
+import type { Router } from '../routing/mod.ts'
+import type { Usage } from '../usage/mod.ts'
 import type { AuditLog } from './audit.ts'
 import type { Effect } from './operation.ts'
 
@@ -39,6 +44,14 @@ export interface OperationRooms {
   readonly approvals: Approvals
   readonly access: Pick<Access, 'issue' | 'list' | 'show' | 'revoke' | 'rotateKey'>
   readonly accounts: Accounts
+  readonly providerStore: ProviderStore
+  readonly logins: Logins
+  readonly usage: Usage
+  readonly board: Pick<Board, 'all' | 'get' | 'reset' | 'sync'>
+  readonly router: Pick<Router, 'plan'>
+  catalog(): Catalog
+  /** Brings in model facts and prices before {@link OperationRooms.catalog} is asked for them. */
+  loadFacts(): Promise<void>
 }
 
 /** Who calls, through what, with which rooms at hand. Made anew for each call; the only code a surface writes itself. */

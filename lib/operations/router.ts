@@ -2,12 +2,30 @@ import { accounts } from './accounts.ts'
 import { approvals } from './approvals.ts'
 import { audit } from './audit-log.ts'
 import { config } from './config.ts'
+import { auth } from './logins.ts'
+import { models } from './models.ts'
 import { area } from './operation.ts'
+import { providers } from './providers.ts'
+import { liveness, routes } from './routing.ts'
 import { system } from './system.ts'
 import { tokens } from './tokens.ts'
+import { usage } from './usage.ts'
 
 /** Every operation, by area and name. */
-export const operations = area({ accounts, approvals, audit, config, system, tokens })
+export const operations = area({
+  accounts,
+  approvals,
+  audit,
+  auth,
+  config,
+  liveness,
+  models,
+  providers,
+  routes,
+  system,
+  tokens,
+  usage,
+})
 
 /** The type that the typed client is made from. */
 export type Operations = typeof operations

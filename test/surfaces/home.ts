@@ -1,16 +1,13 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createAccess, createApprovals, operator, type Principal } from '../../lib/access/mod.ts'
-import { openAccounts } from '../../lib/accounts/mod.ts'
+import { operator, type Principal } from '../../lib/access/mod.ts'
 import { silentLogger, systemClock } from '../../lib/base/mod.ts'
 import type { Provider } from '../../lib/catalog/mod.ts'
-import { type ConfigSources, liveConfig, loadConfig } from '../../lib/config/mod.ts'
-import { createSources } from '../../lib/credentials/mod.ts'
-import { createAuditLog, type OperationContext, type OperationRooms, type Surface } from '../../lib/operations/mod.ts'
-import { detectPlatform, paths } from '../../lib/platform/mod.ts'
-import { openSecretStore } from '../../lib/secrets/mod.ts'
-import { openStorage, type Storage } from '../../lib/storage/mod.ts'
+import { type ConfigSources, loadConfig } from '../../lib/config/mod.ts'
+import { type Home, openHome as open, operationRooms } from '../../lib/open-home.ts'
+import type { OperationContext, OperationRooms, Surface } from '../../lib/operations/mod.ts'
+import { detectPlatform } from '../../lib/platform/mod.ts'
 
 const provider = (id: string): Provider => ({
   id,
@@ -25,7 +22,7 @@ const provider = (id: string): Provider => ({
 /** A home with real rooms, for tests of the operations and the surfaces over them. */
 export interface TestHome {
   readonly rooms: OperationRooms
-  readonly storage: Storage
+  readonly home: Home
   readonly root: string
   context(as?: { principal?: Principal; surface?: Surface; gate?: OperationContext['gate'] }): OperationContext
   close(): Promise<void>
@@ -34,74 +31,40 @@ export interface TestHome {
 /** Opens a {@link TestHome} in a folder of its own. */
 export async function openHome(env: Record<string, string> = {}): Promise<TestHome> {
   const root = mkdtempSync(join(tmpdir(), 'gw-operations-'))
-  const clock = systemClock
-  const all = { ...env, GW_HOME: root }
-  const storage = await openStorage({ platform: await detectPlatform(), clock, path: join(root, 'gw.sqlite') })
-  const secrets = await openSecretStore({ storage, clock, keyFile: join(root, 'key'), keychain: null })
-  const from: ConfigSources = { env: all, cwd: root }
-  const config = liveConfig(from, await loadConfig(from), { watch: false })
-  const access = await createAccess({
-    storage,
-    clock,
-    secrets,
-    config: config.current().config.access,
+  const from: ConfigSources = { env: { ...env, GW_HOME: root }, cwd: root }
+  const home = await open({
+    platform: await detectPlatform(),
+    clock: systemClock,
+    random: Math.random,
     logger: silentLogger,
-  })
-  const sources = createSources({
-    env: all,
-    clock,
-    fetch: () => Promise.reject(new Error('no network')),
-    secrets,
+    from,
+    loaded: await loadConfig(from),
     keychain: null,
-    grants: {
-      readLogin: () => Promise.reject(new Error('none')),
-      readForeign: () => Promise.reject(new Error('none')),
-    },
+    providers: [provider('alpha'), provider('beta')],
+    watch: false,
   })
-  const accounts = await openAccounts({
-    storage,
-    clock,
-    logger: silentLogger,
-    secrets,
-    sources,
-    env: all,
-    providers: () => [provider('alpha'), provider('beta')],
-    declared: () => config.current().config.accounts,
-    discover: false,
+  const rooms = operationRooms(home, {
+    version: '0.0.0-test',
+    startedAt: home.clock.now(),
+    url: null,
+    notReady: () => null,
+    inFlight: () => 0,
   })
-  const rooms: OperationRooms = {
-    system: {
-      version: '0.0.0-test',
-      runtime: { name: 'test', version: '0' },
-      startedAt: clock.now(),
-      paths: paths(all),
-      url: null,
-      notReady: () => null,
-      inFlight: () => 0,
-    },
-    config,
-    approvals: createApprovals({ storage, clock, lifeMs: 60_000 }),
-    access,
-    accounts,
-  }
-  const audit = createAuditLog({ storage, clock })
   return {
     rooms,
-    storage,
+    home,
     root,
     context: ({ principal = operator, surface = 'cli', gate = null } = {}) => ({
       principal,
       surface,
       rooms,
-      audit,
-      clock,
+      audit: home.audit,
+      clock: home.clock,
       signal: null,
       gate,
     }),
     async close() {
-      config.stop()
-      await access.close()
-      await storage.close()
+      await home.close()
       rmSync(root, { recursive: true, force: true })
     },
   }

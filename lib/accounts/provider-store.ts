@@ -1,0 +1,58 @@
+import type { Clock } from '../base/mod.ts'
+import { isObject } from '../base/mod.ts'
+import type { StoredProvider } from '../catalog/mod.ts'
+import type { Storage } from '../storage/mod.ts'
+
+/** Providers of the owner's own that an operation added. */
+export interface ProviderStore {
+  /** As last read. Never waits. */
+  list(): readonly StoredProvider[]
+  put(provider: StoredProvider): Promise<void>
+  remove(name: string): Promise<void>
+  /** Reads the store again: another process may have changed it. */
+  reload(): Promise<void>
+}
+
+const prefix = 'accounts.provider/'
+
+/**
+ * Opens the {@link ProviderStore} of a home.
+ *
+ * @param onChange called after each change that this process sees
+ */
+export async function openProviderStore(
+  { storage, clock, onChange }: { storage: Storage; clock: Clock; onChange: () => void },
+): Promise<ProviderStore> {
+  let known: readonly StoredProvider[] = []
+  let text = ''
+
+  async function reload(): Promise<void> {
+    const rows = await storage.db.selectFrom('facts').select('value').where('key', '>=', prefix)
+      .where('key', '<', `${prefix}\uffff`).orderBy('key').execute()
+    const next = rows.map((row) => row.value).join('\n')
+    if (next === text) return
+    text = next
+    known = rows.flatMap((row) => {
+      const value: unknown = JSON.parse(row.value)
+      return isObject(value) ? [value as unknown as StoredProvider] : []
+    })
+    onChange()
+  }
+
+  await reload()
+  return {
+    list: () => known,
+    reload,
+    async put(provider) {
+      const row = { key: prefix + provider.name, value: JSON.stringify(provider), updated_ms: clock.now() }
+      await storage.write((tx) =>
+        tx.insertInto('facts').values(row).onConflict((at) => at.column('key').doUpdateSet(row)).execute()
+      )
+      await reload()
+    },
+    async remove(name) {
+      await storage.write((tx) => tx.deleteFrom('facts').where('key', '=', prefix + name).execute())
+      await reload()
+    },
+  }
+}

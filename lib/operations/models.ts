@@ -1,0 +1,117 @@
+import { z } from 'zod'
+import { matchesAny } from '../access/mod.ts'
+import { GwError } from '../base/mod.ts'
+import { area, nothing, operation } from './operation.ts'
+
+const price = z.object({
+  inputMicros: z.number().describe('micro-USD per million tokens'),
+  outputMicros: z.number(),
+  cachedInputMicros: z.number().nullable(),
+  cacheWriteMicros: z.number().nullable(),
+  source: z.string(),
+})
+
+const model = z.object({
+  id: z.string().describe('as requests name it'),
+  provider: z.string(),
+  contextTokens: z.number().nullable(),
+  maxOutputTokens: z.number().nullable(),
+  capabilities: z.array(z.string()),
+  price: price.nullable(),
+})
+
+/** What can be asked for. */
+export const models = area({
+  list: operation({
+    summary: 'List the models you can ask for through the accounts there are',
+    scope: 'read',
+    effect: 'reads',
+    mcp: true,
+    input: z.object({
+      provider: z.string().max(128).optional().describe('only those of one provider'),
+      match: z.string().max(300).optional().describe('only names that hold this text'),
+      limit: z.int().min(1).max(2_000).default(500),
+    }).strict(),
+    output: z.object({ models: z.array(model), total: z.int() }),
+    cli: { columns: ['id', 'contextTokens', 'capabilities'] },
+  }).query(async ({ ctx, input }) => {
+    const { rooms, principal, clock } = ctx
+    await rooms.loadFacts()
+    const catalog = rooms.catalog()
+    const now = clock.now()
+    const have = new Set(rooms.accounts.list().filter((one) => one.enabled).map((one) => one.provider))
+    const wanted = input.provider === undefined ? null : catalog.provider(input.provider)
+    if (input.provider !== undefined && !wanted) {
+      throw new GwError('provider.not_found', `no provider ${input.provider}`, { hint: 'gw providers list' })
+    }
+    const found = catalog.providers
+      .filter((one) => have.has(one.id) && (!wanted || one.id === wanted.id))
+      .filter((one) => principal.providers === null || matchesAny(principal.providers, one.id))
+      .flatMap((one) => catalog.modelIds(one.id).map((id) => ({ provider: one.id, id })))
+      .filter(({ provider, id }) =>
+        principal.models === null || [id, `${provider}/${id}`].some((name) => matchesAny(principal.models!, name))
+      )
+      .filter(({ provider, id }) => input.match === undefined || `${provider}/${id}`.includes(input.match))
+    return {
+      total: found.length,
+      models: found.slice(0, input.limit).map(({ provider, id }) => {
+        const facts = catalog.model(provider, id, now)
+        return {
+          id: `${provider}/${id}`,
+          provider,
+          contextTokens: facts.contextTokens,
+          maxOutputTokens: facts.maxOutputTokens,
+          capabilities: [...facts.capabilities],
+          price: facts.price,
+        }
+      }),
+    }
+  }),
+
+  aliases: operation({
+    summary: 'List the model names that mean others, and the default model',
+    scope: 'read',
+    effect: 'reads',
+    mcp: true,
+    input: nothing,
+    output: z.object({
+      aliases: z.array(z.object({ name: z.string(), model: z.string() })),
+      defaultModel: z.string().nullable(),
+    }),
+  }).query(({ ctx: { rooms } }) => {
+    const catalog = rooms.catalog()
+    return {
+      aliases: [...catalog.aliases].map(([name, model]) => ({ name, model })),
+      defaultModel: catalog.defaultModel,
+    }
+  }),
+
+  setDefault: operation({
+    summary: 'Choose the model for requests that name none',
+    scope: 'admin',
+    effect: 'mutates',
+    idempotent: true,
+    input: z.object({ model: z.string().min(1).max(300).meta({ positional: 0 }) }).strict(),
+    output: z.object({ defaultModel: z.string() }),
+    before: ({ rooms }) => Promise.resolve(rooms.catalog().defaultModel),
+  }).mutation(async ({ ctx: { rooms }, input }) => {
+    await rooms.config.write([{ path: ['catalog', 'default_model'], value: input.model }])
+    return { defaultModel: input.model }
+  }),
+
+  alias: operation({
+    summary: 'Let a model name mean another',
+    scope: 'admin',
+    effect: 'mutates',
+    idempotent: true,
+    input: z.object({
+      name: z.string().min(1).max(200).meta({ positional: 0 }),
+      model: z.string().min(1).max(300).meta({ positional: 1 }),
+    }).strict(),
+    output: z.object({ name: z.string(), model: z.string() }),
+    before: ({ rooms }, input) => Promise.resolve(rooms.catalog().aliases.get(String(input.name)) ?? null),
+  }).mutation(async ({ ctx: { rooms }, input }) => {
+    await rooms.config.write([{ path: ['catalog', 'aliases', input.name], value: input.model }])
+    return input
+  }),
+})
