@@ -121,4 +121,4 @@ test('completion scripts are printed for each shell', async () => {
     const { status, stdout } = await runCommand([process.execPath, main, 'complete', shell], { timeoutMs: 20_000 })
     expect([shell, status, stdout.length > 200]).toEqual([shell, 0, true])
   }
-})
+}, 60_000)
