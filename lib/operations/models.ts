@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { matchesAny } from '../access/mod.ts'
+import { allowsModel, allowsProvider } from '../access/mod.ts'
 import { GwError } from '../base/mod.ts'
 import { area, nothing, operation } from './operation.ts'
 
@@ -46,11 +46,9 @@ export const models = area({
     }
     const found = catalog.providers
       .filter((one) => have.has(one.id) && (!wanted || one.id === wanted.id))
-      .filter((one) => principal.providers === null || matchesAny(principal.providers, one.id))
+      .filter((one) => allowsProvider(principal, one.id))
       .flatMap((one) => catalog.modelIds(one.id).map((id) => ({ provider: one.id, id })))
-      .filter(({ provider, id }) =>
-        principal.models === null || [id, `${provider}/${id}`].some((name) => matchesAny(principal.models!, name))
-      )
+      .filter(({ provider, id }) => allowsModel(principal, [id, `${provider}/${id}`]))
       .filter(({ provider, id }) => input.match === undefined || `${provider}/${id}`.includes(input.match))
     return {
       total: found.length,

@@ -68,25 +68,28 @@ test('both files give back what was written, whatever a label holds', () => {
 test('decoders raise nothing but errors of ours on any damage', () => {
   const text = encodeLino([aToken])
   const bytes = encodeBin([aToken])
-  fc.assert(fc.property(fc.nat(), fc.nat(255), fc.string({ unit: 'binary', maxLength: 4 }), (at, byte, junk) => {
-    const place = at % text.length
-    const damaged = Uint8Array.from(bytes)
-    damaged[at % bytes.length] = byte
-    for (
-      const decode of [
-        () => decodeLino(text.slice(0, place) + junk + text.slice(place)),
-        () => decodeLino(text.slice(0, place)),
-        () => decodeBin(damaged),
-        () => decodeBin(bytes.slice(0, at % bytes.length)),
-      ]
-    ) {
-      try {
-        decode()
-      } catch (error) {
-        expect(isGwError(error)).toBe(true)
+  fc.assert(
+    fc.property(fc.nat(), fc.nat(255), fc.string({ unit: 'binary', maxLength: 4 }), (at, byte, junk) => {
+      const place = at % text.length
+      const damaged = Uint8Array.from(bytes)
+      damaged[at % bytes.length] = byte
+      for (
+        const decode of [
+          () => decodeLino(text.slice(0, place) + junk + text.slice(place)),
+          () => decodeLino(text.slice(0, place)),
+          () => decodeBin(damaged),
+          () => decodeBin(bytes.slice(0, at % bytes.length)),
+        ]
+      ) {
+        try {
+          decode()
+        } catch (error) {
+          expect(isGwError(error)).toBe(true)
+        }
       }
-    }
-  }), { numRuns: 1_000 })
+    }),
+    { numRuns: 1_000 },
+  )
 })
 
 const record = '(token abc (label "l") (issued_at 1) (expires_at 2) (revoked false))'
