@@ -53,8 +53,10 @@ export interface Board {
   get(key: TargetKey): Standing | null
   /** Every standing, sorted by key. */
   all(): readonly Standing[]
-  /** Grows with each change that can alter a plan. */
-  readonly version: number
+  /** Keys with anything but a clean standing. */
+  readonly troubled: ReadonlySet<TargetKey>
+  /** Looks for other processes' knowledge if it is time to; never waits. */
+  refresh(): void
   /** Takes in what other processes of this home have learnt. */
   sync(): Promise<void>
   /** Queues what is not on disk yet and stops syncing. */
@@ -89,15 +91,18 @@ const upsertGoodNews = `${upsert} and json_extract(liveness.value, '$.liveness.a
 export async function createBoard({ storage, clock, random, logger }: BoardOptions): Promise<Board> {
   const standings = new Map<TargetKey, Standing>()
   const writtenAt = new Map<TargetKey, number>()
-  let version = 0
+  const troubled = new Set<TargetKey>()
   let seenMs = 0
   let syncing: Promise<void> | null = null
 
+  function mark(standing: Standing): void {
+    if (isGood(standing) && standing.bucket >= 1) troubled.delete(standing.key)
+    else troubled.add(standing.key)
+  }
+
   function put(standing: Standing, urgent: boolean): void {
-    const known = standings.get(standing.key)
-    standings.delete(standing.key)
     standings.set(standing.key, standing)
-    if (known?.liveness !== standing.liveness || known.circuit !== standing.circuit) version++
+    mark(standing)
     const last = writtenAt.get(standing.key) ?? 0
     if (urgent || standing.updatedAt - last >= lazyWriteMs) write(standing, urgent)
     if (standings.size > maxKeys) evict()
@@ -110,7 +115,7 @@ export async function createBoard({ storage, clock, random, logger }: BoardOptio
     storage.batch.queue(urgent ? upsert : upsertGoodNews, [row.key, row.version, row.value, row.updated_ms])
   }
 
-  /** The least recently used key goes, a harmless one if there is one: garbage model names must not fill the board. */
+  /** The oldest harmless key goes first: garbage model names must not fill the board. */
   function evict(): void {
     for (const standing of standings.values()) if (isGood(standing)) return remove(standing.key)
     remove(standings.keys().next().value!)
@@ -119,7 +124,7 @@ export async function createBoard({ storage, clock, random, logger }: BoardOptio
   function remove(key: TargetKey): void {
     if (!standings.delete(key)) return
     writtenAt.delete(key)
-    version++
+    troubled.delete(key)
     storage.batch.queue('delete from liveness where key = ?', [key])
   }
 
@@ -155,6 +160,7 @@ export async function createBoard({ storage, clock, random, logger }: BoardOptio
       if (standing) {
         standings.set(standing.key, standing)
         writtenAt.set(standing.key, standing.updatedAt)
+        mark(standing)
       } else storage.batch.queue('delete from liveness where key = ? and updated_ms = ?', [row.key, row.updated_ms])
     }
   }
@@ -175,7 +181,7 @@ export async function createBoard({ storage, clock, random, logger }: BoardOptio
       if (known && known.updatedAt >= row.updated_ms - (worse ? 2 * syncEveryMs : 0)) continue
       standings.set(standing.key, standing)
       writtenAt.set(standing.key, standing.updatedAt)
-      version++
+      mark(standing)
     }
   }
 
@@ -183,8 +189,8 @@ export async function createBoard({ storage, clock, random, logger }: BoardOptio
   let closed = false
   let nextSyncAt = clock.monotonic() + syncEveryMs
 
-  /** Reading is when other processes' knowledge matters, so reading is what looks for it: no timer runs while idle. */
-  function syncIfDue(): void {
+  // Planning is when other processes' knowledge matters, so planning is what looks for it: no timer runs while idle.
+  function refresh(): void {
     if (closed || syncing || clock.monotonic() < nextSyncAt) return
     nextSyncAt = clock.monotonic() + syncEveryMs
     syncing = sync().catch((error) => logger.log('warn', 'liveness.sync_failed', { error })).finally(() => {
@@ -237,14 +243,13 @@ export async function createBoard({ storage, clock, random, logger }: BoardOptio
     forget(provider, account) {
       for (const key of below(formatTarget(provider, account))) remove(key)
     },
-    get(key) {
-      syncIfDue()
-      return standings.get(key) ?? null
+    get: (key) => standings.get(key) ?? null,
+    all() {
+      refresh()
+      return [...standings.values()].sort((a, b) => a.key < b.key ? -1 : 1)
     },
-    all: () => [...standings.values()].sort((a, b) => a.key < b.key ? -1 : 1),
-    get version() {
-      return version
-    },
+    troubled,
+    refresh,
     sync,
     close() {
       closed = true

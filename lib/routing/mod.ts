@@ -7,7 +7,8 @@
  * @module
  */
 export { routingConfig, type RoutingSettings } from './config.ts'
-export { controlKeys, type Controls, mentionsControls, noControls, readControls } from './controls.ts'
+export { type RouteBody, routeBody } from './body.ts'
+export { controlKeys, type Controls, controlsOf, noControls, readControls } from './controls.ts'
 export { entitlementOf, entitlementRemedy, isNativeClient } from './entitlement.ts'
 export { type Next, nextAttempt, type NextInput } from './next.ts'
 export { allFailed, nothingToTry, reasonsOf, type TargetReason, worthTelling } from './outcome.ts'

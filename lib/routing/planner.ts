@@ -41,8 +41,8 @@ export interface Snapshot {
   readonly cursor: number
   readonly sticky: { readonly enabled: boolean; readonly minGain: number; readonly expectedTurns: number }
   standing(key: string): Standing | null
-  /** Grows whenever a standing gets better or worse; lets verdicts be remembered between plans. */
-  readonly boardVersion: number
+  /** Keys with anything but a clean standing: the others need no look. */
+  readonly troubled: ReadonlySet<string>
   inFlight(account: string): number
   used(account: string): number
   /** Requests sent to the account in the last minute. */
@@ -71,7 +71,7 @@ interface Fit {
   /** 0 good, 1 not what the caller prefers, 2 failed a moment ago, 3 only our own guess keeps it out. */
   readonly group: number
   readonly trial: boolean
-  readonly note: string | null
+  readonly note: (() => string) | null
 }
 
 /** A drop whose sentence is made only when somebody reads it. */
@@ -124,16 +124,15 @@ export function planRoute(request: PlanRequest, snapshot: Snapshot, { seed, now 
     for (const { candidate, drop } of guesses) {
       if (snapshot.proving(candidate.keys.model)) continue
       dropped.splice(dropped.indexOf(drop), 1)
-      fits.push({ candidate, group: 3, trial: true, note: `tried although ${drop.detail}` })
+      fits.push({ candidate, group: 3, trial: true, note: () => `tried although ${drop.detail}` })
     }
   }
   const strategyName = strategyOf(request, controls, snapshot)
   const ordered = arrange(fits, request, controls, strategyName, view)
   const distinct = withoutTwins(ordered, snapshot, dropped)
   const placed = placeSession({ request, fits: distinct, all: snapshot.candidates, dropped, snapshot, view })
-  const targets: PlannedTarget[] = placed.fits.map((fit, i) =>
-    new LazyTarget(fit, view, strategyName, i === 0 ? placed.note : null)
-  )
+  const words: Words = { first: placed.fits[0], note: placed.note, strategy: strategyName, view }
+  const targets: PlannedTarget[] = placed.fits.map((fit) => new LazyTarget(fit, words))
   cutFallbacks(targets, controls, dropped)
   return {
     targets,
@@ -145,25 +144,38 @@ export function planRoute(request: PlanRequest, snapshot: Snapshot, { seed, now 
   }
 }
 
+/** A place in the plan whose reason is put into words only when somebody reads it. */
 class LazyTarget implements PlannedTarget {
   readonly target: PlannedTarget['target']
   readonly trial: boolean
-  readonly #because: () => string
+  readonly #fit: Fit
+  readonly #words: Words
 
-  constructor(fit: Fit, view: StrategyView, strategy: StrategyName, note: string | null) {
+  constructor(fit: Fit, words: Words) {
     this.target = fit.candidate.target
     this.trial = fit.trial
-    this.#because = () => note ?? fit.note ?? strategies[strategy].because(fit.candidate, view)
+    this.#fit = fit
+    this.#words = words
   }
 
   get because(): string {
-    return this.#because()
+    const { first, note, strategy, view } = this.#words
+    if (note !== null && this.#fit === first) return note
+    return this.#fit.note?.() ?? strategies[strategy].because(this.#fit.candidate, view)
   }
 
   toJSON(): PlannedTarget {
     const { target, trial, because } = this
     return { target, because, trial }
   }
+}
+
+/** What the reasons of one plan are made from. */
+interface Words {
+  readonly first: Fit | undefined
+  readonly note: string | null
+  readonly strategy: StrategyName
+  readonly view: StrategyView
 }
 
 /** A small seeded generator (mulberry32): plans must be repeatable, not unpredictable. */
@@ -308,12 +320,17 @@ function priceReason({ account, model }: Candidate, controls: Controls): string 
 }
 
 const usable: Verdict = { is: 'usable' }
+const clean = { verdict: usable, key: null }
 
 /** The verdict of the worst of the three keys that a target stands under. */
 function verdictOf(candidate: Candidate, snapshot: Snapshot, now: number): { verdict: Verdict; key: string | null } {
+  const { troubled } = snapshot
+  if (troubled.size === 0) return clean
+  const { account, capability, model } = candidate.keys
+  if (!troubled.has(account) && !troubled.has(capability) && !troubled.has(model)) return clean
   let last: string | null = null
   let trial: { verdict: Verdict; key: string } | null = null
-  for (const key of [candidate.keys.account, candidate.keys.capability, candidate.keys.model]) {
+  for (const key of [account, capability, model]) {
     const standing = snapshot.standing(key)
     if (standing === null) continue
     const verdict = judge(standing, now)
@@ -321,7 +338,7 @@ function verdictOf(candidate: Candidate, snapshot: Snapshot, now: number): { ver
     if (verdict.is === 'trial') trial ??= { verdict, key }
     else if (verdict.is === 'last') last ??= key
   }
-  return trial ?? (last === null ? { verdict: usable, key: null } : { verdict: { is: 'last' }, key: last })
+  return trial ?? (last === null ? clean : { verdict: { is: 'last' }, key: last })
 }
 
 function liveFit(
@@ -335,7 +352,9 @@ function liveFit(
   const { now } = view
   const { target, account } = candidate
   const { verdict, key } = verdictOf(candidate, snapshot, now)
-  const explain = () => explainStanding(snapshot.standing(key!)!, now)
+  // The standing is read now: a receipt must not show what was learnt later.
+  const standing = key === null ? null : snapshot.standing(key)
+  const explain = () => explainStanding(standing!, now)
   if (verdict.is === 'blocked') {
     const drop = new LazyDrop(target, verdict.because, verdict.until, explain)
     dropped.push(drop)
@@ -365,8 +384,8 @@ function liveFit(
     dropped.push(new LazyDrop(target, 'spend_limit', tomorrow, detail))
     return null
   }
-  if (verdict.is === 'last') return { candidate, group: 2, trial: false, note: `last, because ${explain()}` }
-  if (verdict.is === 'trial') return { candidate, group: 0, trial: true, note: `to prove it: ${explain()}` }
+  if (verdict.is === 'last') return { candidate, group: 2, trial: false, note: () => `last, because ${explain()}` }
+  if (verdict.is === 'trial') return { candidate, group: 0, trial: true, note: () => `to prove it: ${explain()}` }
   const preferred = isPreferred(candidate, controls, view)
   return { candidate, group: preferred ? 0 : 1, trial: false, note: null }
 }
@@ -392,8 +411,14 @@ function arrange(
   view: StrategyView,
 ): Fit[] {
   if (fits.length < 2) return fits.slice()
-  const byCandidate = new Map(fits.map((fit) => [fit.candidate, fit]))
+  const byCandidate = new Map<Candidate, Fit>()
+  let plain = request.controls === null
+  for (const fit of fits) {
+    byCandidate.set(fit.candidate, fit)
+    if (fit.group !== 0 || fit.candidate.tier !== 0) plain = false
+  }
   const ordered = strategies[strategy].order(fits.map((fit) => fit.candidate), view)
+  if (plain) return ordered.map((candidate) => byCandidate.get(candidate)!)
   const { order } = controls
   const acrossModels = controls.sortAcrossModels && (controls.sort ?? request.sort) !== null
   const rank = (candidate: Candidate): number => {
@@ -411,6 +436,7 @@ function orderPlace(order: readonly string[], candidate: Candidate): number {
 
 /** Two accounts of one identity share their limits: the second is no spare for the first. */
 function withoutTwins(fits: readonly Fit[], snapshot: Snapshot, dropped: Dropped[]): Fit[] {
+  if (fits.every(({ candidate }) => snapshot.identity(candidate.account.id) === null)) return fits.slice()
   const seen = new Map<string, string>()
   const spent = new Map<string, Dropped>()
   for (const drop of dropped) {

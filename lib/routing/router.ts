@@ -1,5 +1,4 @@
-import { Buffer } from 'node:buffer'
-import { type Clock, GwError, type JsonObject, type Logger, parseJsonObject } from '../base/mod.ts'
+import { type Clock, GwError, type Logger } from '../base/mod.ts'
 import type { Account, Target } from '../accounts/mod.ts'
 import { type Capability, type Catalog, matchesPattern, type ResolvedModel, resolveModel } from '../catalog/mod.ts'
 import { type Board, judge, keysOf } from '../liveness/mod.ts'
@@ -7,7 +6,8 @@ import type { ProtocolId, UpstreamFailure } from '../protocol/mod.ts'
 import type { Storage } from '../storage/mod.ts'
 import { type Candidate, candidatesFor, type ModelChoice, type Unfit } from './candidates.ts'
 import type { RoutingSettings } from './config.ts'
-import { type Controls, mentionsControls, readControls } from './controls.ts'
+import { type RouteBody, routeBody } from './body.ts'
+import { type Controls, controlsOf } from './controls.ts'
 import { createLoad } from './load.ts'
 import { type Next, nextAttempt } from './next.ts'
 import type { RoutePlan } from './plan.ts'
@@ -25,8 +25,8 @@ export interface RouteCall {
   /** Model reference as the caller wrote it. */
   readonly model: string | null
   readonly headers: Headers
-  /** The raw JSON body; read for controls, session and ciphertext only. */
-  readonly body: Uint8Array | string | null
+  /** The JSON body, raw or with its fields found; read for controls, session and ciphertext only. */
+  readonly body: RouteBody | Uint8Array | string | null
   readonly principal: {
     readonly id: string
     readonly models: readonly string[] | null
@@ -74,7 +74,7 @@ export interface Router {
    */
   plan(call: RouteCall): RoutedPlan
   /** Takes a planned target into use, or `null` when it may not be used now (somebody else is proving it). */
-  claim(plan: RoutePlan, index: number): Claim | null
+  claim(plan: RoutedPlan, index: number): Claim | null
   /** What to try after these failures: a target of the plan, or the end with the reason. */
   next(plan: RoutePlan, tried: readonly number[], failures: readonly UpstreamFailure[]): Next
   /** Counts a request, once, for the retry budget. */
@@ -261,7 +261,7 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
         expectedTurns: rules.sticky.expected_turns,
       },
       standing: (key) => board.get(key as Parameters<Board['get']>[0]),
-      boardVersion: board.version,
+      troubled: board.troubled,
       inFlight: load.inFlight,
       used: load.used,
       recent: load.recent,
@@ -275,18 +275,16 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
 
   return {
     plan(call) {
-      const body = textOf(call.body)
-      const controls = call.controls !== undefined
-        ? call.controls
-        : body !== null && mentionsControls(body)
-        ? readControls(jsonOf(call.body!))
-        : null
+      const body = typeof call.body === 'string' || call.body instanceof Uint8Array ? routeBody(call.body) : call.body
+      const controls = call.controls !== undefined ? call.controls : body === null ? null : controlsOf(body)
+      board.refresh()
       const pool = poolFor(call, controls)
       const now = clock.now()
       const rules = settings()
       const session = rules.sticky.enabled && pool.candidates.length > 1
         ? sessionOf({ headers: call.headers, body, principal: call.principal.id })
         : null
+      const bound = session !== null && sessions.boundTo(session.key) !== null
       const request: PlanRequest = {
         headers: call.headers,
         controls,
@@ -294,9 +292,10 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
         providers: call.principal.providers,
         account: call.principal.account,
         session,
-        ciphertext: session !== null && body !== null && carriesCiphertext(body),
+        // Ciphertext of a session that nobody holds was issued elsewhere: no account here is better than another.
+        ciphertext: bound && body !== null && carriesCiphertext(body),
         inputTokens: call.inputTokens ?? null,
-        parameters: controls?.requireParameters === true ? Object.keys(jsonOf(call.body!)) : [],
+        parameters: controls?.requireParameters === true && body !== null ? [...body.names()] : [],
         sort: pool.resolved.sort,
         protocol: call.protocol,
       }
@@ -308,7 +307,9 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
       const planned = plan.targets[index]
       if (!planned) throw new GwError('internal', `the plan has no target ${index}`)
       const { target } = planned
-      const proving = provingKey(board, target, clock.now()) ?? (planned.trial ? keysOf(target).model : null)
+      const proving = board.troubled.size === 0
+        ? null
+        : provingKey(board, target, clock.now()) ?? (planned.trial ? keysOf(target).model : null)
       if (proving !== null && load.proving(proving)) return null
       const release = load.begin(target.account, proving)
       let open = true
@@ -368,14 +369,4 @@ function profileName(profile: string | null, provider: string): string | null {
   const colon = profile.indexOf(':')
   if (colon < 0) return profile
   return matchesPattern(profile.slice(0, colon), provider) ? profile.slice(colon + 1) : null
-}
-
-/** Bytes as text, one character a byte: enough to search, and free of decoding. */
-function textOf(body: Uint8Array | string | null): string | null {
-  if (body === null || typeof body === 'string') return body
-  return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('latin1')
-}
-
-function jsonOf(body: Uint8Array | string): JsonObject {
-  return parseJsonObject(typeof body === 'string' ? body : new TextDecoder().decode(body))
 }

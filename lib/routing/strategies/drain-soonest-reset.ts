@@ -1,6 +1,6 @@
 import { headroom, nextReset } from '../../liveness/mod.ts'
 import type { Candidate } from '../candidates.ts'
-import { rotate, type Strategy, type StrategyView } from './strategy.ts'
+import { byNumber, rotate, type Strategy, type StrategyView } from './strategy.ts'
 
 interface Facts {
   readonly candidate: Candidate
@@ -15,6 +15,7 @@ interface Facts {
 export const drainSoonestReset: Strategy = {
   order(candidates, view) {
     if (candidates.length < 2) return candidates.slice()
+    if (!candidates.some((candidate) => hasWindows(candidate, view))) return byPriority(candidates, view.cursor)
     const known: Facts[] = []
     for (const candidate of rotate(candidates, view.cursor)) {
       const windows = view.account(candidate)?.windows ?? []
@@ -37,6 +38,18 @@ export const drainSoonestReset: Strategy = {
     return known.map(({ candidate }) => candidate)
   },
   because: (candidate, view) => sentence(candidate, view),
+}
+
+const hasWindows = (candidate: Candidate, view: StrategyView): boolean =>
+  (view.account(candidate)?.windows.length ?? 0) > 0
+
+/** Turns within one priority: the order while nobody has told of a quota. */
+function byPriority(candidates: readonly Candidate[], cursor: number): Candidate[] {
+  const turned = rotate(candidates, cursor)
+  const first = turned[0]!.account.priority
+  return turned.every(({ account }) => account.priority === first)
+    ? turned
+    : byNumber(turned, ({ account }) => -account.priority)
 }
 
 function sentence(candidate: Candidate, view: StrategyView): string {
