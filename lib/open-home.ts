@@ -68,6 +68,8 @@ export interface HomeOptions {
   readonly fetch?: Fetch
   /** Providers that other code brings along, such as the built-in demo. */
   readonly providers?: readonly Provider[]
+  /** Model ids that those providers are known to offer, by provider. */
+  readonly models?: ReadonlyMap<string, readonly string[]>
   /** Follow the config file; a command that ends soon does not. */
   readonly watch: boolean
   readonly events?: LiveConfigEvents
@@ -125,6 +127,7 @@ export async function openHome(options: HomeOptions): Promise<Home> {
         overlays: config.current().config.providers,
         stored: providerStore.list(),
         extra: options.providers ?? [],
+        discovered: options.models ?? new Map(),
         facts,
       })
     const accounts = await openAccounts({

@@ -3,6 +3,7 @@ import { accessConfig } from '../access/mod.ts'
 import { accountsConfig } from '../accounts/mod.ts'
 import { catalogConfig, providersConfig } from '../catalog/mod.ts'
 import { loginsConfig } from '../credentials/mod.ts'
+import { egressConfig } from '../egress/mod.ts'
 import { mcpConfig } from '../mcp-proxy/mod.ts'
 import { routingConfig } from '../routing/mod.ts'
 import { secretsConfig } from '../secrets/mod.ts'
@@ -21,6 +22,7 @@ export const configSchema = z.object({
   logins: loginsConfig.describe('Login endpoints, by vendor.'),
   providers: providersConfig.describe('Providers of your own, and changes to the built-in ones.'),
   catalog: catalogConfig.describe('Model names that mean others, and the model for requests that name none.'),
+  egress: egressConfig.describe('Where gw may open connections to.'),
   routing: routingConfig.describe('Which account serves a request.'),
   usage: usageConfig.describe('What is recorded, and for how long.'),
   mcp: mcpConfig.describe('Tool servers behind gw, and which of their tools may be called.'),

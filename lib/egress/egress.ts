@@ -1,5 +1,5 @@
 import { lookup } from 'node:dns/promises'
-import { type ByteSource, type Clock, GwError, type Logger, streamOf } from '../base/mod.ts'
+import { type ByteSource, type Clock, GwError, type Logger, sourceOf, streamOf } from '../base/mod.ts'
 import type { Dialling, DialReply, Platform } from '../platform/mod.ts'
 import { addressTable, parseAddress } from './address.ts'
 import { decide, decideAddress, type EgressPolicy, type EgressQuestion, hostOf, type Verdict } from './policy.ts'
@@ -51,6 +51,8 @@ export interface EgressOptions {
   readonly platform: Pick<Platform, 'dial'>
   readonly clock: Clock
   readonly log: Logger
+  /** Origins that are answered in this process instead, such as the built-in demo. */
+  readonly inside?: ReadonlyMap<string, (request: Request) => Promise<Response>>
   /** All addresses of a name. Default: the system's resolver. */
   readonly resolve?: (host: string) => Promise<readonly string[]>
 }
@@ -155,6 +157,8 @@ export function createEgress(options: EgressOptions): Egress {
   }
 
   function open(request: EgressRequest): Dialling {
+    const inside = options.inside?.get(request.url.origin)
+    if (inside) return openInside(request, inside)
     const dial = (known: Known | null) => platform.dial({ ...request, addresses: known?.addresses ?? null })
     if (policy.mode === 'off') return dial(null)
     const question = { url: request.url, local: request.local ?? false }
@@ -221,6 +225,25 @@ export function createEgress(options: EgressOptions): Egress {
       known.clear()
     },
   }
+}
+
+/** A request that never leaves the process. */
+function openInside(request: EgressRequest, answer: (request: Request) => Promise<Response>): Dialling {
+  const abort = new AbortController()
+  const reply = answer(
+    new Request(request.url, {
+      method: request.method,
+      headers: request.headers as [string, string][],
+      body: request.body,
+      signal: abort.signal,
+    }),
+  ).then((response) => ({
+    status: response.status,
+    headers: response.headers,
+    length: null,
+    body: sourceOf(response.body),
+  }))
+  return { reply, cancel: () => abort.abort() }
 }
 
 /** Statuses whose Response may have no body. */

@@ -6,7 +6,7 @@ import type { Capability, Provider } from '../catalog/mod.ts'
 import type { Credential } from '../credentials/mod.ts'
 import type { ReplyHeaders } from '../platform/mod.ts'
 import type { ProtocolId, TokenCounts, UpstreamFailure } from '../protocol/mod.ts'
-import type { Router as RoutingRouter } from '../routing/mod.ts'
+import type { RoutedPlan, Router as RoutingRouter } from '../routing/mod.ts'
 import type { Upstream } from '../upstream/mod.ts'
 import type { RequestRecord } from '../usage/mod.ts'
 import type { Body } from './body.ts'
@@ -53,10 +53,10 @@ export interface Admission {
   settle(record: Omit<RequestRecord, Priced>): void
 }
 
-/** Budgets and rates. */
+/** Budgets and rates. `null` where the caller has none. */
 export interface Admitter {
   /** @throws GwError `access.scope`, `access.denied`, `access.rate_limited`, `access.budget_spent`, `payment.required` */
-  admit(ask: Ask): Admission | Promise<Admission>
+  admit(ask: Ask, plan: RoutedPlan): Admission | null | Promise<Admission | null>
 }
 
 /** Which targets, in which order, and which next. */

@@ -19,16 +19,16 @@ import type { SurfaceRow } from './surfaces.ts'
  * its upstream call with it. The ledger is closed exactly once, however the request ends.
  */
 export async function serve(call: Call, row: SurfaceRow, rooms: Rooms): Promise<Response> {
-  let ledger = openLedger(call, rooms, null, null)
+  let ledger = openLedger(call, rooms, null)
   try {
     const principal = await rooms.access.authenticate(call.headers, call.peer)
     const ask = await readAsk(call, row, principal, rooms)
-    const admission = await rooms.admitter.admit(ask)
-    ledger = openLedger(call, rooms, ask, admission)
+    ledger = openLedger(call, rooms, ask)
     const plan = planFor(ask, rooms)
     if (plan.targets.length === 0) {
       throw nothingToTry(plan, ask.model ?? plan.resolved.model, plan.resolved.provider.id, rooms.clock.now())
     }
+    ledger.admitted(await rooms.admitter.admit(ask, plan))
     const answer = createAnswer(() => errorResponse(new GwError('cancelled', 'the caller left'), call.dialect))
     const line: Line = { call, row, ask, plan, answer, ledger, rooms }
     watchCaller(line)

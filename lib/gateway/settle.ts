@@ -17,6 +17,8 @@ export interface Ledger {
   firstByte(): void
   /** The request is over. Records it, once. */
   close(end: LedgerEnd): void
+  /** What was set aside for it, to be settled at its end. */
+  admitted(admission: Admission | null): void
   /** Calls `then` when the request is over. */
   onClose(then: () => void): void
   readonly firstByteMs: number | null
@@ -34,8 +36,8 @@ export interface LedgerEnd {
   readonly session?: string | null
 }
 
-/** Opens the {@link Ledger} of a request. `ask` and `admission` are `null` for one that is refused at the door. */
-export function openLedger(call: Call, rooms: Rooms, ask: Ask | null, admission: Admission | null): Ledger {
+/** Opens the {@link Ledger} of a request. `ask` is `null` for one that is refused at the door. */
+export function openLedger(call: Call, rooms: Rooms, ask: Ask | null): Ledger {
   const { clock } = rooms
   const attempts: Attempt[] = []
   let current: { target: Target; at: number; mono: number; headMs: number | null; status: number | null } | null = null
@@ -43,6 +45,7 @@ export function openLedger(call: Call, rooms: Rooms, ask: Ask | null, admission:
   let firstByteMs: number | null = null
   let closed = false
   const closers: (() => void)[] = []
+  let admission: Admission | null = null
 
   return {
     begin(target) {
@@ -112,6 +115,7 @@ export function openLedger(call: Call, rooms: Rooms, ask: Ask | null, admission:
       rooms.recorder.record(record)
       for (const then of closers) then()
     },
+    admitted: (given) => void (admission = given),
     onClose: (then) => void closers.push(then),
     get firstByteMs() {
       return firstByteMs

@@ -76,7 +76,7 @@ export async function openLine(options: LineOptions) {
         throw new GwError('access.missing', 'Missing Authorization header with Bearer token')
       },
     },
-    admitter: { admit: () => ({ settle: () => {} }) },
+    admitter: { admit: () => null },
     router: {
       plan: () => ({
         targets: targets.map((target) => ({ target, because: 'it is there', trial: false })),

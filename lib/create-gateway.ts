@@ -1,0 +1,303 @@
+import { allowsProvider } from './access/mod.ts'
+import { formatTarget } from './accounts/mod.ts'
+import { type Clock, createTicker, GwError, type Json, type Logger, silentLogger, systemClock } from './base/mod.ts'
+import type { Provider } from './catalog/mod.ts'
+import { type Config, loadConfig } from './config/mod.ts'
+import { demoModels, demoUpstream } from './demo/mod.ts'
+import { createEgress, type Egress, egressPolicy } from './egress/mod.ts'
+import {
+  createDoor,
+  defaultLimits,
+  dialectOf,
+  type Directory,
+  type Door,
+  errorResponse,
+  type Limits,
+  type Peer,
+  type Recorder,
+  type Rooms,
+} from './gateway/mod.ts'
+import { type Home, openHome } from './open-home.ts'
+import type { SystemFacts } from './operations/mod.ts'
+import { detectPlatform, type Platform } from './platform/mod.ts'
+import { isNativeClient } from './routing/mod.ts'
+import { type Keychain, systemKeychain } from './secrets/mod.ts'
+import { createUpstream, type Upstream } from './upstream/mod.ts'
+import { costMicros } from './usage/mod.ts'
+import { version } from './version.ts'
+
+/** How to make a gateway. Everything has a default: `createGateway()` opens the home of the person who runs it. */
+export interface GatewayOptions {
+  /** Variables in force; default: those of the process. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+  /** Folder that holds everything durable; default: by `GW_HOME` and the XDG variables. */
+  readonly home?: string
+  /** Folder whose `.lenv` and `.env` count. */
+  readonly cwd?: string
+  /** The config file, when not the home's own. */
+  readonly configFile?: string
+  /** Settings by path, over file and environment: `{ 'accounts.openai': { provider: 'openai', token_env: 'KEY' } }`. */
+  readonly settings?: Readonly<Record<string, Json>>
+  /** Adds the built-in demo upstream as provider and account `demo`. */
+  readonly demo?: boolean
+  /** Follow the config file and put a valid change in force. */
+  readonly watch?: boolean
+  readonly logger?: Logger
+  readonly clock?: Clock
+  readonly platform?: Platform
+  readonly keychain?: Keychain | null
+  /** A number in [0, 1). */
+  readonly random?: () => number
+}
+
+/** Everything a gateway is made of, for the front doors. */
+export interface GatewayRooms extends Home {
+  readonly egress: Egress
+  readonly upstream: Upstream
+  readonly door: Door
+  readonly system: SystemFacts
+}
+
+/** A running gateway. */
+export interface Gateway {
+  /**
+   * Answers a request to one of the model endpoints, and 404 to any other path. Works without a server.
+   *
+   * @param peer where it came from; default: this process
+   */
+  fetch(request: Request, peer?: Peer): Promise<Response>
+  /** {@link Gateway.fetch}, but `null` where the path is no model endpoint. */
+  answer(request: Request, peer: Peer): Promise<Response> | null
+  readonly rooms: GatewayRooms
+  /** Says where it is served; `null` again when no longer. */
+  listening(url: string | null): void
+  /** Not ready from now on; what runs goes on, and so does what still comes until {@link close}. */
+  drain(): void
+  /** Ends what runs and writes what waits. */
+  close(): Promise<void>
+}
+
+const here: Peer = { address: '', loopback: true }
+/** The demo upstream has no socket: this origin never resolves, and is answered in the process. */
+const demoOrigin = 'https://demo.invalid'
+
+/**
+ * Opens a home and makes the gateway over it: the one place where everything is constructed.
+ *
+ * @throws GwError `config.invalid`, `config.unreadable`, `storage.corrupt`, `storage.newer`, `secret.locked` …
+ */
+export async function createGateway(options: GatewayOptions = {}): Promise<Gateway> {
+  const clock = options.clock ?? systemClock
+  const logger = options.logger ?? silentLogger
+  const platform = options.platform ?? await detectPlatform()
+  const random = options.random ?? Math.random
+  const env = { ...options.env ?? process.env, ...(options.home ? { GW_HOME: options.home } : {}) }
+  const from = {
+    env,
+    cwd: options.cwd ?? process.cwd(),
+    flags: { ...(options.demo ? { 'accounts.demo': { provider: 'demo' } } : {}), ...options.settings },
+    ...(options.configFile ? { file: options.configFile } : {}),
+  }
+  const loaded = await loadConfig(from)
+  const demo = options.demo ? demoUpstream({ clock }) : null
+  const egress = createEgress({
+    policy: egressPolicy(loaded.config.egress),
+    platform,
+    clock,
+    log: logger,
+    ...(demo ? { inside: new Map([[demoOrigin, (request: Request) => demo.fetch(request)]]) } : {}),
+  })
+  const home = await openHome({
+    platform,
+    clock,
+    random,
+    logger,
+    from,
+    loaded,
+    keychain: options.keychain === undefined ? await systemKeychain() : options.keychain,
+    fetch: (input, init) => egress.fetch(input, init),
+    ...(demo
+      ? { providers: [demoProvider], models: new Map([[demoProvider.id, demoModels.map(({ id }) => id)]]) }
+      : {}),
+    watch: options.watch ?? false,
+  })
+  home.config.onChange(({ config }) => egress.reload(egressPolicy(config.egress)))
+
+  const upstream = createUpstream({
+    egress,
+    provider: (id) => home.catalog().provider(id),
+    environment: home.env,
+    clock,
+    baseUrl: (account) => accountOf(home, account)?.baseUrl ?? null,
+  })
+  const ticker = createTicker(clock)
+  const rooms: Rooms = {
+    access: {
+      authenticate: (headers, peer) => home.access.authenticate(headers, peer),
+      onEnd: home.access.onEnd,
+    },
+    admitter: { admit: () => null },
+    router: home.router,
+    leaser: {
+      lease: (target, refused) =>
+        home.accounts.credentialFor(home.accounts.get(target.account), refused ? { force: true } : {}),
+    },
+    upstream,
+    observer: {
+      served: (target, { status, firstByteMs }) => home.board.observe(target, { is: 'success', status, firstByteMs }),
+      failed: (target, failure) => home.board.observe(target, { is: 'failure', failure }),
+    },
+    recorder: recorderOf(home),
+    directory: directoryOf(home),
+    get limits() {
+      return limitsOf(home.config.current().config)
+    },
+    clock,
+    ticker,
+    log: logger,
+  }
+  const door = createDoor(rooms)
+  const startedAt = clock.now()
+  let url: string | null = null
+  let draining = false
+  let closed = false
+  const system: SystemFacts = {
+    version,
+    runtime: { name: platform.name, version: platform.version },
+    startedAt,
+    paths: home.paths,
+    get url() {
+      return url
+    },
+    notReady: () => closed ? 'closed' : draining ? 'shutting down' : null,
+    inFlight: () => door.open,
+  }
+  home.start()
+  // Prices and context lengths are a big file: requests do not wait for it.
+  const facts = home.loadFacts().catch((error) => logger.log('warn', 'catalog.facts_missing', { error }))
+
+  return {
+    rooms: { ...home, egress, upstream, door, system },
+    answer: door.fetch,
+    async fetch(request, peer = here) {
+      return await (door.fetch(request, peer) ?? notFound(request))
+    },
+    listening: (given) => void (url = given),
+    drain: () => void (draining = true),
+    async close() {
+      if (closed) return
+      closed = true
+      door.drain()
+      ticker.close()
+      await facts
+      await home.close()
+    },
+  }
+}
+
+function notFound(request: Request): Response {
+  const { pathname } = new URL(request.url)
+  return errorResponse(new GwError('request.not_found', `there is nothing at ${pathname}`), dialectOf(pathname))
+}
+
+/** A row like any other, for an upstream that needs no key. */
+const demoProvider: Provider = {
+  id: 'demo',
+  name: 'Demo',
+  aliases: [],
+  env: [],
+  auth: { type: 'none' },
+  deployments: [
+    { protocol: 'openai-chat', capabilities: ['chat', 'embeddings', 'transcription'], baseUrl: `${demoOrigin}/v1` },
+    { protocol: 'openai-responses', capabilities: ['chat'], baseUrl: `${demoOrigin}/v1` },
+    { protocol: 'anthropic-messages', capabilities: ['chat'], baseUrl: demoOrigin },
+  ],
+  homeOf: ['demo-*'],
+  local: true,
+  docs: 'docs/demo.md',
+}
+
+/** The account of a target, or `null` for one that a caller brought along. */
+function accountOf(home: Home, id: string) {
+  try {
+    return home.accounts.get(id)
+  } catch {
+    return null
+  }
+}
+
+function limitsOf({ limits }: Config): Limits {
+  return {
+    ...defaultLimits,
+    bodyBytes: limits.body_bytes,
+    headerBytes: limits.header_bytes,
+    eventBytes: limits.event_bytes,
+    replyBytes: limits.reply_bytes,
+    bodyMs: limits.body_secs * 1000,
+    headMs: limits.head_secs * 1000,
+    idleMs: limits.idle_secs * 1000,
+    concurrent: limits.concurrent,
+  }
+}
+
+/** Prices each record and hands it to the batched writer. */
+function recorderOf(home: Home): Recorder {
+  return {
+    record(record) {
+      const { provider, model, account } = record
+      const price = provider !== null && model !== null ? home.catalog().model(provider, model, record.at).price : null
+      const cost = costMicros(price, record.tokens)
+      const plan = account !== null && accountOf(home, account)?.plan === true
+      home.usage.record({
+        ...record,
+        costMicros: plan ? 0 : cost,
+        shadowCostMicros: plan ? cost : null,
+        priceSource: price?.source ?? null,
+        price,
+      })
+    },
+  }
+}
+
+function directoryOf(home: Home): Directory {
+  const active = () => new Set(home.accounts.list().filter(({ enabled }) => enabled).map(({ provider }) => provider))
+  return {
+    models(principal) {
+      const catalog = home.catalog()
+      const now = home.clock.now()
+      const ids = active()
+      return catalog.providers
+        .filter(({ id }) => ids.has(id) && allowsProvider(principal, id))
+        .flatMap(({ id }) =>
+          catalog.modelIds(id).map((name) => {
+            const { contextTokens, maxOutputTokens } = catalog.model(id, name, now)
+            return { id: `${id}/${name}`, provider: id, name, contextTokens, maxOutputTokens }
+          })
+        )
+    },
+    providers(principal) {
+      const ids = active()
+      return home.catalog().providers.filter(({ id }) => ids.has(id) && allowsProvider(principal, id))
+    },
+    provider: (id) => home.catalog().provider(id),
+    passthrough: (headers, protocol) =>
+      home.catalog().providers.filter((provider) =>
+        isNativeClient(provider, headers) && provider.deployments.some((deployment) => deployment.protocol === protocol)
+      ),
+    target(provider, principal) {
+      const account = home.accounts.list().find((one) =>
+        one.enabled && home.catalog().provider(one.provider)?.id === provider.id &&
+        (principal.account === null || principal.account === one.id)
+      )
+      const deployment = provider.deployments[0]
+      if (!account || !deployment) {
+        throw new GwError('route.no_account', `there is no account for provider ${provider.id}`, {
+          hint: `gw accounts add ${provider.id} --from env:NAME`,
+        })
+      }
+      const key = formatTarget(provider.id, account.id)
+      const capability = deployment.capabilities[0] ?? 'chat'
+      return { key, provider: provider.id, account: account.id, capability, deployment, model: '' }
+    },
+  }
+}

@@ -1,0 +1,83 @@
+import type { Gateway } from '../lib/create-gateway.ts'
+import { createApp } from './app.ts'
+
+/** Where to listen. Absent members come from the config. */
+export interface ListenOptions {
+  readonly host?: string
+  /** 0 picks a free port. */
+  readonly port?: number
+}
+
+/** A gateway that listens. */
+export interface RunningServer {
+  readonly url: string
+  readonly host: string
+  readonly port: number
+  /**
+   * Not ready at once; still answers for `graceMs`, so that whoever routes to it can look away; then takes nothing new,
+   * lets streams finish for `drainMs`, and ends what is left.
+   */
+  stop(options?: { readonly graceMs?: number; readonly drainMs?: number }): Promise<void>
+}
+
+/**
+ * Serves a gateway.
+ *
+ * @throws GwError `server.port_in_use`
+ */
+export async function startServer(gateway: Gateway, options: ListenOptions = {}): Promise<RunningServer> {
+  const { platform, clock, config } = gateway.rooms
+  const { server: wanted, limits } = config.current().config
+  const host = options.host ?? wanted.host
+  const onLoopback = isLoopback(host)
+  const app = createApp(gateway)
+  const server = await platform.serve({
+    host,
+    port: options.port ?? wanted.port,
+    maxBodyBytes: limits.body_bytes + 1024,
+    fetch: (request, { address }) => app(request, { address, loopback: onLoopback && isLoopback(address) }),
+  })
+  const url = `http://${host.includes(':') ? `[${host}]` : host}:${server.port}`
+  gateway.listening(url)
+  let stopping: Promise<void> | null = null
+
+  async function stop(graceMs: number, drainMs: number): Promise<void> {
+    gateway.drain()
+    await clock.sleep(graceMs)
+    const closed = server.stop(false)
+    const late = new AbortController()
+    await Promise.race([closed, clock.sleep(drainMs, late.signal).catch(() => {})])
+    late.abort()
+    await server.stop(true)
+    gateway.listening(null)
+    await gateway.close()
+  }
+
+  return {
+    url,
+    host,
+    port: server.port,
+    stop: ({ graceMs = 0, drainMs = wanted.drain_secs * 1000 } = {}) => stopping ??= stop(graceMs, drainMs),
+  }
+}
+
+function isLoopback(address: string): boolean {
+  return address === 'localhost' || address === '::1' || /^(::ffff:)?127\./.test(address)
+}
+
+/**
+ * Serves until SIGTERM or SIGINT, then drains. A second signal ends it at once.
+ *
+ * @param graceMs how long requests are still answered after the signal
+ */
+export async function serveUntilSignal(gateway: Gateway, running: RunningServer, graceMs = 0): Promise<void> {
+  const { logger } = gateway.rooms
+  // A promise nobody caught must not take ten thousand streams down with it.
+  process.on('unhandledRejection', (error) => logger.log('error', 'process.unhandled_rejection', { error }))
+  const signal = await new Promise<string>((resolve) => {
+    for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve(name))
+  })
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => process.exit(1))
+  logger.log('info', 'server.stopping', { signal })
+  await running.stop({ graceMs })
+}
