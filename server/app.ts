@@ -2,15 +2,9 @@ import { Elysia } from 'elysia'
 import { GwError, isGwError } from '../lib/base/mod.ts'
 import type { Gateway } from '../lib/create-gateway.ts'
 import { dialectOf, errorResponse, pathOf, type Peer, shown } from '../lib/gateway/mod.ts'
+import type { Door } from './door.ts'
 import { type HostGate, hostGate } from './hosts.ts'
 import { health } from './routes/health.ts'
-
-/** What a group of routes is made of: `export const things = ({ gateway, peerOf }: Door) => new Elysia()…`. */
-export interface Door {
-  readonly gateway: Gateway
-  /** Where a request came from. */
-  readonly peerOf: (request: Request) => Peer
-}
 
 /** The web-standard function that a listener is given. */
 export type App = (request: Request, peer: Peer) => Response | Promise<Response>

@@ -1,5 +1,5 @@
 import { Elysia } from 'elysia'
-import type { Door } from '../app.ts'
+import type { Door } from '../door.ts'
 
 /** Liveness and readiness, and the probes that clients make before they begin. Open to everybody, and say nothing. */
 export function health({ gateway }: Door) {
