@@ -6,6 +6,8 @@ import { type Config, loadConfig } from './config/mod.ts'
 import { demoModels, demoUpstream } from './demo/mod.ts'
 import { createEgress, type Egress, egressPolicy } from './egress/mod.ts'
 import {
+  type Admitter,
+  type Body,
   createDoor,
   defaultLimits,
   dialectOf,
@@ -23,7 +25,7 @@ import { detectPlatform, type Platform } from './platform/mod.ts'
 import { isNativeClient } from './routing/mod.ts'
 import { type Keychain, systemKeychain } from './secrets/mod.ts'
 import { createUpstream, type Upstream } from './upstream/mod.ts'
-import { costMicros } from './usage/mod.ts'
+import { type RequestRecord, withCost, worstCostMicros } from './usage/mod.ts'
 import { version } from './version.ts'
 
 /** How to make a gateway. Everything has a default: `createGateway()` opens the home of the person who runs it. */
@@ -136,7 +138,7 @@ export async function createGateway(options: GatewayOptions = {}): Promise<Gatew
       authenticate: (headers, peer) => home.access.authenticate(headers, peer),
       onEnd: home.access.onEnd,
     },
-    admitter: { admit: () => null },
+    admitter: admitterOf(home),
     router: home.router,
     leaser: {
       lease: (target, refused) =>
@@ -243,20 +245,47 @@ function limitsOf({ limits }: Config): Limits {
 /** Prices each record and hands it to the batched writer. */
 function recorderOf(home: Home): Recorder {
   return {
-    record(record) {
-      const { provider, model, account } = record
-      const price = provider !== null && model !== null ? home.catalog().model(provider, model, record.at).price : null
-      const cost = costMicros(price, record.tokens)
-      const plan = account !== null && accountOf(home, account)?.plan === true
-      home.usage.record({
-        ...record,
-        costMicros: plan ? 0 : cost,
-        shadowCostMicros: plan ? cost : null,
-        priceSource: price?.source ?? null,
-        price,
-      })
+    record: (record) => home.usage.record(priced(home, record)),
+  }
+}
+
+/** What a record cost by the catalogue of now. */
+function priced(home: Home, record: Parameters<Recorder['record']>[0]): RequestRecord {
+  const { provider, model, account } = record
+  const price = provider !== null && model !== null ? home.catalog().model(provider, model, record.at).price : null
+  return withCost(record, price, account !== null && accountOf(home, account)?.plan === true)
+}
+
+/** Holds room in the budgets of tokens that have any; the others cost nothing here. */
+function admitterOf(home: Home): Admitter {
+  return {
+    admit(ask, plan) {
+      if (ask.principal.limitedBy === undefined) return null
+      const planned = plan.targets[0]!.target
+      const model = home.catalog().model(planned.provider, planned.model, ask.at)
+      const inputTokens = Math.ceil(ask.body.bytes.length / 3)
+      const outputTokens = numberIn(ask.body, ['max_completion_tokens', 'max_tokens', 'max_output_tokens']) ??
+        model.maxOutputTokens ?? 4096
+      const free = accountOf(home, planned.account)?.plan === true
+      const costMicros = free ? 0 : worstCostMicros(model.price, inputTokens, outputTokens)
+      return home.access.admit(ask.principal, { costMicros, tokens: inputTokens + outputTokens }).then((held) => ({
+        settle(record) {
+          if (record.attempts.length === 0) return held.release()
+          const { costMicros, tokens: { inputTokens, outputTokens } } = priced(home, record)
+          const known = inputTokens !== null || outputTokens !== null
+          held.settle({ costMicros, tokens: known ? (inputTokens ?? 0) + (outputTokens ?? 0) : null })
+        },
+      }))
     },
   }
+}
+
+function numberIn(body: Body, names: readonly string[]): number | null {
+  for (const name of names) {
+    const value = body.has(name) ? body.field(name) : null
+    if (typeof value === 'number' && value >= 0 && Number.isFinite(value)) return value
+  }
+  return null
 }
 
 function directoryOf(home: Home): Directory {
