@@ -1,13 +1,14 @@
 import type { Target } from '../accounts/mod.ts'
 import type { Secret } from '../base/mod.ts'
 import type { Credential } from '../credentials/mod.ts'
-import { type TokenCounts, type UpstreamFailure, wires } from '../protocol/mod.ts'
+import type { TokenCounts, UpstreamFailure } from '../protocol/mod.ts'
 import type { Claim } from '../routing/mod.ts'
 import { failureOf, replyFields, type UpstreamReply } from '../upstream/mod.ts'
 import type { AnswerField } from './answer.ts'
 import type { Line } from './attempt.ts'
 import { relayStream } from './relay-stream.ts'
 import { relayWhole } from './relay-whole.ts'
+import { wireOf } from './surfaces.ts'
 
 /** An answer with a success status, and what it came from. */
 export interface Served {
@@ -25,7 +26,7 @@ const webPage = /^text\/html\b/i
 /** Passes an answer on, stream or not, and closes the books when it is over; `null` at the commit point. */
 export function pass({ target, claim, credential, own, reply }: Served, line: Line): Promise<UpstreamFailure | null> {
   const { call, row, answer, ledger, rooms, plan } = line
-  const wire = wires[row.protocol] ?? null
+  const wire = wireOf(row)
   const type = reply.headers.get('content-type') ?? ''
   const fields: AnswerField[] = replyFields(reply.headers)
   fields.push(['x-gw-request-id', call.id], ['x-gw-target', target.key])

@@ -1,9 +1,9 @@
-import { GwError } from '../base/mod.ts'
-import { wires } from '../protocol/mod.ts'
+import { GwError, isObject } from '../base/mod.ts'
 import { allFailed, worthTelling } from '../routing/mod.ts'
 import { replyFields } from '../upstream/mod.ts'
 import type { Failed, Line } from './attempt.ts'
 import { errorOf, errorResponse, shown } from './errors.ts'
+import { wireOf } from './surfaces.ts'
 
 /** Refusals whose cause is the account gw used: the provider's words about it are not the caller's to read. */
 const ours = new Set([401, 402, 403, 407])
@@ -17,10 +17,12 @@ export function refuse(line: Line, failures: readonly Failed[], thrown: unknown)
   const error = thrown ? shown(thrown) : verdict(line, failures)
   if (thrown && error.code === 'internal') rooms.log.log('error', 'gateway.failed', { request: call.id, error: thrown })
   const told = worthTelling(failures.map(({ failure }) => failure))
-  const own = failures.findLast(({ failure, answer }) => failure === told && answer && mayPass(line, answer.status))
+  const own = failures.findLast(({ failure, answer }) =>
+    failure === told && answer && mayPass(line, answer.status) && isError(answer.body)
+  )
     ?.answer
   if (answer.down) {
-    const tracker = wires[row.protocol]?.tracker()
+    const tracker = wireOf(row)?.tracker()
     if (tracker) answer.down.write(tracker.failureEvent({ type: null, code: error.code, message: error.message }))
     answer.down.end()
   } else if (own && !thrown) {
@@ -41,6 +43,16 @@ export function refuse(line: Line, failures: readonly Failed[], thrown: unknown)
 /** A caller that brought its own credential hears what the provider says of it; of ours it does not. */
 function mayPass({ ask }: Line, status: number): boolean {
   return ask.planToken !== null || ask.providerKeys.size > 0 || !ours.has(status)
+}
+
+/** Whether a body is an error in a shape that a client can read: a front end's web page or nothing at all is none. */
+function isError(body: Uint8Array): boolean {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(body))
+    return isObject(value) && Object.keys(value).length > 0
+  } catch {
+    return false
+  }
 }
 
 /** What became of the request, as one error. */

@@ -1,6 +1,6 @@
 import type { Scope } from '../access/mod.ts'
 import type { Capability } from '../catalog/mod.ts'
-import type { ProtocolId } from '../protocol/mod.ts'
+import { type ProtocolId, transcriptionWire, type Wire, wires } from '../protocol/mod.ts'
 import type { Surface } from '../upstream/mod.ts'
 
 /** Whose error shape an answer takes. */
@@ -38,6 +38,11 @@ export const surfaces: Readonly<Record<string, SurfaceRow>> = {
   },
   '/v1/messages': row('messages', 'anthropic-messages', 'chat', 'anthropic'),
   '/v1/messages/count_tokens': row('count_tokens', 'anthropic-messages', 'chat', 'anthropic'),
+}
+
+/** The byte-level half of what is spoken on a surface, or `null` where there is none. */
+export function wireOf(row: SurfaceRow): Wire | null {
+  return row.surface === 'transcription' ? transcriptionWire : wires[row.protocol] ?? null
 }
 
 /** Prefixes under which the same endpoints stand a second time, and what is left of a path without them. */

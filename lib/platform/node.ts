@@ -23,7 +23,16 @@ export const nodePlatform: Platform = {
       host: options.host,
       port: Number(new URL(server.url!).port),
       stop: async (force) => {
-        await server.close(force)
+        // Node closes connections that are idle now; one that becomes idle later would hold the end up for its keep-alive.
+        const listener = server.node?.server
+        const timer = setInterval(() => {
+          if (listener && 'closeIdleConnections' in listener) listener.closeIdleConnections()
+        }, 50)
+        try {
+          await server.close(force)
+        } finally {
+          clearInterval(timer)
+        }
       },
     }
   },

@@ -94,8 +94,15 @@ async function withMessages(client: Anthropic, model: string): Promise<Seen> {
   return seen
 }
 
-/** A conversation of 20 tool calls with each official client; `name` says what the model behind `open()` speaks. */
-export function twentySteps(name: string, open: () => Promise<Target>): void {
+/** The protocols that official clients speak. */
+export const clientProtocols = ['openai-chat', 'openai-responses', 'anthropic-messages'] as const
+
+/** A conversation of 20 tool calls with official clients; `name` says what the model behind `open()` speaks. */
+export function twentySteps(
+  name: string,
+  open: () => Promise<Target>,
+  protocols: readonly typeof clientProtocols[number][] = clientProtocols,
+): void {
   const clients = {
     'openai-chat': (url: string, apiKey: string, model: string) =>
       withChat(new OpenAI({ baseURL: `${url}/v1`, apiKey, maxRetries: 0 }), model),
@@ -104,7 +111,8 @@ export function twentySteps(name: string, open: () => Promise<Target>): void {
     'anthropic-messages': (url: string, apiKey: string, model: string) =>
       withMessages(new Anthropic({ baseURL: url, apiKey, authToken: null, maxRetries: 0 }), model),
   }
-  for (const [protocol, converse] of Object.entries(clients)) {
+  for (const protocol of protocols) {
+    const converse = clients[protocol]
     test(`20 tool calls, an ${protocol} client on ${name}`, async () => {
       await using target = await open()
       const seen = await converse(target.url, target.key, `${target.prefix}demo-small`)
