@@ -24,4 +24,5 @@ export {
   type RouterOptions,
 } from './router.ts'
 export { carriesCiphertext, type SessionKey, sessionOf, type SessionSource } from './session.ts'
+export { type DayReport, simulateDay, type SimulatedDay } from './simulate.ts'
 export { strategies, type Strategy, type StrategyName, strategyNames, type StrategyView } from './strategies/mod.ts'
