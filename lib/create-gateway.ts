@@ -118,6 +118,7 @@ export async function createGateway(options: GatewayOptions = {}): Promise<Gatew
     loaded,
     keychain: options.keychain === undefined ? await systemKeychain() : options.keychain,
     fetch: (input, init) => egress.fetch(input, init),
+    egress,
     ...(demo
       ? { providers: [demoProvider], models: new Map([[demoProvider.id, demoModels.map(({ id }) => id)]]) }
       : {}),

@@ -1,6 +1,6 @@
 import { type Access, type Approvals, createAccess, createApprovals } from './access/mod.ts'
 import { type Accounts, openAccounts, openProviderStore, type ProviderStore } from './accounts/mod.ts'
-import { type Clock, GwError, type Logger } from './base/mod.ts'
+import { type AccountId, type Clock, GwError, type Logger } from './base/mod.ts'
 import { type Catalog, createCatalog, loadModelFacts, type ModelFacts, type Provider } from './catalog/mod.ts'
 import {
   type ConfigSources,
@@ -17,7 +17,9 @@ import {
   resolveVendors,
   type Sources,
 } from './credentials/mod.ts'
+import type { Egress } from './egress/mod.ts'
 import { type Board, createBoard } from './liveness/mod.ts'
+import { mcpFetchOver, type McpProxy, openMcpProxy } from './mcp-proxy/mod.ts'
 import { type AuditLog, createAuditLog, type OperationRooms, type SystemFacts } from './operations/mod.ts'
 import { type Paths, paths, type Platform } from './platform/mod.ts'
 import { createRouter, type Router } from './routing/mod.ts'
@@ -45,6 +47,8 @@ export interface Home {
   readonly usage: Usage
   readonly board: Board
   readonly router: Router
+  /** The tool servers behind gw; opened by their first use. */
+  mcp(): Promise<McpProxy>
   /** The catalogue that the configuration in force makes. */
   catalog(): Catalog
   /** Brings in the shipped model facts and prices; resolves when {@link Home.catalog} has them. */
@@ -66,6 +70,10 @@ export interface HomeOptions {
   readonly keychain: Keychain | null
   /** The guarded fetch, for credentials that are asked for over the network. */
   readonly fetch?: Fetch
+  /** The guarded way out, for everything that is asked over the network; absent, nothing is asked. */
+  readonly egress?: Pick<Egress, 'open' | 'fetch'>
+  /** Where a person answers what an agent asks leave for; absent where no pages are served. */
+  readonly approvalUrl?: (id: string) => string
   /** Providers that other code brings along, such as the built-in demo. */
   readonly providers?: readonly Provider[]
   /** Model ids that those providers are known to offer, by provider. */
@@ -155,6 +163,13 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       settings: () => config.current().config.routing,
       identityOf: (id) => accounts.identityOf(id),
     })
+    const approvals = createApprovals({
+      storage,
+      clock,
+      lifeMs: loaded.config.operations.approval_secs * 1_000,
+    })
+    let mcp: Promise<McpProxy> | null = null
+    closers.push(async () => (await mcp?.catch(() => null))?.close())
     config.onChange((next) => {
       catalog = null
       vendors = resolveVendors(next.config.logins, env)
@@ -179,11 +194,25 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       access,
       accounts,
       providerStore,
-      approvals: createApprovals({ storage, clock, lifeMs: loaded.config.operations.approval_secs * 1_000 }),
+      approvals,
       audit: createAuditLog({ storage, clock }),
       usage,
       board,
       router,
+      mcp: () =>
+        mcp ??= openMcpProxy({
+          config: () => config.current().config.mcp,
+          fetch: options.egress ? mcpFetchOver(options.egress) : () => noNetwork(''),
+          credentials: { get: (account, force) => accounts.credentialFor(accounts.get(account), { force }) },
+          approvals,
+          observe: ({ provider, account }, evidence) =>
+            board.observe({ provider, account: account as AccountId, capability: 'mcp', model: '*' }, evidence),
+          storage,
+          clock,
+          logger,
+          env: (name) => env[name],
+          approvalUrl: options.approvalUrl ?? null,
+        }),
       catalog: catalogNow,
       async loadFacts() {
         if (facts) return
@@ -218,5 +247,6 @@ export function operationRooms(home: Home, facts: Omit<SystemFacts, 'runtime' | 
     router: home.router,
     catalog: home.catalog,
     loadFacts: home.loadFacts,
+    mcp: home.mcp,
   }
 }

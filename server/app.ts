@@ -5,6 +5,7 @@ import { dialectOf, errorResponse, pathOf, type Peer, shown } from '../lib/gatew
 import type { Door } from './door.ts'
 import { type HostGate, hostGate } from './hosts.ts'
 import { health } from './routes/health.ts'
+import { mcpProxy } from './routes/mcp-proxy.ts'
 
 /** The web-standard function that a listener is given. */
 export type App = (request: Request, peer: Peer) => Response | Promise<Response>
@@ -27,6 +28,7 @@ export function createApp(gateway: Gateway): App {
   })
   const app = new Elysia({ normalize: false })
     .use(health(door))
+    .use(mcpProxy(door))
     .onError(({ error, code, request }) => {
       const { path } = pathOf(request.url)
       if (code === 'NOT_FOUND') return errorResponse(nothingAt(path), dialectOf(path))

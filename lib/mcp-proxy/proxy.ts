@@ -80,7 +80,7 @@ const bodyTimeoutMs = 30_000
 const mergedKey = '*'
 
 /** Makes the {@link McpProxy}. */
-export async function openMcpProxy(options: McpProxyOptions): Promise<McpProxy> {
+export async function createMcpProxy(options: McpProxyOptions): Promise<McpProxy> {
   const { config, storage, clock, logger, env } = options
   const texts = await openToolTexts({ storage, clock, logger })
   const calls = mcpCallLog({ storage, clock })

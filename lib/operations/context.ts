@@ -5,6 +5,7 @@ import type { Catalog } from '../catalog/mod.ts'
 import type { LiveConfig } from '../config/mod.ts'
 import type { Logins } from '../credentials/mod.ts'
 import type { Board } from '../liveness/mod.ts'
+import type { McpProxy } from '../mcp-proxy/mod.ts'
 import type { Paths } from '../platform/mod.ts'
 import type { Router } from '../routing/mod.ts'
 import type { Usage } from '../usage/mod.ts'
@@ -49,6 +50,7 @@ export interface OperationRooms {
   readonly usage: Usage
   readonly board: Pick<Board, 'all' | 'get' | 'reset' | 'sync'>
   readonly router: Pick<Router, 'plan'>
+  mcp(): Promise<McpProxy>
   catalog(): Catalog
   /** Brings in model facts and prices before {@link OperationRooms.catalog} is asked for them. */
   loadFacts(): Promise<void>

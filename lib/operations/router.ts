@@ -3,6 +3,7 @@ import { approvals } from './approvals.ts'
 import { audit } from './audit-log.ts'
 import { config } from './config.ts'
 import { auth } from './logins.ts'
+import { mcp } from './mcp.ts'
 import { models } from './models.ts'
 import { area } from './operation.ts'
 import { providers } from './providers.ts'
@@ -19,6 +20,7 @@ export const operations = area({
   auth,
   config,
   liveness,
+  mcp,
   models,
   providers,
   routes,
