@@ -1,11 +1,11 @@
-import { type Kysely, sql } from 'kysely'
+import { type Kysely, type RawBuilder, sql } from 'kysely'
 import { type Clock, GwError } from '../base/mod.ts'
 import type { ModelPrice } from '../catalog/mod.ts'
 import type { Database, Storage, UsageSums } from '../storage/mod.ts'
 import { priceCall, type PriceLine } from './price.ts'
 import type { RequestRecord } from './record.ts'
 import { recordOf, sumColumns } from './rows.ts'
-import type { Dimension } from './writer.ts'
+import { type Dimension, everybody, perDay } from './writer.ts'
 
 /** How a summary is cut: by time, or by one of the {@link dimensions}. */
 export const groupings = [
@@ -23,7 +23,10 @@ export const groupings = [
 /** One way to cut a summary. */
 export type Grouping = typeof groupings[number]
 
-/** Which usage. Times are epoch ms; a summary counts whole hours. */
+/**
+ * Which usage. Times are epoch ms; a summary counts whole hours, and whole days (UTC) when it is cut by a name and
+ * filtered by another one for everybody.
+ */
 export interface UsageFilter {
   readonly from?: number | undefined
   readonly to?: number | undefined
@@ -147,6 +150,8 @@ export function usageQueries(storage: Storage, clock: Clock, timeZone: string): 
       if (query.cursor !== undefined && !cursor) {
         throw new GwError('request.invalid', 'cursor is not one of ours', { param: 'cursor' })
       }
+      // Where the page begins is also where the search begins.
+      const below = cursor ? Math.min(to, Number(cursor[1]) + 1) : to
       const upper = cursor ? sql<boolean>`(at_ms, id) < (${Number(cursor[1])}, ${cursor[2]!})` : sql<boolean>`true`
       const own = query.principal === undefined ? sql<boolean>`true` : sql<boolean>`principal = ${query.principal}`
       const filters = (['model', 'provider', 'account', 'surface', 'outcome'] as const).flatMap((name) =>
@@ -156,7 +161,7 @@ export function usageQueries(storage: Storage, clock: Clock, timeZone: string): 
       const scanned = filters.length === 0 ? limit + 1 : mostScanned
       const { rows } = await sql<Database['requests']>`
         select * from (
-          select * from requests where at_ms >= ${from} and at_ms < ${to} and ${upper} and ${own}
+          select * from requests where at_ms >= ${from} and at_ms < ${below} and ${upper} and ${own}
           order by at_ms desc, id desc limit ${scanned}
         ) where ${wanted} order by at_ms desc, id desc limit ${limit + 1}`.execute(db)
       const page = rows.slice(0, limit)
@@ -164,7 +169,7 @@ export function usageQueries(storage: Storage, clock: Clock, timeZone: string): 
       if (rows.length > limit) next = cursorOf(page.at(-1)!)
       else if (filters.length > 0) {
         const { rows: edge } = await sql<{ at_ms: number; id: string }>`
-          select at_ms, id from requests where at_ms >= ${from} and at_ms < ${to} and ${upper} and ${own}
+          select at_ms, id from requests where at_ms >= ${from} and at_ms < ${below} and ${upper} and ${own}
           order by at_ms desc, id desc limit 1 offset ${mostScanned - 1}`.execute(db)
         if (edge[0]) next = cursorOf(edge[0])
       }
@@ -221,8 +226,8 @@ async function sums(
       const wanted = only === undefined ? sql`true` : sql`key = ${query[only]}`
       const key = byTime ? sql.ref('hour_ms') : sql.ref('key')
       const { rows } = await sql<Keyed>`
-        select ${key} as key, ${selectSums} from usage_hours
-        where dimension = ${kept} and hour_ms >= ${from} and hour_ms < ${to} and ${wanted} group by 1`.execute(db)
+        select ${key} as key, ${selectSums} from usage_hours where ${spans(kept, from, to, byTime)} and ${wanted}
+        group by 1`.execute(db)
       return rows
     }
   }
@@ -230,14 +235,30 @@ async function sums(
     throw new GwError('request.invalid', `a summary by ${query.by} takes no other filter than time`, { param: 'by' })
   }
   const column = byTime ? 'hour_ms' : query.by === 'token' ? 'principal' : query.by
+  // Everybody's sums are kept per day; by time, or by token, they are added up from each one's own.
+  const own = query.principal !== undefined || byTime || query.by === 'token'
+  const first = own ? from : Math.floor(from / dayMs) * dayMs
   const wanted = [
-    ...(query.principal === undefined ? [] : [sql`principal = ${query.principal}`]),
+    query.principal !== undefined
+      ? sql`principal = ${query.principal}`
+      : own
+      ? sql`principal > ${everybody}`
+      : sql`principal = ${everybody}`,
     ...filters.map((name) => sql`${sql.ref(name)} = ${query[name]}`),
   ]
   const { rows } = await sql<Keyed>`
     select ${sql.ref(column)} as key, ${selectSums} from usage_by_principal
-    where hour_ms >= ${from} and hour_ms < ${to} and ${sql.join(wanted, sql` and `)} group by 1`.execute(db)
+    where hour_ms >= ${first} and hour_ms < ${to} and ${sql.join(wanted, sql` and `)} group by 1`.execute(db)
   return rows
+}
+
+/** Whole days from the sums of days, what is left of the first and the last one from those of hours. */
+function spans(dimension: Dimension, from: number, to: number, byTime: boolean): RawBuilder<boolean> {
+  const hours = (from: number, to: number) => sql`(dimension = ${dimension} and hour_ms >= ${from} and hour_ms < ${to})`
+  const [firstDay, lastDay] = [Math.ceil(from / dayMs) * dayMs, Math.floor(to / dayMs) * dayMs]
+  if (byTime || firstDay >= lastDay) return sql<boolean>`${hours(from, to)}`
+  const days = sql`(dimension = ${perDay(dimension)} and hour_ms >= ${firstDay} and hour_ms < ${lastDay})`
+  return sql<boolean>`(${days} or ${hours(from, firstDay)} or ${hours(lastDay, to)})`
 }
 
 function perTime(found: readonly Keyed[], by: 'hour' | 'day', timeZone: string): UsageRow[] {

@@ -25,20 +25,30 @@ const countEveryMs = 3_600_000
 /** One bounded step of taking away what is past its time or over its size, the oldest first. */
 export function retainer(storage: Storage, clock: Clock, config: UsageConfig): () => Promise<Retained> {
   const mostRows = Math.ceil(config.max_log_mb * 1_048_576 / rowBytes)
-  /** Rows above the size; counting a million of them takes long enough to do it rarely. */
+  /** Rows above the size. */
   let excess = 0
   let countedAt = -Infinity
 
   return async () => {
     if (clock.monotonic() - countedAt >= countEveryMs) {
       countedAt = clock.monotonic()
-      const { rows } = await sql<{ rows: number }>`select count(*) as rows from requests`.execute(storage.db)
-      excess = Math.max(0, (rows[0]?.rows ?? 0) - mostRows)
+      excess = Math.max(0, await keptRows(storage) - mostRows)
     }
     const step = await forget(storage, clock.now(), config, excess)
     excess = Math.max(0, excess - step.requests)
     return step
   }
+}
+
+/** How many requests are kept, from the sums since the oldest of them: counting a million rows would be felt. */
+async function keptRows(storage: Storage): Promise<number> {
+  const { rows } = await sql<{ kept: number | null }>`
+    with oldest as (select at_ms - at_ms % 3600000 as hour from requests order by at_ms limit 1)
+    select (select sum(requests) from usage_hours where dimension = 'total' and hour_ms >= (select hour from oldest))
+      - coalesce((select sum(requests) from usage_hours
+        where dimension = 'token' and key = '' and hour_ms >= (select hour from oldest)), 0) as kept`
+    .execute(storage.db)
+  return rows[0]?.kept ?? 0
 }
 
 async function forget(storage: Storage, now: number, config: UsageConfig, excess: number): Promise<Retained> {

@@ -11,8 +11,8 @@ import { recordWriter } from './writer.ts'
 /** What it cost. */
 export interface Usage extends UsageQueries {
   /**
-   * Takes in one ended request: a push on a list. Rows, sums and counters follow within 200 ms or 100 records, together
-   * in one commit; a crash loses at most that much.
+   * Takes in one ended request: a push on a list. Its row is on disk within 200 ms or 100 records, its part of the sums
+   * within a second; a crash loses at most that much.
    */
   record(record: RequestRecord): void
   /** Calls `listener` with each record, after the fact; returns the function that stops it. */
@@ -38,6 +38,7 @@ export interface UsageOptions {
 
 const flushAfterMs = 200
 const flushAtRecords = 100
+const sumsEveryMs = 1_000
 const retainEveryMs = 600_000
 const restBetweenStepsMs = 100
 
@@ -56,6 +57,9 @@ export function createUsage({ storage, clock, config, logger }: UsageOptions): U
     return storage.batch.dropped
   })
 
+  let closed = false
+  let summedAt = clock.monotonic()
+
   /** Hands what waits to the database's queue and to the counters. */
   function drain(): void {
     if (timer !== undefined) clearTimeout(timer)
@@ -70,11 +74,28 @@ export function createUsage({ storage, clock, config, logger }: UsageOptions): U
       logger.log('error', 'usage.not_written', { records: records.length, error })
     }
     for (const listener of listeners) for (const record of records) listener(record)
+    schedule(sumsEveryMs)
   }
 
   async function flush(): Promise<void> {
     drain()
+    writer.writeSums()
+    summedAt = clock.monotonic()
     await storage.batch.flush()
+  }
+
+  /** What the timer does: rows now, sums when it is their time. */
+  function beat(): void {
+    if (clock.monotonic() - summedAt >= sumsEveryMs) return void flush()
+    drain()
+    void storage.batch.flush()
+    schedule(sumsEveryMs)
+  }
+
+  function schedule(ms: number): void {
+    if (timer !== undefined || closed) return
+    timer = setTimeout(beat, ms)
+    ;(timer as { unref?: () => void }).unref?.()
   }
 
   async function keepRetaining(): Promise<void> {
@@ -98,10 +119,13 @@ export function createUsage({ storage, clock, config, logger }: UsageOptions): U
       if (waiting.length === flushAtRecords) {
         // After the current work: the hundredth request does not pay for the other ninety-nine.
         if (timer !== undefined) clearTimeout(timer)
-        timer = setTimeout(() => void flush(), 0)
-      } else if (timer === undefined) {
-        timer = setTimeout(() => void flush(), flushAfterMs)
-        ;(timer as { unref?: () => void }).unref?.()
+        timer = undefined
+        schedule(0)
+      } else if (waiting.length === 1) {
+        // A timer that only waits for the sums is too slow for a row.
+        if (timer !== undefined) clearTimeout(timer)
+        timer = undefined
+        schedule(flushAfterMs)
       }
     },
     subscribe(listener) {
@@ -118,6 +142,7 @@ export function createUsage({ storage, clock, config, logger }: UsageOptions): U
     async close() {
       stop.abort()
       await retaining
+      closed = true
       await flush()
     },
   }

@@ -9,13 +9,23 @@ export const dimensions = ['total', 'provider', 'account', 'model', 'token', 'su
 /** One way to cut the sums. */
 export type Dimension = typeof dimensions[number]
 
-/** Turns records into rows and hourly sums, many at a time. */
+/** Turns records into rows and sums, many at a time. */
 export interface RecordWriter {
-  /** Queues the rows and the sums of these records as parts of one commit. Without a principal there is no row. */
+  /** Queues the rows of these records and adds them up. Without a principal there is no row. */
   write(records: readonly RequestRecord[]): void
+  /** Queues what has been added up since the last time. */
+  writeSums(): void
 }
 
 const hourMs = 3_600_000
+const dayMs = 24 * hourMs
+
+/** The name under which a dimension's sums of whole days (UTC) are kept beside those of hours. */
+export const perDay = (dimension: Dimension): string => `${dimension}/day`
+
+/** The principal under which the sums of everybody are kept, per day (UTC) only. */
+export const everybody = ''
+
 /** Different values per dimension that one process writes down; what comes after them is `other`. */
 const mostKeys = 5_000
 /** A client names itself: it must not be able to fill the table. */
@@ -43,6 +53,8 @@ export function recordWriter(storage: Storage): RecordWriter {
 
   function bounded(dimension: Dimension, key: string | null): string {
     if (key === null) return ''
+    // NUL parts the members of a key below.
+    if (key.includes('\0')) return 'other'
     const text = key.length > 256 ? key.slice(0, 256) : key
     const seen = keys.get(dimension)!
     if (seen.has(text)) return text
@@ -65,12 +77,11 @@ export function recordWriter(storage: Storage): RecordWriter {
     return id
   }
 
+  // Many requests of a second share their sums: written once for all of them, they cost next to nothing.
+  let sums = new Map<string, { readonly sql: string; readonly key: (string | number)[]; readonly sums: number[] }>()
+
   return {
     write(records) {
-      const sums = new Map<
-        string,
-        { readonly sql: string; readonly key: (string | number)[]; readonly sums: number[] }
-      >()
       const add = (sql: string, key: (string | number)[], values: readonly number[]): void => {
         const name = key.join('\0')
         const entry = sums.get(name)
@@ -82,6 +93,7 @@ export function recordWriter(storage: Storage): RecordWriter {
         const stranger = record.principal === ''
         if (!stranger) storage.batch.queue(insertRequest, rowOf(record, priceOf(record.price, record.at)))
         const hour = Math.floor(record.at / hourMs) * hourMs
+        const day = Math.floor(record.at / dayMs) * dayMs
         const values = sumsOf(record)
         const own = {
           total: '',
@@ -93,12 +105,20 @@ export function recordWriter(storage: Storage): RecordWriter {
           client: bounded('client', record.client),
           outcome: record.outcome,
         } satisfies Record<Dimension, string>
-        for (const dimension of dimensions) add(addHour, [dimension, hour, own[dimension]], values)
+        for (const dimension of dimensions) {
+          add(addHour, [dimension, hour, own[dimension]], values)
+          add(addHour, [perDay(dimension), day, own[dimension]], values)
+        }
+        add(addPrincipal, [everybody, day, own.provider, own.account, own.model, own.surface], values)
         if (!stranger) {
           add(addPrincipal, [record.principal, hour, own.provider, own.account, own.model, own.surface], values)
         }
       }
-      for (const { sql, key, sums: values } of sums.values()) storage.batch.queue(sql, [...key, ...values])
+    },
+    writeSums() {
+      const added = sums
+      sums = new Map()
+      for (const { sql, key, sums: values } of added.values()) storage.batch.queue(sql, [...key, ...values])
     },
   }
 }
