@@ -42,7 +42,12 @@ const buckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 
 
 interface Family {
   readonly help: string
-  readonly series: Map<string, number>
+  readonly series: Map<string, Cell>
+}
+
+/** One series: found once, then only added to. */
+interface Cell {
+  value: number
 }
 
 interface Histogram {
@@ -84,23 +89,49 @@ export function createMetrics(drain: () => void): Metrics & { observe(record: Re
     else map.set('other', (map.get('other') ?? 0) + by)
   }
 
-  function add(name: string, help: string, labels: string, other: string, by: number): void {
+  function cell(name: string, help: string, labels: Labels = {}): Cell {
     let family = families.get(name)
     if (!family) families.set(name, family = { help, series: new Map() })
     const { series } = family
-    const key = series.has(labels) || series.size < mostSeries ? labels : other
-    series.set(key, (series.get(key) ?? 0) + by)
+    const text = (value: (label: string) => string) =>
+      Object.keys(labels).map((label) => `${label}="${value(label)}"`).join(',')
+    let key = text((label) => escape(labels[label]!))
+    if (!series.has(key) && series.size >= mostSeries) key = text(() => 'other')
+    let found = series.get(key)
+    if (!found) series.set(key, found = { value: 0 })
+    return found
   }
 
-  const count: Metrics['count'] = (name, help, labels = {}, by = 1) => {
-    const names = Object.keys(labels)
-    add(
-      name,
-      help,
-      names.map((label) => `${label}="${escape(labels[label]!)}"`).join(','),
-      names.map((label) => `${label}="other"`).join(','),
-      by,
-    )
+  /** The series that requests alike in these three add to, found once for all of them. */
+  const alike = new Map<string, ReturnType<typeof cellsOf>>()
+  const attempts = new Map<string, Cell>()
+
+  function cellsOf(surface: string, provider: string, outcome: string) {
+    const tokens = (kind: string): Cell =>
+      cell('gw_model_tokens_total', 'Tokens as the upstreams counted them.', { provider, kind })
+    const shadow = 'What plan logins would have cost by API key, in micro-USD; not part of the real cost.'
+    return {
+      requests: cell('gw_requests_total', 'Requests that have ended.', { surface, provider, outcome }),
+      input: tokens('input'),
+      cachedInput: tokens('cached_input'),
+      cacheWrite: tokens('cache_write'),
+      output: tokens('output'),
+      reasoning: tokens('reasoning'),
+      cost: cell('gw_cost_micros_total', 'Real cost in micro-USD.', { provider }),
+      shadow: cell('gw_shadow_cost_micros_total', shadow, { provider }),
+      unpriced: cell('gw_unpriced_requests_total', 'Requests served at a price nobody knows.', { provider }),
+      estimated: cell('gw_estimated_requests_total', 'Requests whose tokens gw had to estimate.', { provider }),
+    }
+  }
+
+  /** What `make` gives for a key, remembered for as many keys as there may be series. */
+  function remembered<T>(map: Map<string, T>, key: string, make: () => T): T {
+    let found = map.get(key)
+    if (found === undefined) {
+      found = make()
+      if (map.size < mostSeries) map.set(key, found)
+    }
+    return found
   }
 
   function seen(surface: string, status: number, bytesIn: number, bytesOut: number): void {
@@ -131,7 +162,7 @@ export function createMetrics(drain: () => void): Metrics & { observe(record: Re
   }
 
   const metrics: Metrics & { observe(record: RequestRecord): void } = {
-    count,
+    count: (name, help, labels, by = 1) => void (cell(name, help, labels).value += by),
     gauge: (name, help, read) => void gauges.set(name, { help, read }),
     refused: (surface, status, bytesIn = 0, bytesOut = 0) => seen(surface, status, bytesIn, bytesOut),
     tokens: (what, by = 1) => void (totals[`tokens_${what}`] += by),
@@ -141,38 +172,32 @@ export function createMetrics(drain: () => void): Metrics & { observe(record: Re
       observeTime(durations, surface, record.durationMs)
       if (record.firstByteMs !== null) observeTime(firstBytes, surface, record.firstByteMs)
       const by = provider ?? ''
-      count('gw_requests_total', 'Requests that have ended.', { surface, provider: by, outcome: record.outcome })
-      for (const attempt of record.attempts) {
-        bump(accounts, attempt.account)
-        const { provider, account } = attempt
-        count('gw_attempts_total', 'Calls to upstreams.', { provider, account, result: attempt.failure ?? 'ok' })
+      const cells = remembered(
+        alike,
+        `${surface}\0${by}\0${record.outcome}`,
+        () => cellsOf(surface, by, record.outcome),
+      )
+      cells.requests.value++
+      for (const { provider, account, failure } of record.attempts) {
+        bump(accounts, account)
+        const result = failure ?? 'ok'
+        remembered(
+          attempts,
+          `${provider}\0${account}\0${result}`,
+          () => cell('gw_attempts_total', 'Calls to upstreams.', { provider, account, result }),
+        ).value++
       }
       if (provider === null) return
-      const help = 'Tokens as the upstreams counted them.'
-      for (
-        const [kind, n] of [
-          ['input', tokens.inputTokens],
-          ['cached_input', tokens.cachedInputTokens],
-          ['cache_write', (tokens.cacheWriteTokens ?? 0) + (tokens.cacheWrite1hTokens ?? 0)],
-          ['output', tokens.outputTokens],
-          ['reasoning', tokens.reasoningTokens],
-        ] as const
-      ) {
-        if (n) count('gw_model_tokens_total', help, { provider, kind }, n)
-      }
-      if (record.costMicros) {
-        count('gw_cost_micros_total', 'Real cost in micro-USD.', { provider }, record.costMicros)
-      }
-      if (record.shadowCostMicros) {
-        const shadow = 'What plan logins would have cost by API key, in micro-USD; not part of the real cost.'
-        count('gw_shadow_cost_micros_total', shadow, { provider }, record.shadowCostMicros)
-      }
-      if (record.costMicros === null && record.account !== null) {
-        count('gw_unpriced_requests_total', 'Requests served at a price nobody knows.', { provider })
-      }
-      if (record.estimated) {
-        count('gw_estimated_requests_total', 'Requests whose tokens gw had to estimate.', { provider })
-      }
+      grow(cells.input, tokens.inputTokens)
+      grow(cells.cachedInput, tokens.cachedInputTokens)
+      grow(cells.cacheWrite, tokens.cacheWriteTokens)
+      grow(cells.cacheWrite, tokens.cacheWrite1hTokens)
+      grow(cells.output, tokens.outputTokens)
+      grow(cells.reasoning, tokens.reasoningTokens)
+      grow(cells.cost, record.costMicros)
+      grow(cells.shadow, record.shadowCostMicros)
+      if (record.costMicros === null && record.account !== null) cells.unpriced.value++
+      if (record.estimated) cells.estimated.value++
     },
     counters() {
       drain()
@@ -212,7 +237,7 @@ export function createMetrics(drain: () => void): Metrics & { observe(record: Re
       }
       for (const [name, { help, series }] of families) {
         head(out, name, help, 'counter')
-        for (const [labels, value] of series) line(name, labels, value)
+        for (const [labels, { value }] of series) line(name, labels, value)
       }
       writeHistogram(out, 'gw_request_seconds', 'Time of a whole request.', durations)
       writeHistogram(out, 'gw_first_byte_seconds', 'Time to the first byte of an answer.', firstBytes)
@@ -230,6 +255,11 @@ export function createMetrics(drain: () => void): Metrics & { observe(record: Re
     },
   }
   return metrics
+}
+
+/** A counter only goes forward, whatever an upstream claims. */
+function grow(cell: Cell, by: number | null): void {
+  if (by !== null && by > 0 && by < 1e12) cell.value += by
 }
 
 function head(out: string[], name: string, help: string, type: 'counter' | 'gauge' | 'histogram'): void {

@@ -135,7 +135,7 @@ export function usageQueries(storage: Storage, clock: Clock, timeZone: string): 
       const { from, to } = span(query)
       const limit = Math.min(Math.max(1, query.limit ?? 1_000), 10_000)
       const byTime = query.by === 'hour' || query.by === 'day'
-      const found = await sums(db, query, Math.floor(from / hourMs) * hourMs, to)
+      const found = await sums(db, query, Math.floor(from / hourMs) * hourMs, to, timeZone === 'UTC')
       const rows = byTime ? perTime(found, query.by as 'hour' | 'day', timeZone) : found.map(toRow)
       if (!byTime) rows.sort((a, b) => b.requests - a.requests || (a.key < b.key ? -1 : 1))
       // The newest times, the largest names: what is cut is what matters least.
@@ -214,6 +214,7 @@ async function sums(
   query: UsageFilter & { readonly by: Grouping },
   from: number,
   to: number,
+  utc: boolean,
 ): Promise<Keyed[]> {
   const byTime = query.by === 'hour' || query.by === 'day'
   const filters = (['model', 'provider', 'account', 'surface'] as const).filter((name) => query[name] !== undefined)
@@ -235,8 +236,9 @@ async function sums(
     throw new GwError('request.invalid', `a summary by ${query.by} takes no other filter than time`, { param: 'by' })
   }
   const column = byTime ? 'hour_ms' : query.by === 'token' ? 'principal' : query.by
-  // Everybody's sums are kept per day; by time, or by token, they are added up from each one's own.
-  const own = query.principal !== undefined || byTime || query.by === 'token'
+  // Everybody's sums are kept per day of UTC; by other times, or by token, they are added up from each one's own.
+  const own = query.principal !== undefined || query.by === 'token' || query.by === 'hour' ||
+    (query.by === 'day' && !utc)
   const first = own ? from : Math.floor(from / dayMs) * dayMs
   const wanted = [
     query.principal !== undefined

@@ -4,6 +4,7 @@ import type { Clock } from '../base/mod.ts'
 import { removeFile } from '../platform/mod.ts'
 import type { Storage } from '../storage/mod.ts'
 import type { UsageConfig } from './config.ts'
+import { dimensions, perDay } from './writer.ts'
 
 /** What one step of {@link retain} took away. */
 export interface Retained {
@@ -55,14 +56,22 @@ async function forget(storage: Storage, now: number, config: UsageConfig, excess
   const requests = await forgetRequests(storage, now - config.retention_days * dayMs, excess)
   const sums = await storage.write(async (tx) => {
     const before = now - config.summary_days * dayMs
-    const hours = await sql`
-      delete from usage_hours where (dimension, hour_ms, key) in (
-        select dimension, hour_ms, key from usage_hours where hour_ms < ${before} limit ${rowsPerStep})`.execute(tx)
+    let hours = 0
+    for (const dimension of dimensions) {
+      for (const kept of [dimension, perDay(dimension)]) {
+        const gone = await sql`
+          delete from usage_hours where (dimension, hour_ms, key) in (
+            select dimension, hour_ms, key from usage_hours
+            where dimension = ${kept} and hour_ms < ${before} limit ${rowsPerStep})`.execute(tx)
+        hours += Number(gone.numAffectedRows ?? 0n)
+        if (hours >= rowsPerStep) return hours
+      }
+    }
     const own = await sql`
       delete from usage_by_principal where (principal, hour_ms, provider, account, model, surface) in (
         select principal, hour_ms, provider, account, model, surface from usage_by_principal
         where hour_ms < ${before} limit ${rowsPerStep})`.execute(tx)
-    return Number(hours.numAffectedRows ?? 0n) + Number(own.numAffectedRows ?? 0n)
+    return hours + Number(own.numAffectedRows ?? 0n)
   })
   const bodies = await storage.write(async (tx) => {
     const gone = await sql`

@@ -77,48 +77,71 @@ export function recordWriter(storage: Storage): RecordWriter {
     return id
   }
 
-  // Many requests of a second share their sums: written once for all of them, they cost next to nothing.
-  let sums = new Map<string, { readonly sql: string; readonly key: (string | number)[]; readonly sums: number[] }>()
+  // Many requests of a second are alike: they are added up first, and cut every way once for all of them.
+  let alike = new Map<string, Alike>()
+
+  function addUp(record: RequestRecord): void {
+    const hour = Math.floor(record.at / hourMs) * hourMs
+    const provider = bounded('provider', record.provider)
+    const account = bounded('account', record.account)
+    const model = bounded('model', record.model)
+    const token = bounded('token', record.principal)
+    const surface = bounded('surface', record.surface)
+    const client = bounded('client', record.client)
+    const { outcome } = record
+    const name = `${hour}\0${token}\0${provider}\0${account}\0${model}\0${surface}\0${client}\0${outcome}`
+    const sums = sumsOf(record)
+    const known = alike.get(name)
+    if (known) addTo(known.sums, sums)
+    else alike.set(name, { hour, sums, own: { total: '', provider, account, model, token, surface, client, outcome } })
+  }
 
   return {
     write(records) {
-      const add = (sql: string, key: (string | number)[], values: readonly number[]): void => {
-        const name = key.join('\0')
-        const entry = sums.get(name)
-        if (!entry) sums.set(name, { sql, key, sums: [...values] })
-        else for (let i = 0; i < values.length; i++) entry.sums[i]! += values[i]!
-      }
       for (const record of records) {
         // Strangers are counted and not listed: they must not push the requests of others out of the log.
-        const stranger = record.principal === ''
-        if (!stranger) storage.batch.queue(insertRequest, rowOf(record, priceOf(record.price, record.at)))
-        const hour = Math.floor(record.at / hourMs) * hourMs
-        const day = Math.floor(record.at / dayMs) * dayMs
-        const values = sumsOf(record)
-        const own = {
-          total: '',
-          provider: bounded('provider', record.provider),
-          account: bounded('account', record.account),
-          model: bounded('model', record.model),
-          token: bounded('token', record.principal),
-          surface: bounded('surface', record.surface),
-          client: bounded('client', record.client),
-          outcome: record.outcome,
-        } satisfies Record<Dimension, string>
-        for (const dimension of dimensions) {
-          add(addHour, [dimension, hour, own[dimension]], values)
-          add(addHour, [perDay(dimension), day, own[dimension]], values)
+        if (record.principal !== '') {
+          storage.batch.queue(insertRequest, rowOf(record, priceOf(record.price, record.at)))
         }
-        add(addPrincipal, [everybody, day, own.provider, own.account, own.model, own.surface], values)
-        if (!stranger) {
-          add(addPrincipal, [record.principal, hour, own.provider, own.account, own.model, own.surface], values)
-        }
+        addUp(record)
       }
     },
     writeSums() {
-      const added = sums
-      sums = new Map()
-      for (const { sql, key, sums: values } of added.values()) storage.batch.queue(sql, [...key, ...values])
+      if (alike.size === 0) return
+      const groups = alike
+      alike = new Map()
+      const rows = new Map<
+        string,
+        { readonly sql: string; readonly key: (string | number)[]; readonly sums: number[] }
+      >()
+      const add = (sql: string, key: (string | number)[], sums: readonly number[]): void => {
+        const name = key.join('\0')
+        const row = rows.get(name)
+        if (row) addTo(row.sums, sums)
+        else rows.set(name, { sql, key, sums: [...sums] })
+      }
+      for (const { hour, own, sums } of groups.values()) {
+        const day = Math.floor(hour / dayMs) * dayMs
+        for (const dimension of dimensions) {
+          add(addHour, [dimension, hour, own[dimension]], sums)
+          add(addHour, [perDay(dimension), day, own[dimension]], sums)
+        }
+        const { provider, account, model, surface } = own
+        add(addPrincipal, [everybody, day, provider, account, model, surface], sums)
+        if (own.token !== '') add(addPrincipal, [own.token, hour, provider, account, model, surface], sums)
+      }
+      for (const { sql, key, sums } of rows.values()) storage.batch.queue(sql, [...key, ...sums])
     },
   }
+}
+
+/** Requests of one hour that differ in nothing that sums are kept by. */
+interface Alike {
+  readonly hour: number
+  readonly own: Readonly<Record<Dimension, string>>
+  readonly sums: number[]
+}
+
+function addTo(sums: number[], more: readonly number[]): void {
+  for (let i = 0; i < more.length; i++) sums[i]! += more[i]!
 }

@@ -80,6 +80,7 @@ export const usage0020: Migration = {
       ${sums},
       primary key (principal, hour_ms, provider, account, model, surface)
     ) strict, without rowid`,
+    `create index usage_by_principal_by_hour on usage_by_principal (hour_ms)`,
     `create table request_bodies (
       request text not null,
       part text not null,
