@@ -41,7 +41,8 @@ const signatures: Readonly<Record<string, (key: Uint8Array, signed: string, kid:
   },
   'zeros': () => Buffer.alloc(32).toString('base64url'),
   'padded': (key, signed) => `${hmac(key, signed).toString('base64url')}=`,
-  'base64': (key, signed) => `${hmac(key, signed).toString('base64')}`,
+  // The letters that only plain base64 has.
+  'base64': (key, signed) => `+/${hmac(key, signed).toString('base64url').slice(2)}`,
   'spare': (key, signed) => {
     // 32 bytes leave two spare bits in the last letter; set, they decode to the same bytes.
     const text = hmac(key, signed).toString('base64url')
