@@ -18,6 +18,8 @@ export interface Ledger {
   lose(path: string, reason: string): void
   /** The unknown fields of a thing that the target knows too; the others become losses. */
   extras(found: Found): JsonObject | undefined
+  /** The unknown fields of an object inside a thing, in its own protocol; {@link Ledger.extras} accounts for others. */
+  inner(found: Found, key: string): JsonObject | undefined
 }
 
 /** Fields of the request that the two OpenAI protocols share by name and meaning. */
@@ -84,7 +86,17 @@ export function createLedger(source: ProtocolId, target: ProtocolId): Ledger {
     lose(path, reason) {
       losses.push({ path, reason })
     },
+    inner: (found, key) => same ? found.nested?.[key] : undefined,
     extras(found) {
+      if (!same && found.nested !== undefined) {
+        for (const name in found.nested) {
+          for (const [key, value] of Object.entries(found.nested[name] ?? {})) {
+            if (!isHarmless(key, value)) {
+              losses.push({ path: joinPath(joinPath(found.path, name), key), reason: noEquivalent })
+            }
+          }
+        }
+      }
       if (found.extra === undefined) return undefined
       if (same) return found.extra
       let kept: Record<string, Json | undefined> | undefined

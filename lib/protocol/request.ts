@@ -10,6 +10,8 @@ export interface Found {
   /** JSON path in the caller's document, such as `messages[2].content[0]`. */
   readonly path: string
   readonly extra?: JsonObject | undefined
+  /** The same, of objects inside it, by the name under which they stand. */
+  readonly nested?: Readonly<Record<string, JsonObject | undefined>> | undefined
   /** Fields that say once more what the neutral form says, as written: for the source's own protocol only. */
   readonly again?: JsonObject | undefined
 }
@@ -18,6 +20,8 @@ export interface Found {
 export interface CacheMark {
   /** As written by the caller: `5m`, `1h`, `30m`, `12h`; `null` for the protocol's default. */
   readonly ttl: string | null
+  /** As written, for its own protocol. */
+  readonly raw?: JsonObject
 }
 
 interface Marked extends Found {

@@ -75,6 +75,9 @@ export function decodeRequest(body: JsonObject): InferenceRequest {
       plain: typeof message.content === 'string',
     })),
     tools: objectsOf(body.tools).map((tool, i) => decodeTool(tool, `tools[${i}]`)),
+    nested: choice === undefined
+      ? {}
+      : { tool_choice: unknownFields(choice, new Set(['type', 'name', 'disable_parallel_tool_use'])) },
     toolChoice: decodeToolChoice(choice),
     parallelToolCalls: typeof choice?.disable_parallel_tool_use === 'boolean'
       ? !choice.disable_parallel_tool_use
@@ -134,7 +137,7 @@ function decodeOutput(format: JsonObject | undefined): OutputFormat | null {
 
 function decodeCache(value: JsonObject): CacheMark | null {
   const mark = objectOf(value.cache_control)
-  return mark === undefined ? null : { ttl: stringOf(mark.ttl) }
+  return mark === undefined ? null : { ttl: stringOf(mark.ttl), raw: mark }
 }
 
 function decodeContent(content: Json | undefined, path: string): Part[] {
@@ -166,9 +169,10 @@ function decodeBlock(block: JsonObject, path: string): Part {
     case 'document': {
       const source = decodeSource(objectOf(block.source) ?? {})
       if (source === null) return { type: 'native', path, value: block, ...marked }
+      const nested = { source: unknownFields(objectOf(block.source) ?? {}, sourceFields) }
       return type === 'image'
-        ? { type: 'image', ...base, source, detail: null }
-        : { type: 'file', ...base, source, name: stringOf(block.title) }
+        ? { type: 'image', ...base, nested, source, detail: null }
+        : { type: 'file', ...base, nested, source, name: stringOf(block.title) }
     }
     case 'thinking':
       return decodeReasoning(base, block.thinking as string, { kind: 'signature', data: block.signature as string })
@@ -213,6 +217,8 @@ function decodeReasoning(
     proof: { issuer: 'anthropic-messages', ...proof },
   }
 }
+
+const sourceFields = new Set(['type', 'media_type', 'data', 'url', 'file_id'])
 
 function decodeSource(source: JsonObject): MediaSource | null {
   switch (source.type) {
@@ -326,7 +332,7 @@ export function encodeRequest(request: InferenceRequest, options: EncodeOptions)
     system: typeof systemText === 'string' || (systemText && systemText.length > 0) ? systemText : undefined,
     messages,
     tools: tools.length > 0 ? tools : undefined,
-    tool_choice: choice,
+    tool_choice: choice && { ...choice, ...ledger.inner(request, 'tool_choice') },
     ...encodeSampling(request, thinking.on, pen),
     stop_sequences: sampling.stop ?? undefined,
     thinking: thinking.thinking,
@@ -389,7 +395,8 @@ function encodeOutput(output: OutputFormat | null, { ledger }: Pen): JsonObject 
 }
 
 function encodeMark(cache: CacheMark, path: string, { ledger }: Pen): JsonObject {
-  if (cache.ttl === null || cache.ttl === '5m' || cache.ttl === '1h' || ledger.same) {
+  if (ledger.same && cache.raw !== undefined) return cache.raw
+  if (cache.ttl === null || cache.ttl === '5m' || cache.ttl === '1h') {
     return cache.ttl === null ? { type: 'ephemeral' } : { type: 'ephemeral', ttl: cache.ttl }
   }
   ledger.lose(`${path}.ttl`, 'anthropic-messages keeps a cache for 5 minutes or an hour: became an hour')
@@ -513,7 +520,7 @@ function encodeToolChoice(request: InferenceRequest, { ledger, names }: Pen): Js
     case 'native':
       if (ledger.same) return choice.value as JsonObject
       ledger.lose('tool_choice', 'no equivalent in anthropic-messages')
-      return undefined
+      return parallel === false ? { type: 'auto', ...single } : undefined
   }
 }
 
@@ -614,12 +621,22 @@ function encodeMedia(part: ImagePart | FilePart, pen: Pen): JsonObject[] {
   }
   if (part.type === 'image') {
     if (part.detail !== null && part.detail !== 'auto') {
-      ledger.lose(`${part.path}.detail`, 'no equivalent in anthropic-messages')
+      {
+        const path = ledger.source === 'openai-chat' ? `${part.path}.image_url.detail` : `${part.path}.detail`
+        ledger.lose(path, 'no equivalent in anthropic-messages')
+      }
     }
-    return [marked({ type: 'image', source: encodeSource(source), ...extras }, part, pen)]
+    return [
+      marked(
+        { type: 'image', source: { ...encodeSource(source), ...ledger.inner(part, 'source') }, ...extras },
+        part,
+        pen,
+      ),
+    ]
   }
   const title = part.name === null ? {} : { title: part.name }
-  return [marked({ type: 'document', source: encodeDocument(source), ...title, ...extras }, part, pen)]
+  const document = ledger.same ? { ...encodeSource(source), ...ledger.inner(part, 'source') } : encodeDocument(source)
+  return [marked({ type: 'document', source: document, ...title, ...extras }, part, pen)]
 }
 
 /** Documents are PDF or plain text here; plain text travels as text. */

@@ -40,14 +40,14 @@ export function encodeThinking(
 ): Thinking {
   const reasoning = request.reasoning
   if (reasoning === null) return { on: false }
-  const extras = ledger.extras(reasoning)
+  ledger.extras(reasoning)
   const { effort } = reasoning
   if (ledger.same) {
     return { ...reasoning.again, ...(effort === null ? {} : { effort }), on: reasoning.mode !== 'off' } as Thinking
   }
   if (reasoning.mode === 'off') return { thinking: { type: 'disabled' }, on: false }
   if (forced) {
-    ledger.lose(reasoning.effortPath, 'anthropic-messages does not think when a tool call is forced')
+    ledger.lose(reasoning.path, 'anthropic-messages does not think when a tool call is forced')
     return { on: false }
   }
   const display = reasoning.summary === null
@@ -56,7 +56,12 @@ export function encodeThinking(
   if (reasoning.summary === 'concise' || reasoning.summary === 'detailed') {
     ledger.lose(`${reasoning.path}.summary`, 'anthropic-messages has one kind of summary')
   }
-  if (effort === null && reasoning.budgetTokens === null) return { ...(extras ? { thinking: extras } : {}), on: false }
+  if (effort === null && reasoning.budgetTokens === null) {
+    if (reasoning.summary === null) return { on: false }
+    if (adaptive.test(model)) return { thinking: { type: 'adaptive', ...display }, on: true }
+    ledger.lose(`${reasoning.path}.summary`, 'the model does not think unless told how much')
+    return { on: false }
+  }
   if (adaptive.test(model) && reasoning.budgetTokens === null) {
     const step = effort === 'minimal' ? 'low' : effort!
     if (step !== effort) ledger.lose(reasoning.effortPath, 'minimal became low')
@@ -65,11 +70,11 @@ export function encodeThinking(
   const wanted = reasoning.budgetTokens ?? budgets[effort ?? 'medium'] ?? budgets.medium!
   const budget = Math.min(wanted, maxTokens - 1)
   if (budget < 1024) {
-    ledger.lose(reasoning.effortPath, 'max_tokens leaves no room for thinking')
+    ledger.lose(reasoning.path, 'max_tokens leaves no room for thinking')
     return { on: false }
   }
   if (lacksThinking(request)) {
-    ledger.lose(reasoning.effortPath, 'the running tool calls came without signed thinking')
+    ledger.lose(reasoning.path, 'the running tool calls came without signed thinking')
     return { on: false }
   }
   return { thinking: { type: 'enabled', budget_tokens: budget, ...display }, on: true }

@@ -75,6 +75,7 @@ export function decodeRequest(body: JsonObject): InferenceRequest {
         decodeTool({ type: 'function', function: value }, `functions[${i}]`)
       ),
     ],
+    nested: choiceExtra(body.tool_choice),
     toolChoice: decodeToolChoice(body.tool_choice ?? legacyChoice(body.function_call)),
     parallelToolCalls: booleanOf(body.parallel_tool_calls),
     sampling: {
@@ -104,6 +105,12 @@ export function decodeRequest(body: JsonObject): InferenceRequest {
     serviceTier: stringOf(body.service_tier),
     cache: null,
   }
+}
+
+/** What a tool choice says beyond its tool. */
+function choiceExtra(value: Json | undefined): { tool_choice?: JsonObject | undefined } {
+  const choice = objectOf(value)
+  return choice === undefined ? {} : { tool_choice: unknownFields(choice, new Set(['type', String(choice.type)])) }
 }
 
 function legacyChoice(value: Json | undefined): Json | undefined {
@@ -235,6 +242,9 @@ function decodeToolCall(call: JsonObject, path: string): ToolCallPart {
     type: 'tool-call',
     path,
     extra: unknownFields(call, known),
+    nested: custom
+      ? { custom: unknownFields(custom, new Set(['name', 'input'])) }
+      : { function: unknownFields(fields ?? {}, new Set(['name', 'arguments'])) },
     id: call.id as string,
     name: (custom ?? fields)?.name as string,
     namespace: null,
@@ -274,11 +284,19 @@ function decodePart(part: JsonObject, path: string): Part {
       return { type: 'refusal', ...base, text: part.refusal as string }
     case 'image_url': {
       const image = typeof part.image_url === 'string' ? { url: part.image_url } : objectOf(part.image_url) ?? {}
-      return { type: 'image', ...base, source: mediaOf(stringOf(image.url) ?? ''), detail: stringOf(image.detail) }
+      const nested = { image_url: unknownFields(image, new Set(['url', 'detail'])) }
+      return {
+        type: 'image',
+        ...base,
+        nested,
+        source: mediaOf(stringOf(image.url) ?? ''),
+        detail: stringOf(image.detail),
+      }
     }
     case 'input_audio': {
       const audio = objectOf(part.input_audio) ?? {}
-      return { type: 'audio', ...base, data: audio.data as string, format: audio.format as string }
+      const nested = { input_audio: unknownFields(audio, new Set(['data', 'format'])) }
+      return { type: 'audio', ...base, nested, data: audio.data as string, format: audio.format as string }
     }
     default: {
       const file = objectOf(part.file) ?? {}
@@ -286,7 +304,8 @@ function decodePart(part: JsonObject, path: string): Part {
       const id = stringOf(file.file_id)
       if (data === null && id === null) return { type: 'native', path, value: part }
       const source: MediaSource = data !== null ? mediaOf(data, 'application/pdf') : { kind: 'file', id: id! }
-      return { type: 'file', ...base, source, name: stringOf(file.filename) }
+      const nested = { file: unknownFields(file, new Set(['file_data', 'file_id', 'filename'])) }
+      return { type: 'file', ...base, nested, source, name: stringOf(file.filename) }
     }
   }
 }
@@ -294,12 +313,13 @@ function decodePart(part: JsonObject, path: string): Part {
 /** A part's wish to be cached, in OpenAI's own words or in Anthropic's, which OpenAI-shaped callers use too. */
 function decodeCache(part: JsonObject): CacheMark | undefined {
   const mark = objectOf(part.prompt_cache_breakpoint) ?? objectOf(part.cache_control)
-  return mark === undefined ? undefined : { ttl: stringOf(mark.ttl) }
+  return mark === undefined ? undefined : { ttl: stringOf(mark.ttl), raw: mark }
 }
 
 function decodeTool(tool: JsonObject, path: string): ToolDefinition {
   const origin = 'tools'
-  const cache = objectOf(tool.cache_control) && { ttl: stringOf(objectOf(tool.cache_control)!.ttl) }
+  const cache = decodeCache(tool)
+  const outer = new Set(['type', 'custom', 'function', 'cache_control'])
   const custom = objectOf(tool.custom)
   const fn = objectOf(tool.function)
   if (tool.type === 'custom' && custom !== undefined) {
@@ -310,7 +330,8 @@ function decodeTool(tool: JsonObject, path: string): ToolDefinition {
       path,
       origin,
       ...(cache ? { cache } : {}),
-      extra: unknownFields(custom, new Set(['name', 'description', 'format'])),
+      extra: unknownFields(tool, outer),
+      nested: { custom: unknownFields(custom, new Set(['name', 'description', 'format'])) },
       name: custom.name as string,
       namespace: null,
       description: stringOf(custom.description),
@@ -321,10 +342,11 @@ function decodeTool(tool: JsonObject, path: string): ToolDefinition {
   if (fn === undefined) return { type: 'native', path, origin, value: tool }
   return {
     type: 'function',
-    path: path.startsWith('tools') ? `${path}.function` : path,
+    path,
     origin,
     ...(cache ? { cache } : {}),
-    extra: unknownFields(fn, new Set(['name', 'description', 'parameters', 'strict'])),
+    extra: unknownFields(tool, outer),
+    nested: { function: unknownFields(fn, new Set(['name', 'description', 'parameters', 'strict'])) },
     name: fn.name as string,
     namespace: null,
     description: stringOf(fn.description),
@@ -360,8 +382,9 @@ function decodeOutput(format: JsonObject | undefined): OutputFormat | null {
   if (format.type !== 'json_schema' || shape === undefined) return { type: 'text' }
   return {
     type: 'json-schema',
-    path: 'response_format.json_schema',
-    extra: unknownFields(shape, new Set(['name', 'description', 'schema', 'strict'])),
+    path: 'response_format',
+    extra: unknownFields(format, new Set(['type', 'json_schema'])),
+    nested: { json_schema: unknownFields(shape, new Set(['name', 'description', 'schema', 'strict'])) },
     name: stringOf(shape.name),
     description: stringOf(shape.description),
     schema: objectOf(shape.schema) ?? {},
@@ -433,7 +456,10 @@ function encodeEffort(request: InferenceRequest, { ledger, quirks }: EncodeOptio
   }
   if (reasoning.mode === 'off' && !ledger.same && !quirks.has('reasoning-none')) {
     if (reasoning.effort === 'none') ledger.lose(reasoning.effortPath, 'not every model can be told not to think')
-    else ledger.lose(reasoning.path, 'not every model can be told not to think')
+    else {
+      ledger.lose(reasoning.path, 'not every model can be told not to think')
+      if (reasoning.effort !== null) ledger.lose(reasoning.effortPath, 'the caller wanted no thinking')
+    }
     return undefined
   }
   return reasoning.effort ?? (reasoning.budgetTokens === null ? undefined : effortForBudget(reasoning.budgetTokens))
@@ -450,17 +476,22 @@ function encodeOutput(output: OutputFormat | null, { ledger }: EncodeOptions): J
       description: output.description ?? undefined,
       schema: output.schema,
       strict: output.strict ?? undefined,
-      ...ledger.extras(output),
+      ...ledger.inner(output, 'json_schema'),
     }),
+    ...ledger.extras(output),
   }
 }
 
 function encodeTool(tool: ToolDefinition, options: EncodeOptions): JsonObject[] {
   const { ledger, names } = options
-  if (tool.cache !== undefined && !options.quirks.has('cache-control')) {
+  if (tool.cache !== undefined && !ledger.same && !options.quirks.has('cache-control')) {
     ledger.lose(`${tool.path}.cache_control`, 'openai-chat caches without marks')
   }
-  const cache = tool.cache !== undefined && options.quirks.has('cache-control')
+  const cache = tool.cache === undefined
+    ? {}
+    : ledger.same
+    ? { cache_control: tool.cache.raw }
+    : options.quirks.has('cache-control')
     ? { cache_control: compact({ type: 'ephemeral', ttl: tool.cache.ttl ?? undefined }) }
     : {}
   switch (tool.type) {
@@ -487,14 +518,21 @@ function encodeTool(tool: ToolDefinition, options: EncodeOptions): JsonObject[] 
         const format = tool.format === null
           ? tool.plainFormat ? { type: 'text' } : undefined
           : { type: 'grammar', grammar: { syntax: tool.format.syntax, definition: tool.format.definition } }
-        const custom = compact({ name, description: tool.description ?? undefined, format, ...extras })
-        return [{ type: 'custom', custom }]
+        const custom = compact({
+          name,
+          description: tool.description ?? undefined,
+          format,
+          ...ledger.inner(tool, 'custom'),
+        })
+        return [{ type: 'custom', custom, ...cache, ...extras } as JsonObject]
       }
       if (tool.format !== null) {
         ledger.lose(`${tool.path}.format`, 'the grammar is described to the model, not enforced')
       }
       const description = customToolDescription(tool)
-      return [{ type: 'function', function: { name, description, parameters: customToolSchema }, ...cache }]
+      return [
+        { type: 'function', function: { name, description, parameters: customToolSchema }, ...cache } as JsonObject,
+      ]
     }
     case 'function': {
       const extras = ledger.extras(tool)
@@ -506,10 +544,11 @@ function encodeTool(tool: ToolDefinition, options: EncodeOptions): JsonObject[] 
           description: tool.description ?? undefined,
           parameters: tool.schema ?? undefined,
           strict,
-          ...extras,
+          ...ledger.inner(tool, 'function'),
         }),
         ...cache,
-      }]
+        ...extras,
+      } as JsonObject]
     }
   }
 }
@@ -521,9 +560,9 @@ function encodeToolChoice(request: InferenceRequest, { ledger, names, quirks }: 
     case 'tool': {
       const name = names.flat(choice.name, null)
       if (choice.kind === 'custom' && (ledger.same || quirks.has('custom-tools'))) {
-        return { type: 'custom', custom: { name } }
+        return { type: 'custom', custom: { name }, ...ledger.inner(request, 'tool_choice') }
       }
-      return { type: 'function', function: { name } }
+      return { type: 'function', function: { name }, ...ledger.inner(request, 'tool_choice') }
     }
     case 'allowed': {
       if (ledger.same) return choice.value
@@ -674,14 +713,14 @@ function encodeToolCall(part: ToolCallPart, options: EncodeOptions): JsonObject 
   const name = names.flat(part.name, part.namespace)
   const id = ids.short(part.id)
   if (part.kind === 'custom' && (ledger.same || options.quirks.has('custom-tools'))) {
-    return { id, type: 'custom', custom: { name, input: part.input }, ...extras }
+    return { id, type: 'custom', custom: { name, input: part.input, ...ledger.inner(part, 'custom') }, ...extras }
   }
   const args = part.kind === 'custom'
     ? JSON.stringify(wrapCustomInput(part.input))
     : part.input === ''
     ? '{}'
     : part.input
-  return { id, type: 'function', function: { name, arguments: args }, ...extras }
+  return { id, type: 'function', function: { name, arguments: args, ...ledger.inner(part, 'function') }, ...extras }
 }
 
 /** Texts of these roles stand in one string where nothing is lost by it: not every chat upstream takes lists there. */
@@ -697,7 +736,9 @@ function encodeContent(parts: readonly Part[], role: string, plain: boolean, opt
     if (part.cache !== undefined && !marks) {
       ledger.lose(`${part.path}.cache_control`, 'openai-chat caches without marks')
     }
-    const mark = part.cache !== undefined && marks
+    const mark = part.cache !== undefined && ledger.same && part.cache.raw !== undefined
+      ? { [part.cache.raw.mode === undefined ? 'cache_control' : 'prompt_cache_breakpoint']: part.cache.raw }
+      : part.cache !== undefined && marks
       ? { cache_control: compact({ type: 'ephemeral', ttl: part.cache.ttl ?? undefined }) }
       : {}
     const extras = part.type === 'native' ? undefined : ledger.extras(part)
@@ -724,10 +765,20 @@ function encodeContentPart(part: Part, { ledger }: EncodeOptions): JsonObject | 
         ledger.lose(part.path, 'file ids belong to the provider that holds the file')
         return null
       }
-      return { type: 'image_url', image_url: compact({ url: dataUrl(source), detail: part.detail ?? undefined }) }
+      return {
+        type: 'image_url',
+        image_url: compact({
+          url: dataUrl(source),
+          detail: part.detail ?? undefined,
+          ...ledger.inner(part, 'image_url'),
+        }),
+      }
     }
     case 'audio':
-      return { type: 'input_audio', input_audio: { data: part.data, format: part.format } }
+      return {
+        type: 'input_audio',
+        input_audio: { data: part.data, format: part.format, ...ledger.inner(part, 'input_audio') },
+      }
     case 'file': {
       const { source } = part
       const filename = part.name ?? undefined
@@ -741,7 +792,8 @@ function encodeContentPart(part: Part, { ledger }: EncodeOptions): JsonObject | 
         ledger.lose(part.path, why)
         return null
       }
-      return { type: 'file', file: compact({ file_data: dataUrl(source), filename: filename ?? 'document' }) }
+      const known = { file_data: dataUrl(source), filename: filename ?? (ledger.same ? undefined : 'document') }
+      return { type: 'file', file: compact({ ...known, ...ledger.inner(part, 'file') }) }
     }
     case 'native':
       if (ledger.same) return part.value

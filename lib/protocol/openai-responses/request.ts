@@ -77,6 +77,11 @@ export function decodeRequest(body: JsonObject): InferenceRequest {
     instructionsPlain: true,
     messages: read.messages,
     tools: [...decodeTools(body.tools, 'tools', 'tools'), ...read.tools],
+    nested: {
+      ...(objectOf(body.tool_choice)?.type === 'allowed_tools' || objectOf(body.tool_choice) === undefined
+        ? {}
+        : { tool_choice: unknownFields(objectOf(body.tool_choice)!, new Set(['type', 'name'])) }),
+    },
     toolChoice: decodeToolChoice(body.tool_choice),
     parallelToolCalls: booleanOf(body.parallel_tool_calls),
     sampling: {
@@ -293,7 +298,7 @@ const textFields = new Set(['type', 'text', 'prompt_cache_breakpoint'])
 
 function decodePart(part: JsonObject, path: string): Part {
   const mark = objectOf(part.prompt_cache_breakpoint)
-  const cache: { cache?: CacheMark } = mark === undefined ? {} : { cache: { ttl: stringOf(mark.ttl) } }
+  const cache: { cache?: CacheMark } = mark === undefined ? {} : { cache: { ttl: stringOf(mark.ttl), raw: mark } }
   switch (part.type) {
     case 'input_text':
     case 'output_text':
@@ -444,6 +449,9 @@ function encodeReasoningOptions(request: InferenceRequest, { ledger, quirks }: E
       reasoning.effort === 'none' ? reasoning.effortPath : reasoning.path,
       'not every model can be told not to think',
     )
+    if (reasoning.effort !== null && reasoning.effort !== 'none') {
+      ledger.lose(reasoning.effortPath, 'the caller wanted no thinking')
+    }
     return undefined
   }
   const effort = reasoning.effort ??
@@ -477,7 +485,11 @@ function encodeToolChoice(request: InferenceRequest, { ledger, names }: EncodeOp
   if (choice === null) return undefined
   switch (choice.type) {
     case 'tool':
-      return { type: choice.kind, name: ledger.same ? choice.name : names.flat(choice.name, null) }
+      return {
+        type: choice.kind,
+        name: ledger.same ? choice.name : names.flat(choice.name, null),
+        ...ledger.inner(request, 'tool_choice'),
+      }
     case 'allowed': {
       if (ledger.same) return choice.value
       const tools = choice.names.map((name) => ({ type: 'function', name: names.flat(name, null) }))
@@ -604,7 +616,11 @@ function encodePart(part: Part, role: string, options: EncodeOptions): JsonObjec
   const extras = ledger.extras(part)
   loseMark(part, options)
   const mark = part.cache !== undefined && (ledger.same || options.quirks.has('cache-breakpoints'))
-    ? { prompt_cache_breakpoint: compact({ mode: 'explicit', ttl: part.cache.ttl ?? undefined }) }
+    ? {
+      prompt_cache_breakpoint: ledger.same
+        ? part.cache.raw
+        : compact({ mode: 'explicit', ttl: part.cache.ttl ?? undefined }),
+    }
     : {}
   switch (part.type) {
     case 'text': {
@@ -639,8 +655,14 @@ function encodePart(part: Part, role: string, options: EncodeOptions): JsonObjec
         ? { file_id: source.id }
         : source.kind === 'url'
         ? { file_url: source.url }
-        : { file_data: dataUrl(source), filename: part.name ?? 'document' }
-      return compact({ type: 'input_file', ...where, filename: part.name ?? where.filename, ...mark, ...extras })
+        : { file_data: dataUrl(source), ...(ledger.same ? {} : { filename: 'document' }) }
+      return compact({
+        type: 'input_file',
+        ...where,
+        ...(part.name === null ? {} : { filename: part.name }),
+        ...mark,
+        ...extras,
+      })
     }
     case 'audio':
       ledger.lose(part.path, 'openai-responses takes no audio')
