@@ -11,6 +11,7 @@ import { ownCredential } from './own-accounts.ts'
 import type { Ask, Rooms } from './seams.ts'
 import type { Ledger } from './settle.ts'
 import type { SurfaceRow } from './surfaces.ts'
+import { estimatedCount, plainHeaders, translateFor, type Translation } from './translated.ts'
 
 /** One request on its way through its targets. */
 export interface Line {
@@ -42,6 +43,11 @@ export async function attempt(target: Target, claim: Claim, line: Line): Promise
   try {
     failed = await send(target, claim, line)
   } catch (error) {
+    if (isCallersMistake(error, line)) {
+      claim.end({ is: 'abandoned' })
+      ledger.end(null)
+      throw error
+    }
     if (!isGwError(error)) rooms.log.log('error', 'gateway.attempt_failed', { request: line.call.id, error })
     failed = { target, failure: localFailure(error), answer: null }
   }
@@ -61,6 +67,13 @@ export function busy(target: Target): Failed {
   }
 }
 
+/** What no other target would heal: a body that is wrong by its own protocol, or that nobody here takes whole. */
+function isCallersMistake(error: unknown, { plan, row }: Line): boolean {
+  if (!isGwError(error) || error.param === undefined) return false
+  if (error.code === 'request.invalid') return true
+  return plan.targets.every(({ target }) => target.deployment.protocol !== row.protocol)
+}
+
 function localFailure(error: unknown): UpstreamFailure {
   const code = isGwError(error) ? error.code : 'internal'
   const message = isGwError(error) ? error.message : 'something went wrong inside gw'
@@ -69,43 +82,63 @@ function localFailure(error: unknown): UpstreamFailure {
 
 async function send(target: Target, claim: Claim, line: Line): Promise<Failed | null> {
   const { ask, rooms, answer, row } = line
-  if (target.deployment.protocol !== row.protocol) {
-    const message = `${target.key} speaks ${target.deployment.protocol}, and this request cannot be translated to it`
-    return { failure: { ...failureOf('local', message, 'request'), code: 'request.unsupported' }, answer: null, target }
+  if (row.surface === 'count_tokens' && target.deployment.protocol !== row.protocol) {
+    return countHere(claim, line, estimatedCount(line))
   }
+  const translation = translateFor(target, line)
   const without = line.plan.controls && !keepsControls(target, rooms) ? controlKeys : []
-  const body = ask.body.rewrite(target.model, without)
+  const body = translation?.body ?? ask.body.rewrite(target.model, without)
   const own = ownCredential(target, ask, rooms)
   let credential = own ?? await rooms.leaser.lease(target)
-  let reply = await call(target, credential, body, line)
+  let reply = await call({ target, credential, body, translation }, line)
   if (!reply.ok && reply.failure.kind === 'unauthorized' && !answer.left && own === null) {
     // A token may have been replaced a moment ago, by us or by another program: one look, one more try.
     const renewed = await rooms.leaser.lease(target, credential)
     if (renewed.secret.reveal() !== credential.secret.reveal()) {
       credential = renewed
-      reply = await call(target, credential, body, line)
+      reply = await call({ target, credential, body, translation }, line)
     }
   }
-  if (!reply.ok) return { target, failure: reply.failure, answer: reply.answer }
+  // The words of a provider of another protocol are not in the caller's.
+  const foreign = target.deployment.protocol !== row.protocol
+  if (!reply.ok) return { target, failure: reply.failure, answer: foreign ? null : reply.answer }
   line.ledger.head(reply.status)
-  const failure = await pass({ target, claim, credential, own: own !== null, reply }, line)
+  const failure = await pass({ target, claim, credential, own: own !== null, reply, translation }, line)
   return failure && { target, failure, answer: null }
+}
+
+/** Answers a count of tokens that the target cannot make. */
+function countHere(claim: Claim, { answer, ledger }: Line, response: Response): null {
+  ledger.end(null)
+  claim.end({ is: 'abandoned' })
+  ledger.firstByte()
+  ledger.close({ outcome: 'ok', status: 200, error: null })
+  answer.whole(response)
+  return null
+}
+
+/** One sending of a try. */
+interface Sent {
+  readonly target: Target
+  readonly credential: Credential
+  readonly body: Uint8Array<ArrayBuffer>
+  readonly translation: Translation | null
 }
 
 /** Sends, under the deadline for an answer's head. */
 async function call(
-  target: Target,
-  credential: Credential,
-  body: Uint8Array<ArrayBuffer>,
+  { target, credential, body, translation }: Sent,
   { call, row, rooms, answer }: Line,
 ): Promise<UpstreamReply | UpstreamRefusal> {
+  const foreign = target.deployment.protocol !== row.protocol
   const sending = rooms.upstream.send({
     target,
     credential,
-    surface: row.surface,
+    surface: translation?.surface ?? row.surface,
     method: call.method,
-    search: call.search,
-    headers: forwardHeaders(call.headers),
+    // A query belongs to its own protocol.
+    search: foreign ? '' : call.search,
+    headers: foreign ? plainHeaders(forwardHeaders(call.headers)) : forwardHeaders(call.headers),
     body,
   })
   answer.onLeave(() => sending.cancel())

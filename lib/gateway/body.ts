@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import { concat, GwError, type Ticker } from '../base/mod.ts'
 import { boundaryOf, parseSpan, scanFields, scanForm, type Span, splice } from '../protocol/mod.ts'
 import type { Limits } from './limits.ts'
@@ -13,6 +14,8 @@ export interface Body {
   readonly stream: boolean
   /** Whether a top-level field is there. */
   has(name: string): boolean
+  /** Whether these very characters stand anywhere in it. */
+  mentions(text: string): boolean
   /** A top-level field, parsed when first asked for; `undefined` when absent or a file. */
   field(name: string): unknown
   /** The same bytes with another model name, and without the fields that were meant for gw alone. */
@@ -119,6 +122,7 @@ export function jsonBody(bytes: Uint8Array<ArrayBuffer>): Body {
     model: model ? model : null,
     stream: stream === true,
     has: (name) => fields.has(name),
+    mentions: (text) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).includes(text),
     field,
     rewrite(name, without = []) {
       let out = bytes
@@ -206,6 +210,7 @@ export function formBody(bytes: Uint8Array<ArrayBuffer>, contentType: string | n
     model: model ? model : null,
     stream: field('stream') === 'true',
     has: (name) => spans.has(name),
+    mentions: () => false,
     field,
     rewrite(name) {
       const span = spans.get('model')

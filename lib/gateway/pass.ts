@@ -1,8 +1,9 @@
 import type { Target } from '../accounts/mod.ts'
 import type { Secret } from '../base/mod.ts'
 import type { Credential } from '../credentials/mod.ts'
-import type { TokenCounts, UpstreamFailure } from '../protocol/mod.ts'
+import { type Loss, noTokens, type TokenCounts, type Translator, type UpstreamFailure } from '../protocol/mod.ts'
 import type { Claim } from '../routing/mod.ts'
+import { lossFields, streamSource, type Translation, wholeSource } from './translated.ts'
 import { failureOf, replyFields, type UpstreamReply } from '../upstream/mod.ts'
 import type { AnswerField } from './answer.ts'
 import type { Line } from './attempt.ts'
@@ -18,18 +19,24 @@ export interface Served {
   /** Whether the credential was the caller's own: then the answer says nothing about our accounts. */
   readonly own: boolean
   readonly reply: UpstreamReply
+  readonly translation: Translation | null
 }
 
 const eventStream = /^text\/event-stream\b/i
 const webPage = /^text\/html\b/i
 
 /** Passes an answer on, stream or not, and closes the books when it is over; `null` at the commit point. */
-export function pass({ target, claim, credential, own, reply }: Served, line: Line): Promise<UpstreamFailure | null> {
+export function pass(
+  { target, claim, credential, own, reply, translation }: Served,
+  line: Line,
+): Promise<UpstreamFailure | null> {
   const { call, row, answer, ledger, rooms, plan } = line
   const wire = wireOf(row)
   const type = reply.headers.get('content-type') ?? ''
   const fields: AnswerField[] = replyFields(reply.headers)
   fields.push(['x-gw-request-id', call.id], ['x-gw-target', target.key])
+  const asked = translation?.losses ?? []
+  fields.push(...lossFields(asked))
 
   const committed = (): void => {
     ledger.firstByte()
@@ -40,7 +47,13 @@ export function pass({ target, claim, credential, own, reply }: Served, line: Li
       firstByteMs: ledger.firstByteMs ?? 0,
     })
   }
-  const ended = (failure: UpstreamFailure | null, tokens: TokenCounts, bytes: number, id: string | null): void => {
+  const ended = (
+    failure: UpstreamFailure | null,
+    tokens: TokenCounts,
+    bytes: number,
+    id: string | null,
+    answered: readonly Loss[] = [],
+  ): void => {
     const aborted = failure?.kind === 'cancelled'
     ledger.end(failure)
     claim.end(
@@ -56,6 +69,7 @@ export function pass({ target, claim, credential, own, reply }: Served, line: Li
       status: reply.status,
       error: failure?.message ?? null,
       tokens,
+      losses: answered.length > 0 ? [...asked, ...answered] : asked,
       responseBytes: bytes,
       session: plan.session?.key ?? null,
     })
@@ -70,6 +84,7 @@ export function pass({ target, claim, credential, own, reply }: Served, line: Li
     ticker: rooms.ticker,
     committed,
   }
+  if (translation?.exchange && wire) return passTranslated(translation.exchange)
   if (wire && eventStream.test(type)) {
     const tracker = wire.tracker()
     return relayStream({
@@ -90,6 +105,45 @@ export function pass({ target, claim, credential, own, reply }: Served, line: Li
     json: row.json,
     ended: ({ failure, tokens, bytes, id }) => ended(failure, tokens, bytes, id),
   })
+
+  /** The same, through the translator: what is relayed is the caller's protocol already. */
+  async function passTranslated(exchange: Translator): Promise<UpstreamFailure | null> {
+    const named = (value: string): AnswerField[] => [
+      ...fields.filter(([name]) => name !== 'content-type'),
+      ['content-type', value],
+    ]
+    const clean = (bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> => withoutSecret(bytes, credential.secret)
+    if (line.ask.stream) {
+      const through = streamSource(reply.body, exchange, wire!.tracker(), rooms.limits.replyBytes)
+      const failure = await relayStream({
+        ...shared,
+        source: through.source,
+        fields: named('text/event-stream; charset=utf-8'),
+        tracker: through.tracker,
+        clean,
+        ended: ({ failure }) =>
+          ended(
+            failure && (through.failure ?? failure),
+            through.usage ?? noTokens,
+            answer.down?.bytes ?? 0,
+            through.tracker.id,
+            through.losses,
+          ),
+      })
+      return failure && (through.failure ?? failure)
+    }
+    const through = wholeSource(reply.body, exchange, rooms.limits.replyBytes)
+    const failure = await relayWhole({
+      ...shared,
+      source: through.source,
+      fields: named('application/json'),
+      length: null,
+      wire,
+      json: true,
+      ended: ({ failure, tokens, bytes, id }) => ended(failure, through.usage ?? tokens, bytes, id, through.losses),
+    })
+    return failure && (through.failure ?? failure)
+  }
 }
 
 /** An upstream may echo what we sent in its error: our credential never reaches the caller. */

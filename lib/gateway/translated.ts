@@ -1,0 +1,343 @@
+import { type ByteSink, type ByteSource, concat, GwError, type JsonObject } from '../base/mod.ts'
+import type { Target } from '../accounts/mod.ts'
+import {
+  applyQuirks,
+  estimateTokens,
+  holdsPackedReasoning,
+  type Loss,
+  type ProtocolId,
+  quirkNames,
+  type StreamTracker,
+  type TokenCounts,
+  type TranslatedStream,
+  type Translator,
+  translator,
+  type UpstreamFailure,
+  upstreamFailure,
+} from '../protocol/mod.ts'
+import { controlKeys } from '../routing/mod.ts'
+import type { Field, Surface } from '../upstream/mod.ts'
+import type { AnswerField } from './answer.ts'
+import type { Line } from './attempt.ts'
+
+/** What one target of another protocol, or of a dialect of its own, is sent, and how its answer is read. */
+export interface Translation {
+  readonly body: Uint8Array<ArrayBuffer>
+  readonly surface: Surface
+  readonly losses: readonly Loss[]
+  /** Reads the answer; `null` when its bytes are the caller's own protocol and need no reading. */
+  readonly exchange: Translator | null
+}
+
+/** The path on which each protocol is asked for an answer. */
+const surfaceOf: Readonly<Record<ProtocolId, Surface>> = {
+  'openai-chat': 'chat',
+  'openai-responses': 'responses',
+  'anthropic-messages': 'messages',
+  gemini: 'chat',
+}
+
+/** The header by which a caller refuses what cannot be carried over whole. */
+const strictHeader = 'x-gw-strict'
+
+/** Whether anything is left to translate: only what models answer is. */
+const translated: ReadonlySet<string> = new Set(['chat', 'responses', 'messages'])
+
+/**
+ * The request for a target, translated where it must be; `null` when the caller's own bytes will do.
+ *
+ * @throws GwError `request.invalid` with the JSON path, `request.lossy` in strict mode, `request.unsupported` for what
+ * is no conversation
+ */
+export function translateFor(target: Target, line: Line): Translation | null {
+  const { ask, row, call, rooms } = line
+  const upstream = target.deployment.protocol
+  const named = rooms.directory.provider(target.provider)?.quirks ?? []
+  const quirks = named.filter((name) => (quirkNames as readonly string[]).includes(name))
+  const same = upstream === row.protocol
+  if (same && (!translated.has(row.surface) || (quirks.length === 0 && !ask.body.mentions('"gw1.')))) return null
+  if (!translated.has(row.surface)) {
+    throw new GwError(
+      'request.unsupported',
+      `${target.key} speaks ${upstream}, and ${row.surface} is not translated to it`,
+    )
+  }
+  const text = new TextDecoder().decode(ask.body.bytes)
+  const body = withoutControls(JSON.parse(text) as JsonObject, line)
+  const strict = /^(1|true|yes)$/i.test(call.headers.get(strictHeader) ?? '')
+  if (!same && body.previous_response_id != null) {
+    throw new GwError('request.unsupported', `${target.key} cannot continue a stored response`, {
+      param: 'previous_response_id',
+      hint: 'send the whole conversation as input',
+    })
+  }
+  if (same && !holdsPackedReasoning(text)) return editFor(target, line, body, quirks)
+  const exchange = exchangeFor(target, line, quirks, strict)
+  const edited = exchange.request(body, { model: target.model, ...streamWish(quirks) })
+  return {
+    body: bytesOf(edited.body),
+    surface: same ? row.surface : surfaceOf[upstream],
+    losses: edited.losses,
+    exchange: same && ask.stream === (edited.body.stream === true) ? null : exchange,
+  }
+}
+
+/** The caller's own body with the edits of its upstream's dialect; `null` when there are none. */
+function editFor(target: Target, line: Line, body: JsonObject, quirks: readonly string[]): Translation | null {
+  const { row, ask } = line
+  const losses: Loss[] = []
+  const renamed = { ...body, model: target.model }
+  const edited = applyQuirks(row.protocol, renamed, quirks, (path, reason) => void losses.push({ path, reason }))
+  if (JSON.stringify(edited) === JSON.stringify(renamed)) return null
+  const turned = ask.stream !== (edited.stream === true)
+  const exchange = turned ? exchangeFor(target, line, quirks, false) : null
+  exchange?.request(body, { model: target.model, stream: true })
+  return { body: bytesOf(edited), surface: row.surface, losses, exchange }
+}
+
+/** Some upstreams only stream, whatever the caller wants. */
+function streamWish(quirks: readonly string[]): { stream?: boolean } {
+  return quirks.includes('codex-backend') ? { stream: true } : {}
+}
+
+/** The translator of one try at one target. */
+function exchangeFor(
+  target: Target,
+  { call, row, rooms }: Line,
+  quirks: readonly string[],
+  strict: boolean,
+): Translator {
+  return translator(row.protocol, target.deployment.protocol, {
+    id: call.id.replace(/^[a-z]+_/, ''),
+    now: rooms.clock.now(),
+    quirks,
+    strict,
+  })
+}
+
+function withoutControls(body: JsonObject, { plan }: Line): JsonObject {
+  if (!plan.controls) return body
+  const dropped = new Set<string>(controlKeys)
+  return Object.fromEntries(Object.entries(body).filter(([name]) => !dropped.has(name)))
+}
+
+function bytesOf(body: JsonObject): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(JSON.stringify(body))
+}
+
+/** Header fields that mean something to the caller's own protocol alone. */
+const dialectFields = /^(anthropic-|openai-|x-stainless-|x-claude-code-|x-codex-|originator$|version$|x-app$)/
+
+/** The caller's header fields without those of its own protocol, for an upstream of another. */
+export function plainHeaders(fields: readonly Field[]): Field[] {
+  return fields.filter(([name]) => !dialectFields.test(name))
+}
+
+/** The most that the list of losses takes of an answer's head. */
+const maxLossBytes = 2048
+
+/** `x-gw-losses`: the paths of what was left out, as far as they fit. */
+export function lossFields(losses: readonly Loss[]): AnswerField[] {
+  if (losses.length === 0) return []
+  const paths = losses.map(({ path }) => path.replace(/[^\x20-\x7e]/g, '?'))
+  let text = paths.join(', ')
+  if (text.length > maxLossBytes) text = `${text.slice(0, text.lastIndexOf(',', maxLossBytes))}, … (${paths.length})`
+  return [['x-gw-losses', text.replace('…', '...')]]
+}
+
+/** A count of tokens where the upstream has no such surface: gw's estimate, marked as one. */
+export function estimatedCount(line: Line): Response {
+  const body = JSON.parse(new TextDecoder().decode(line.ask.body.bytes)) as JsonObject
+  const { inputTokens } = estimateTokens(body)
+  return new Response(JSON.stringify({ input_tokens: inputTokens }), {
+    headers: { 'content-type': 'application/json', 'x-gw-estimated': 'true', 'x-gw-request-id': line.call.id },
+  })
+}
+
+/** An upstream's body on its way to becoming the caller's. */
+export interface TranslatedSource {
+  /** Gives the caller's bytes. Ends with a failure when the upstream's answer was one. */
+  readonly source: ByteSource
+  /** What the upstream's answer was, when it was a failure. */
+  readonly failure: UpstreamFailure | null
+  readonly usage: TokenCounts | null
+  readonly losses: readonly Loss[]
+}
+
+/** Whether a body is an event stream, by its first bytes: labels lie. `null` while there is only white space. */
+function looksLikeStream(bytes: Uint8Array): boolean | null {
+  for (const byte of bytes) {
+    if (byte === 32 || byte === 9 || byte === 10 || byte === 13 || byte === 0xef || byte === 0xbb || byte === 0xbf) {
+      continue
+    }
+    return byte !== 123 && byte !== 91
+  }
+  return null
+}
+
+/** The answer as one JSON document, whatever form the upstream gave it. */
+export function wholeSource(body: ByteSource, exchange: Translator, maxBytes: number): TranslatedSource {
+  let failure: UpstreamFailure | null = null
+  let usage: TokenCounts | null = null
+  let losses: readonly Loss[] = []
+
+  function start(sink: ByteSink): void {
+    const chunks: Uint8Array<ArrayBuffer>[] = []
+    let size = 0
+    let streamed: boolean | null = null
+    let over = false
+    const aggregator = exchange.aggregate()
+
+    function settle(): void {
+      over = true
+      const answer = streamed === true ? aggregator.end() : exchange.response(parse(chunks))
+      usage = answer.usage
+      losses = answer.losses
+      failure = answer.failure
+      if (failure !== null) return sink.fail(new GwError('upstream.invalid', failure.message))
+      sink.chunk(bytesOf(answer.body))
+      sink.end()
+    }
+    body.start({
+      chunk(bytes) {
+        if (over) return
+        size += bytes.length
+        if (size > maxBytes) {
+          over = true
+          body.cancel()
+          failure = upstreamFailure('malformed', `the answer is larger than ${maxBytes} bytes`)
+          return sink.fail(new GwError('upstream.invalid', failure.message))
+        }
+        streamed ??= looksLikeStream(bytes)
+        if (streamed === true) {
+          for (const chunk of chunks.splice(0)) aggregator.push(chunk)
+          aggregator.push(bytes)
+          if (aggregator.done) {
+            body.cancel()
+            return settle()
+          }
+        } else chunks.push(bytes)
+        // Nothing to pass on yet, but the upstream is alive.
+        sink.chunk(new Uint8Array(0))
+      },
+      end: () => over || settle(),
+      fail(error) {
+        if (over) return
+        over = true
+        sink.fail(error)
+      },
+    })
+  }
+
+  return {
+    source: { start, pause: () => body.pause(), resume: () => body.resume(), cancel: () => body.cancel() },
+    get failure() {
+      return failure
+    },
+    get usage() {
+      return usage
+    },
+    get losses() {
+      return losses
+    },
+  }
+}
+
+function parse(chunks: readonly Uint8Array[]): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(concat(chunks)))
+  } catch {
+    return undefined
+  }
+}
+
+/** The answer as the caller's event stream, whatever form the upstream gave it; and the tracker that follows it. */
+export function streamSource(
+  body: ByteSource,
+  exchange: Translator,
+  wire: StreamTracker,
+  maxBytes: number,
+): TranslatedSource & { readonly tracker: StreamTracker } {
+  let stream: TranslatedStream = exchange.stream()
+
+  function start(sink: ByteSink): void {
+    const held: Uint8Array<ArrayBuffer>[] = []
+    let size = 0
+    let streamed: boolean | null = null
+    let over = false
+    const send = (pieces: Uint8Array[]): void => {
+      for (const piece of pieces) sink.chunk(piece as Uint8Array<ArrayBuffer>)
+    }
+    body.start({
+      chunk(bytes) {
+        if (over) return
+        streamed ??= looksLikeStream(bytes)
+        if (streamed === true) {
+          for (const chunk of held.splice(0)) send(stream.push(chunk))
+          return send(stream.push(bytes))
+        }
+        size += bytes.length
+        if (size <= maxBytes) return void held.push(bytes)
+        over = true
+        body.cancel()
+        send(stream.fail(upstreamFailure('malformed', `the answer is larger than ${maxBytes} bytes`)))
+        sink.end()
+      },
+      end() {
+        if (over) return
+        over = true
+        if (streamed === false) stream = exchange.streamOf(parse(held))
+        send(stream.end())
+        sink.end()
+      },
+      fail(error) {
+        if (over) return
+        over = true
+        send(
+          stream.fail(
+            upstreamFailure('truncated', error instanceof GwError ? error.message : 'the connection broke off'),
+          ),
+        )
+        sink.end()
+      },
+    })
+  }
+
+  const tracker: StreamTracker = {
+    read: (bytes, from, to) => wire.read(bytes, from, to),
+    get tokens() {
+      return stream.usage
+    },
+    get id() {
+      return wire.id
+    },
+    get failure() {
+      return wire.failure
+    },
+    get finished() {
+      return wire.finished
+    },
+    keepAlive: () => stream.keepAlive() as Uint8Array<ArrayBuffer>,
+    failureEvent(failure) {
+      const kind = failure.code === 'cancelled'
+        ? 'cancelled'
+        : failure.code === 'upstream_timeout'
+        ? 'timeout'
+        : 'truncated'
+      return concat(stream.fail(upstreamFailure(kind, failure.message)))
+    },
+  }
+  return {
+    tracker,
+    source: { start, pause: () => body.pause(), resume: () => body.resume(), cancel: () => body.cancel() },
+    get failure() {
+      return stream.failure
+    },
+    get usage() {
+      return stream.usage
+    },
+    get losses() {
+      return stream.losses
+    },
+  }
+}
