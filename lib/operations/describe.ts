@@ -27,9 +27,13 @@ interface ProcedureInternals {
 /**
  * Every operation of a router, by name. The only place that looks inside tRPC: a test pins what it relies on.
  *
+ * @param target the flavour of JSON Schema that is wanted
  * @throws GwError `internal` when a procedure was not begun by `operation()`: no meta, or not one input and one output
  */
-export function describeOperations(router: AnyRouter): readonly OperationDescription[] {
+export function describeOperations(
+  router: AnyRouter,
+  target: 'draft-2020-12' | 'openapi-3.0' = 'draft-2020-12',
+): readonly OperationDescription[] {
   const procedures = router._def.procedures as Readonly<Record<string, ProcedureInternals>>
   return Object.entries(procedures).map(([name, { _def }]) => {
     const { type, meta, inputs, output } = _def
@@ -41,8 +45,8 @@ export function describeOperations(router: AnyRouter): readonly OperationDescrip
       ...rest,
       name,
       kind: type,
-      input: schemaOf(name, inputs[0]!, 'input'),
-      output: type === 'subscription' ? null : schemaOf(name, output!, 'output'),
+      input: schemaOf(name, inputs[0]!, { io: 'input', target }),
+      output: type === 'subscription' ? null : schemaOf(name, output!, { io: 'output', target }),
     }
   }).sort((a, b) => a.name < b.name ? -1 : 1)
 }
@@ -53,11 +57,15 @@ export function callableNames(router: AnyRouter): ReadonlySet<string> {
   return new Set(Object.keys(procedures).filter((name) => procedures[name]!._def.type !== 'subscription'))
 }
 
-function schemaOf(name: string, schema: z.ZodType, io: 'input' | 'output'): JsonObject {
+function schemaOf(
+  name: string,
+  schema: z.ZodType,
+  options: { io: 'input' | 'output'; target: 'draft-2020-12' | 'openapi-3.0' },
+): JsonObject {
   try {
-    const { $schema: _, ...rest } = z.toJSONSchema(schema, { io }) as Record<string, unknown>
+    const { $schema: _, ...rest } = z.toJSONSchema(schema, options) as Record<string, unknown>
     return rest as JsonObject
   } catch (cause) {
-    throw new GwError('internal', `the ${io} of operation ${name} is not plain JSON`, { cause })
+    throw new GwError('internal', `the ${options.io} of operation ${name} is not plain JSON`, { cause })
   }
 }
