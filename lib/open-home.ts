@@ -1,4 +1,4 @@
-import { type Access, type Approvals, createAccess, createApprovals } from './access/mod.ts'
+import { type Access, type Approvals, createAccess, createApprovals, type Principal } from './access/mod.ts'
 import { type Accounts, openAccounts, openProviderStore, type ProviderStore } from './accounts/mod.ts'
 import { type AccountId, type Clock, GwError, type Logger } from './base/mod.ts'
 import { type Catalog, createCatalog, loadModelFacts, type ModelFacts, type Provider } from './catalog/mod.ts'
@@ -20,7 +20,15 @@ import {
 import type { Egress } from './egress/mod.ts'
 import { type Board, createBoard } from './liveness/mod.ts'
 import { mcpFetchOver, type McpProxy, openMcpProxy } from './mcp-proxy/mod.ts'
-import { type AuditLog, createAuditLog, type OperationRooms, type SystemFacts } from './operations/mod.ts'
+import {
+  approvalGate,
+  type AuditLog,
+  createAuditLog,
+  type OperationContext,
+  type OperationRooms,
+  type Surface,
+  type SystemFacts,
+} from './operations/mod.ts'
 import { type Paths, paths, type Platform } from './platform/mod.ts'
 import { createRouter, type Router } from './routing/mod.ts'
 import { type Keychain, openSecretStore, type SecretStore } from './secrets/mod.ts'
@@ -150,6 +158,11 @@ export async function openHome(options: HomeOptions): Promise<Home> {
     })
     const usage = createUsage({ storage, clock, config: loaded.config.usage, logger })
     closers.push(() => usage.close())
+    access.subscribe((event) =>
+      event.type === 'issued'
+        ? usage.metrics.tokens('issued')
+        : event.type === 'revoked' && usage.metrics.tokens('revoked', event.tokens.length)
+    )
     const board = await createBoard({ storage, clock, random, logger })
     closers.push(() => board.close())
     const router = await createRouter({
@@ -248,5 +261,27 @@ export function operationRooms(home: Home, facts: Omit<SystemFacts, 'runtime' | 
     catalog: home.catalog,
     loadFacts: home.loadFacts,
     mcp: home.mcp,
+  }
+}
+
+/**
+ * What an operation is given when somebody calls it through a surface. Agents, who come through MCP, meet the policy of
+ * `[operations]` on the way.
+ */
+export function operationContext(
+  home: Home,
+  facts: Omit<SystemFacts, 'runtime' | 'paths'>,
+  { principal, surface, signal }: { principal: Principal; surface: Surface; signal: AbortSignal | null },
+): OperationContext {
+  const { approvals, audit, clock, config } = home
+  const policy = config.current().config.operations
+  return {
+    principal,
+    surface,
+    rooms: operationRooms(home, facts),
+    audit,
+    clock,
+    signal,
+    gate: surface === 'mcp' ? approvalGate({ policy, approvals, principal }) : null,
   }
 }

@@ -2,13 +2,25 @@ import { Elysia } from 'elysia'
 import { GwError, isGwError } from '../lib/base/mod.ts'
 import type { Gateway } from '../lib/create-gateway.ts'
 import { dialectOf, errorResponse, pathOf, type Peer, shown } from '../lib/gateway/mod.ts'
-import type { Door } from './door.ts'
+import type { Door, McpHandler } from './door.ts'
 import { type HostGate, hostGate } from './hosts.ts'
+import { docsRoutes, withPagePolicy } from './routes/docs.ts'
 import { health } from './routes/health.ts'
+import { legacyRoutes } from './routes/legacy.ts'
 import { mcpProxy } from './routes/mcp-proxy.ts'
+import { mcpRoutes } from './routes/mcp.ts'
+import { operationRoutes } from './routes/operations.ts'
+import { trpcRoutes } from './routes/trpc.ts'
+import { usageRoutes } from './routes/usage.ts'
 
 /** The web-standard function that a listener is given. */
 export type App = (request: Request, peer: Peer) => Response | Promise<Response>
+
+/** What the app is put together with besides the gateway. */
+export interface AppOptions {
+  /** Serves `/mcp`; the MCP server is a front door of its own. */
+  readonly mcp?: McpHandler | null
+}
 
 /**
  * Puts the surface together: host and origin, then the model endpoints, then everything else through Elysia.
@@ -16,9 +28,9 @@ export type App = (request: Request, peer: Peer) => Response | Promise<Response>
  * The model endpoints are dispatched before Elysia, because its router and context cost more than what gw itself adds to
  * a request (12 of some 40 µs). Elysia routes and describes the rest.
  */
-export function createApp(gateway: Gateway): App {
+export function createApp(gateway: Gateway, { mcp = null }: AppOptions = {}): App {
   const peers = new WeakMap<Request, Peer>()
-  const door: Door = { gateway, peerOf: (request) => peers.get(request) ?? { address: '', loopback: false } }
+  const door: Door = { gateway, mcp, peerOf: (request) => peers.get(request) ?? { address: '', loopback: false } }
   const { server } = gateway.rooms.config.current().config
   const gate: HostGate = hostGate({
     host: server.host,
@@ -26,9 +38,8 @@ export function createApp(gateway: Gateway): App {
     allowedHosts: server.allowed_hosts,
     allowedOrigins: server.allowed_origins,
   })
+  // Hooks count for the routes that come after them: this one is first.
   const app = new Elysia({ normalize: false })
-    .use(health(door))
-    .use(mcpProxy(door))
     .onError(({ error, code, request }) => {
       const { path } = pathOf(request.url)
       if (code === 'NOT_FOUND') return errorResponse(nothingAt(path), dialectOf(path))
@@ -38,6 +49,14 @@ export function createApp(gateway: Gateway): App {
       if (!isGwError(error)) gateway.rooms.logger.log('error', 'server.failed', { path, error })
       return errorResponse(shown(error), dialectOf(path))
     })
+    .use(health(door))
+    .use(operationRoutes(door))
+    .use(legacyRoutes(door))
+    .use(usageRoutes(door))
+    .use(trpcRoutes(door))
+    .use(mcpRoutes(door))
+    .use(mcpProxy(door))
+    .use(docsRoutes(server.docs))
 
   return (request, peer) => {
     try {
@@ -54,7 +73,8 @@ export function createApp(gateway: Gateway): App {
   function routed(request: Request, peer: Peer): Response | Promise<Response> {
     const plain = withLongHost(request)
     peers.set(plain, peer)
-    return app.fetch(plain)
+    const answer = app.fetch(plain)
+    return pathOf(plain.url).path.startsWith('/docs') ? Promise.resolve(answer).then(withPagePolicy) : answer
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Principal } from '../lib/access/mod.ts'
 import { GwError, type Json, type JsonObject, parseJson } from '../lib/base/mod.ts'
-import { operationRooms } from '../lib/open-home.ts'
+import { operationContext } from '../lib/open-home.ts'
 import type { OperationContext, OperationDescription, Surface } from '../lib/operations/mod.ts'
 import type { Door } from './door.ts'
 
@@ -19,16 +19,7 @@ export function contextFor(
   { gateway }: Door,
   { principal, surface, signal }: { principal: Principal; surface: Surface; signal: AbortSignal },
 ): OperationContext {
-  const { rooms } = gateway
-  return {
-    principal,
-    surface,
-    rooms: operationRooms(rooms, rooms.system),
-    audit: rooms.audit,
-    clock: rooms.clock,
-    signal,
-    gate: null,
-  }
+  return operationContext(gateway.rooms, gateway.rooms.system, { principal, surface, signal })
 }
 
 /**
@@ -117,7 +108,9 @@ export function inputFromQuery(operation: OperationDescription, query: URLSearch
 }
 
 function scalar(type: string, text: string): Json {
-  if (type === 'boolean') return text === 'true' || text === '1' ? true : text === 'false' || text === '0' ? false : text
+  if (type === 'boolean') {
+    return text === 'true' || text === '1' ? true : text === 'false' || text === '0' ? false : text
+  }
   return text.trim() !== '' && Number.isFinite(Number(text)) ? Number(text) : text
 }
 

@@ -1,11 +1,14 @@
 import type { Gateway } from '../lib/create-gateway.ts'
 import { createApp } from './app.ts'
+import type { McpHandler } from './door.ts'
 
 /** Where to listen. Absent members come from the config. */
 export interface ListenOptions {
   readonly host?: string
   /** 0 picks a free port. */
   readonly port?: number
+  /** Serves `/mcp`. */
+  readonly mcp?: McpHandler | null
 }
 
 /** A gateway that listens. */
@@ -30,7 +33,7 @@ export async function startServer(gateway: Gateway, options: ListenOptions = {})
   const { server: wanted, limits } = config.current().config
   const host = options.host ?? wanted.host
   const onLoopback = isLoopback(host)
-  const app = createApp(gateway)
+  const app = createApp(gateway, { mcp: options.mcp ?? null })
   const server = await platform.serve({
     host,
     port: options.port ?? wanted.port,

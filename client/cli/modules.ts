@@ -1,5 +1,9 @@
+import { chat } from './chat.ts'
 import { completions } from './completions.ts'
+import { doctor } from './doctor.ts'
+import { mcp } from './mcp.ts'
 import type { CommandModule } from './program.ts'
+import { serve } from './serve.ts'
 
-/** The commands that are more than one call. */
-export const modules: readonly CommandModule[] = [completions]
+/** The commands that are more than one call. Completions come last: they look at all the others. */
+export const modules: readonly CommandModule[] = [serve, chat, doctor, mcp, completions]

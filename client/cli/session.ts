@@ -18,6 +18,8 @@ export interface GlobalOptions {
 /** Where the commands of one run of the command line act: at a gateway over HTTP, or on the home of this machine. */
 export interface Session {
   readonly remote: Remote | null
+  /** The token that was given, whether for a remote gateway or for this home. */
+  readonly token: Secret | null
   call(operation: Pick<OperationDescription, 'name' | 'kind'>, input: object): Promise<unknown>
   /** The configuration of this machine's home. */
   loadConfig(): Promise<{ from: ConfigSources; loaded: LoadedConfig }>
@@ -29,7 +31,8 @@ export interface Session {
 /** Begins a {@link Session}. Nothing is opened before it is needed. */
 export async function openSession(io: CliIo, options: GlobalOptions, version: string): Promise<Session> {
   const url = options.url ?? io.env.GW_URL
-  const remote = url ? { url: parseUrl(url), token: await tokenOf(io, options) } : null
+  const token = await tokenOf(io, options)
+  const remote = url ? { url: parseUrl(url), token } : null
   let opened: Promise<Home> | null = null
 
   async function config() {
@@ -70,29 +73,24 @@ export async function openSession(io: CliIo, options: GlobalOptions, version: st
 
   return {
     remote,
+    token,
     async call(operation, input) {
       if (remote) return callRemote(remote, operation, input, io.signal)
-      const [home, { operationRooms }, { callOperation }, { operator }] = await Promise.all([
+      const [home, { operationContext }, { callOperation }, { operator }] = await Promise.all([
         opened ??= open(),
         import('../../lib/open-home.ts'),
         import('../../lib/operations/mod.ts'),
         import('../../lib/access/mod.ts'),
       ])
-      return callOperation(operation.name, input, {
-        principal: operator,
-        surface: 'cli',
-        rooms: operationRooms(home, {
-          version,
-          url: null,
-          startedAt: home.clock.now(),
-          notReady: () => 'this is a command, not a server',
-          inFlight: () => 0,
-        }),
-        audit: home.audit,
-        clock: home.clock,
-        signal: io.signal,
-        gate: null,
-      })
+      const facts = {
+        version,
+        url: null,
+        startedAt: home.clock.now(),
+        notReady: () => 'this is a command, not a server',
+        inFlight: () => 0,
+      }
+      const context = operationContext(home, facts, { principal: operator, surface: 'cli', signal: io.signal })
+      return callOperation(operation.name, input, context)
     },
     loadConfig: configOnce,
     home: () => opened ??= open(),

@@ -63,7 +63,7 @@ function schemaOf(
   options: { io: 'input' | 'output'; target: 'draft-2020-12' | 'openapi-3.0' },
 ): JsonObject {
   try {
-    const { $schema: _, ...rest } = z.toJSONSchema(schema, options) as Record<string, unknown>
+    const { $schema: _, default: __, ...rest } = z.toJSONSchema(schema, options) as Record<string, unknown>
     return rest as JsonObject
   } catch (cause) {
     throw new GwError('internal', `the ${options.io} of operation ${name} is not plain JSON`, { cause })

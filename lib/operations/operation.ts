@@ -148,7 +148,7 @@ const afterOf = (data: unknown): Json => redactFields({ value: data }).value as 
  */
 export function operation<I extends z.ZodObject, O extends z.ZodType>(spec: OperationSpec<I, O>) {
   const { input, output, ...meta } = spec
-  return t.procedure.meta(meta).use(translateErrors).use(admit).input(input).use(audited).output(output)
+  return t.procedure.meta(meta).use(translateErrors).use(admit).input(orNothing(input)).use(audited).output(output)
 }
 
 /**
@@ -156,7 +156,18 @@ export function operation<I extends z.ZodObject, O extends z.ZodType>(spec: Oper
  */
 export function stream<I extends z.ZodObject>(spec: Omit<OperationSpec<I, z.ZodType>, 'output' | 'effect'>) {
   const { input, ...meta } = spec
-  return t.procedure.meta({ ...meta, effect: 'reads' }).use(translateErrors).use(admit).input(input)
+  return t.procedure.meta({ ...meta, effect: 'reads' }).use(translateErrors).use(admit).input(orNothing(input))
+}
+
+/** An input without a required field may be left out altogether. */
+type OrNothing<I extends z.ZodObject> = z.ZodType<
+  z.output<I>,
+  Record<never, never> extends z.input<I> ? z.input<I> | void : z.input<I>
+>
+
+function orNothing<I extends z.ZodObject>(input: I): OrNothing<I> {
+  // The value that `void` stands for is filled in here, which the types of zod cannot say.
+  return (input.safeParse({}).success ? input.prefault({} as never) : input) as unknown as OrNothing<I>
 }
 
 /** No input. */

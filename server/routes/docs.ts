@@ -17,8 +17,8 @@ const answered = {
 }
 
 /** The documentation page at `/docs` and the OpenAPI document at `/docs/json`; nothing of it comes from elsewhere. */
-export function docsRoutes(enabled: () => boolean) {
-  if (!enabled()) return new Elysia({ name: 'docs' })
+export function docsRoutes(enabled: boolean) {
+  if (!enabled) return new Elysia({ name: 'docs' })
   return new Elysia({ name: 'docs' })
     .get(script, () =>
       new Response(referencePage, {

@@ -19,7 +19,10 @@ export function legacyRoutes(door: Door) {
     const context = contextFor(door, { principal, surface: 'http', signal: request.signal })
     return await callOperation(name, input, context) as JsonObject
   }
-  const hook = (summary: string) => ({ parse: 'none' as const, detail: { tags, summary, security, responses: answers } })
+  const hook = (summary: string) => ({
+    parse: 'none' as const,
+    detail: { tags, summary, security, responses: answers },
+  })
   return new Elysia({ name: 'legacy' })
     .post('/api/tokens', async ({ request }) => {
       const body = await readJsonBody(request)

@@ -1,0 +1,142 @@
+import { GwError, isObject, sseParser } from '../../lib/base/mod.ts'
+import { printable } from './output.ts'
+import type { CommandModule } from './program.ts'
+
+interface ChatFlags {
+  readonly model?: string
+  readonly account?: string
+  readonly system?: string
+  readonly temperature: string
+  readonly maxTokens: string
+}
+
+interface Message {
+  readonly role: 'system' | 'user' | 'assistant'
+  readonly content: string
+}
+
+/** Sends a request to the gateway that the session means. */
+type Send = (path: string, body: object) => Promise<Response>
+
+/** `gw chat`: a conversation on the terminal, or one question from standard input. */
+export const chat: CommandModule = (program, { io, options, withSession }) => {
+  program.command('chat [question...]')
+    .description('talk to a model through the gateway; /exit leaves')
+    .option('-m, --model <model>', 'model to ask; the configured default if absent')
+    .option('--account <id>', 'account to use')
+    .option('--system <text>', 'instructions')
+    .option('--temperature <number>', 'how freely it answers', '0.2')
+    .option('--max-tokens <number>', 'longest answer, in tokens', '4096')
+    .action((words: string[], flags: ChatFlags) =>
+      withSession(async (session) => {
+        const { remote } = session
+        if (remote) {
+          await talk(words, flags, (path, body) =>
+            fetch(new URL(path, remote.url), {
+              method: 'POST',
+              headers: {
+                'content-type': 'application/json',
+                ...(remote.token ? { authorization: `Bearer ${remote.token.reveal()}` } : {}),
+              },
+              body: JSON.stringify(body),
+              signal: io.signal,
+            }))
+          return
+        }
+        const [{ createGateway }, { silentLogger }] = await Promise.all([
+          import('../../lib/create-gateway.ts'),
+          import('../../lib/base/mod.ts'),
+        ])
+        const { config, flags: settings } = options()
+        const gateway = await createGateway({
+          env: io.env,
+          cwd: io.cwd,
+          settings,
+          logger: silentLogger,
+          ...(config === undefined ? {} : { configFile: config }),
+        })
+        try {
+          // Its own process is a client like any other: a token of ten minutes, ended with the talk.
+          const { operator } = await import('../../lib/access/mod.ts')
+          const { token, info } = await gateway.rooms.access.issue(
+            { label: 'gw chat', ttlMs: 6 * 3_600_000, account: flags.account ?? null },
+            operator,
+          )
+          try {
+            await talk(words, flags, (path, body) =>
+              gateway.fetch(
+                new Request(new URL(path, 'http://localhost'), {
+                  method: 'POST',
+                  headers: { 'content-type': 'application/json', authorization: `Bearer ${token.reveal()}` },
+                  body: JSON.stringify(body),
+                  signal: io.signal,
+                }),
+              ))
+          } finally {
+            await gateway.rooms.access.revoke(info.id, operator)
+          }
+        } finally {
+          await gateway.close()
+        }
+      })
+    )
+
+  async function talk(words: readonly string[], flags: ChatFlags, send: Send): Promise<void> {
+    const messages: Message[] = flags.system === undefined ? [] : [{ role: 'system', content: flags.system }]
+    const once = words.length > 0 ? words.join(' ') : io.interactive ? null : await io.readInput()
+    if (once !== null) {
+      await answer(messages, once, flags, send)
+      return
+    }
+    io.err('/exit leaves\n')
+    for (;;) {
+      const line = await io.askLine('> ')
+      if (line === null || line.trim() === '/exit') return
+      if (line.trim() === '') continue
+      await answer(messages, line, flags, send)
+    }
+  }
+
+  async function answer(messages: Message[], question: string, flags: ChatFlags, send: Send): Promise<void> {
+    messages.push({ role: 'user', content: question })
+    const response = await send('/v1/chat/completions', {
+      ...(flags.model === undefined ? {} : { model: flags.model }),
+      messages,
+      stream: true,
+      temperature: number('--temperature', flags.temperature),
+      max_tokens: number('--max-tokens', flags.maxTokens),
+    })
+    if (!response.ok || !response.body) throw await refusal(response)
+    const parser = sseParser()
+    let text = ''
+    for await (const chunk of response.body) {
+      for (const { data } of parser.push(chunk)) {
+        if (data === '[DONE]') continue
+        const event = JSON.parse(data) as { error?: { message?: string }; choices?: { delta?: { content?: string } }[] }
+        if (event.error) throw new GwError('upstream.failed', event.error.message ?? 'the answer broke off')
+        const part = event.choices?.[0]?.delta?.content ?? ''
+        text += part
+        io.out(part.split('\n').map(printable).join('\n'))
+      }
+    }
+    io.out('\n')
+    messages.push({ role: 'assistant', content: text })
+  }
+}
+
+function number(flag: string, text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isFinite(value)) throw new GwError('usage.invalid', `${flag}: ${text} is no number`)
+  return value
+}
+
+async function refusal(response: Response): Promise<GwError> {
+  const body: unknown = await response.json().catch(() => null)
+  const error = isObject(body) && isObject(body.error) ? body.error : {}
+  const code = response.status === 401
+    ? 'access.missing'
+    : response.status === 404
+    ? 'model.not_found'
+    : 'upstream.failed'
+  return new GwError(code, String(error.message ?? `the gateway answered ${response.status}`))
+}

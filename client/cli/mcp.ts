@@ -1,0 +1,44 @@
+import { GwError } from '../../lib/base/mod.ts'
+import type { PrincipalId } from '../../lib/base/mod.ts'
+import type { CommandModule } from './program.ts'
+
+/** `gw mcp`: gw's own MCP server on standard input and output. */
+export const mcp: CommandModule = (program, { io, withSession, version }) => {
+  program.command('mcp')
+    .description('serve gw to an agent as an MCP server on standard input and output')
+    .addHelpText(
+      'after',
+      '\nWith GW_TOKEN (or --token) the agent may do what that token may. Without, it acts for the owner of this home,\n' +
+        'and what [operations] marks waits for: gw approvals approve ID',
+    )
+    .action(() =>
+      withSession(async (session) => {
+        if (session.remote) {
+          throw new GwError('usage.invalid', 'a running gateway serves MCP itself: point the agent at its /mcp')
+        }
+        const [home, { operationContext }, { serveStdio }, { operator }] = await Promise.all([
+          session.home(),
+          import('../../lib/open-home.ts'),
+          import('../../mcp/mod.ts'),
+          import('../../lib/access/mod.ts'),
+        ])
+        home.start()
+        const principal = session.token
+          ? await home.access.authenticate(new Headers({ authorization: `Bearer ${session.token.reveal()}` }))
+          // Not the operator's own id: nobody approves what they asked for themselves.
+          : { ...operator, id: 'agent' as PrincipalId, label: 'agent on standard input' }
+        const facts = {
+          version,
+          url: null,
+          startedAt: home.clock.now(),
+          notReady: () => 'this is an MCP server on standard input',
+          inFlight: () => 0,
+        }
+        await serveStdio(
+          principal,
+          (who, signal) => operationContext(home, facts, { principal: who, surface: 'mcp', signal }),
+          io.signal,
+        )
+      })
+    )
+}

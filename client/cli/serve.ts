@@ -1,0 +1,115 @@
+import { GwError, jsonLogger } from '../../lib/base/mod.ts'
+import type { Gateway } from '../../lib/create-gateway.ts'
+import { redactConfig } from '../../lib/operations/mod.ts'
+import type { CliIo } from './io.ts'
+import { bold, dim, printTable } from './output.ts'
+import type { CommandContext, CommandModule } from './program.ts'
+
+interface ServeFlags {
+  readonly demo?: boolean
+  readonly printToken?: boolean
+  readonly grace: string
+}
+
+/** `gw serve` and `gw demo`: the commands that listen. */
+export const serve: CommandModule = (program, context) => {
+  program.command('serve')
+    .description('start the gateway; it runs until it is told to stop')
+    .option('--demo', 'add the built-in demo upstream, so that everything can be tried offline')
+    .option('--print-token', 'print the owner token when this start makes it, also where no terminal is')
+    .option('--grace <seconds>', 'after a stop signal, still answer for this long while saying "not ready"', '0')
+    .action((flags: ServeFlags) => serveGateway(context, flags))
+  program.command('demo')
+    .description('serve the built-in demo upstream alone: a stand-in for a model server, without key or network')
+    .action(() => serveDemo(context))
+}
+
+async function serveGateway({ io, options, withSession }: CommandContext, flags: ServeFlags): Promise<void> {
+  const given = options()
+  if (given.url !== undefined) throw new GwError('usage.invalid', 'serve starts a gateway here; leave --url out')
+  const { loaded } = await withSession((session) => session.loadConfig())
+  const [{ createGateway }, { startServer, serveUntilSignal }, { createMcpHttp }, { operationContext }] = await Promise
+    .all([
+      import('../../lib/create-gateway.ts'),
+      import('../../server/main.ts'),
+      import('../../mcp/mod.ts'),
+      import('../../lib/open-home.ts'),
+    ])
+  const logger = jsonLogger((line) => io.err(`${line}\n`), { level: loaded.config.log.level })
+  const gateway = await createGateway({
+    env: io.env,
+    cwd: io.cwd,
+    settings: given.flags,
+    ...(given.config === undefined ? {} : { configFile: given.config }),
+    demo: flags.demo === true,
+    watch: true,
+    logger,
+  })
+  const { rooms } = gateway
+  const mcp = createMcpHttp({
+    clock: rooms.clock,
+    contextOf: (principal, signal) => operationContext(rooms, rooms.system, { principal, surface: 'mcp', signal }),
+  })
+  try {
+    const running = await startServer(gateway, { mcp: mcp.handle })
+    const owner = io.terminal || flags.printToken ? await rooms.access.createOwnerToken() : null
+    greet(io, gateway, { url: running.url, token: owner?.token.reveal() ?? null, demo: flags.demo === true })
+    const graceMs = Number(flags.grace) * 1_000
+    await serveUntilSignal(gateway, running, Number.isFinite(graceMs) && graceMs >= 0 ? graceMs : 0)
+  } catch (error) {
+    await gateway.close()
+    throw error
+  } finally {
+    mcp.close()
+  }
+}
+
+/** What somebody who just started gw needs: where it is, with what, and a request that works. */
+function greet(io: CliIo, gateway: Gateway, at: { url: string; token: string | null; demo: boolean }): void {
+  const { config, accounts } = gateway.rooms
+  const { origins, path, exists } = config.current()
+  io.out(`${bold(io, 'gw')} listens on ${at.url}\n\n`)
+  io.out(`config    ${path}${exists ? '' : ' (none: defaults)'}\n`)
+  const rows = [...origins].map(([key, { from }]) => {
+    let value: unknown = config.current().config
+    for (const step of key.split('.')) value = (value as Record<string, unknown> | undefined)?.[step]
+    const shown = JSON.stringify(redactConfig(value, key.split('.').pop()!))
+    return { key: `  ${key}`, value: shown.length > 60 ? `${shown.slice(0, 59)}…` : shown, from }
+  })
+  printTable(io, rows, ['key', 'value', 'from'])
+  const names = accounts.list().filter((account) => account.enabled).map((account) => account.id)
+  io.out(
+    `accounts  ${
+      names.length === 0 ? 'none yet: gw accounts add openai --from env:OPENAI_API_KEY' : names.join(', ')
+    }\n`,
+  )
+  if (at.token !== null) {
+    io.out(`\nowner token, shown this once:\n\n  ${bold(io, at.token)}\n`)
+  } else io.out(`\n${dim(io, 'tokens for clients: gw tokens issue --label laptop')}\n`)
+  const model = at.demo ? 'demo-small' : 'MODEL'
+  io.out(`\ntry it:\n\n  curl ${at.url}/v1/chat/completions \\
+    -H "Authorization: Bearer ${at.token ?? '$GW_TOKEN'}" -H "Content-Type: application/json" \\
+    -d '{"model":"${model}","messages":[{"role":"user","content":"hello"}]}'\n\n`)
+}
+
+async function serveDemo({ io, options, withSession }: CommandContext): Promise<void> {
+  const { loaded } = await withSession((session) => session.loadConfig())
+  const [{ demoUpstream }, { detectPlatform }, { systemClock }] = await Promise.all([
+    import('../../lib/demo/mod.ts'),
+    import('../../lib/platform/mod.ts'),
+    import('../../lib/base/mod.ts'),
+  ])
+  const { host, port } = loaded.config.server
+  const asked = options().flags['server.port'] !== undefined
+  const demo = demoUpstream({ clock: systemClock })
+  const platform = await detectPlatform()
+  const server = await platform.serve({
+    host,
+    port: asked ? port : 0,
+    maxBodyBytes: loaded.config.limits.body_bytes,
+    fetch: (request) => demo.fetch(request),
+  })
+  io.out(`the demo upstream listens on http://${host}:${server.port}/v1\n`)
+  await new Promise<void>((resolve) => io.signal.addEventListener('abort', () => resolve(), { once: true }))
+  await server.stop(true)
+}

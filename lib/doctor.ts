@@ -1,0 +1,190 @@
+import { stat } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { operator } from './access/mod.ts'
+import { type Clock, silentLogger, toGwError } from './base/mod.ts'
+import { type ConfigSources, loadConfig, type LoadedConfig } from './config/mod.ts'
+import { type Home, openHome } from './open-home.ts'
+import { paths, type Platform } from './platform/mod.ts'
+import type { Keychain } from './secrets/mod.ts'
+
+/** One thing that was looked at. */
+export interface Check {
+  readonly name: string
+  readonly status: 'ok' | 'warn' | 'fail'
+  /** What was found, in one sentence. */
+  readonly found: string
+  /** What to do about it; `null` when nothing. */
+  readonly fix: string | null
+}
+
+/** Everything that was looked at. */
+export interface Diagnosis {
+  readonly ok: boolean
+  readonly checks: readonly Check[]
+}
+
+/** What {@link examine} looks with. */
+export interface DoctorOptions {
+  readonly from: ConfigSources
+  readonly platform: Platform
+  readonly clock: Clock
+  readonly keychain: Keychain | null
+}
+
+const oldestClock = Date.UTC(2026, 0, 1)
+const newestClock = Date.UTC(2100, 0, 1)
+
+/**
+ * Looks at a home without changing it, and says what to do about what is wrong. Each check stands by itself: a broken
+ * config does not hide an open key file.
+ */
+export async function examine(options: DoctorOptions): Promise<Diagnosis> {
+  const { from, platform, clock } = options
+  const at = paths(from.env)
+  const checks: Check[] = [runtimeCheck(platform), clockCheck(clock)]
+  let loaded: LoadedConfig | null = null
+  try {
+    loaded = await loadConfig(from)
+    checks.push(ok('config', loaded.exists ? `${loaded.path} is valid` : `no config file at ${loaded.path}: defaults`))
+    for (const warning of loaded.warnings) checks.push(warn('config', warning, 'mend or remove it'))
+  } catch (error) {
+    const { message, hint } = toGwError(error)
+    checks.push(fail('config', message, hint ?? 'mend the file'))
+  }
+  checks.push(await folderCheck(at.data))
+  for (const [name, path] of [['database', at.database], ['key file', at.keyFile]] as const) {
+    checks.push(await fileCheck(name, path))
+  }
+  if (loaded) {
+    checks.push(await portCheck(loaded.config.server.host, loaded.config.server.port))
+    checks.push(exposureCheck(loaded))
+    checks.push(...await homeChecks(options, loaded))
+  }
+  return { ok: checks.every((check) => check.status !== 'fail'), checks }
+}
+
+const ok = (name: string, found: string): Check => ({ name, status: 'ok', found, fix: null })
+const warn = (name: string, found: string, fix: string): Check => ({ name, status: 'warn', found, fix })
+const fail = (name: string, found: string, fix: string): Check => ({ name, status: 'fail', found, fix })
+
+/** The oldest versions that gw is tested on. */
+const oldest: Readonly<Record<Platform['name'], readonly [number, number]>> = {
+  bun: [1, 4],
+  deno: [2, 9],
+  node: [22, 18],
+}
+
+function runtimeCheck({ name, version, pinsAddress }: Platform): Check {
+  const [major = 0, minor = 0] = version.replace(/^v/, '').split('.').map(Number)
+  const [wantedMajor, wantedMinor] = oldest[name]
+  const found = `${name} ${version}`
+  if (major < wantedMajor || (major === wantedMajor && minor < wantedMinor)) {
+    return fail('runtime', `${found} is too old`, `install ${name} ${wantedMajor}.${wantedMinor} or newer`)
+  }
+  return pinsAddress
+    ? ok('runtime', found)
+    : warn('runtime', `${found} does not let gw dial the very address it checked`, 'run gw with bun where it matters')
+}
+
+function clockCheck(clock: Clock): Check {
+  const now = clock.now()
+  const text = Number.isFinite(now) ? new Date(now).toISOString() : String(now)
+  return now > oldestClock && now < newestClock
+    ? ok('clock', text)
+    : fail('clock', `the clock says ${text}`, 'set the clock: tokens and logins expire by it')
+}
+
+async function modeOf(path: string): Promise<number | null> {
+  try {
+    return (await stat(path)).mode & 0o777
+  } catch (error) {
+    if (/ENOENT|ENOTDIR/.test(String((error as { code?: string }).code))) return null
+    throw error
+  }
+}
+
+async function folderCheck(path: string): Promise<Check> {
+  const mode = await modeOf(path)
+  if (mode === null) return ok('home', `${path} will be made on first use`)
+  return (mode & 0o077) === 0
+    ? ok('home', `${path} is private`)
+    : fail('home', `${path} can be read by others (${mode.toString(8)})`, `chmod 700 ${path}`)
+}
+
+async function fileCheck(name: string, path: string): Promise<Check> {
+  const mode = await modeOf(path)
+  if (mode === null) return ok(name, `no ${name} yet at ${path}`)
+  return (mode & 0o077) === 0
+    ? ok(name, `${path} is private`)
+    : fail(name, `${path} can be read by others (${mode.toString(8)})`, `chmod 600 ${path}`)
+}
+
+function portCheck(host: string, port: number): Promise<Check> {
+  if (port === 0) return Promise.resolve(ok('port', 'a free port is chosen at each start'))
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', (error: Error & { code?: string }) => {
+      const why = error.code === 'EADDRINUSE'
+        ? warn('port', `${host}:${port} is in use`, 'fine if that is gw; else gw serve --port 0')
+        : fail('port', `${host}:${port} cannot be listened on: ${error.message}`, 'choose another host or port')
+      resolve(why)
+    })
+    server.listen(port, host, () => server.close(() => resolve(ok('port', `${host}:${port} is free`))))
+  })
+}
+
+function exposureCheck({ config }: LoadedConfig): Check {
+  const { host } = config.server
+  const local = host === 'localhost' || host === '::1' || host.startsWith('127.')
+  if (local) return ok('exposure', `listens on ${host} only`)
+  return config.access.anonymous
+    ? fail('exposure', `${host} is open to the network and anonymous callers`, 'gw config set access.anonymous false')
+    : warn('exposure', `${host} is open to the network`, 'put TLS before it, or set server.host to 127.0.0.1')
+}
+
+/** The checks that need the home open. An absent database is not made by looking. */
+async function homeChecks(options: DoctorOptions, loaded: LoadedConfig): Promise<Check[]> {
+  const at = paths(loaded.env)
+  if (await modeOf(at.database) === null) {
+    return [warn('accounts', 'there are no accounts yet', 'gw accounts add openai --from env:OPENAI_API_KEY')]
+  }
+  let home: Home
+  try {
+    home = await openHome({
+      ...options,
+      loaded,
+      random: Math.random,
+      logger: silentLogger,
+      watch: false,
+    })
+  } catch (error) {
+    const { code, message, hint } = toGwError(error)
+    return [fail(code.startsWith('secret') ? 'keys' : 'database', message, hint ?? 'restore a backup')]
+  }
+  try {
+    const accounts = home.accounts.list()
+    const checks = [
+      ok('keys', `secrets are sealed under a key in the ${home.secrets.keyPlace}`),
+      ok('database', `${at.database} opens`),
+    ]
+    if (accounts.length === 0) {
+      checks.push(warn('accounts', 'there are no accounts yet', 'gw accounts add openai --from env:OPENAI_API_KEY'))
+    }
+    for (const account of accounts) {
+      const name = `account ${account.id}`
+      if (!account.enabled) checks.push(warn(name, 'is switched off', `gw accounts enable ${account.id}`))
+      else if (!home.catalog().provider(account.provider)) {
+        checks.push(fail(name, `its provider ${account.provider} is unknown`, 'gw providers list'))
+      } else if (account.source.type === 'env' && !loaded.env[account.source.variable]) {
+        checks.push(fail(name, `${account.source.variable} is not set`, `export ${account.source.variable}`))
+      } else checks.push(ok(name, `with ${account.provider}; gw accounts check ${account.id} reads its credential`))
+    }
+    const page = await home.access.list({ limit: 1 }, operator)
+    if (page.tokens.length === 0 && Object.keys(loaded.config.access.tokens).length === 0) {
+      checks.push(warn('tokens', 'no client token exists', 'gw tokens issue --label me'))
+    }
+    return checks
+  } finally {
+    await home.close()
+  }
+}
