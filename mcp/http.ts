@@ -78,7 +78,7 @@ export function createMcpHttp({ contextOf, clock }: { contextOf: ContextOf; cloc
 }
 
 async function readMessage(request: Request): Promise<Record<string, unknown>> {
-  const type = request.headers.get('content-type')?.split(';')[0]!.trim().toLowerCase()
+  const type = request.headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase()
   if (type !== 'application/json') throw new GwError('request.media_type', 'the body must be application/json')
   if (Number(request.headers.get('content-length') ?? 0) > largestBody) throw tooLarge()
   const text = await request.text()

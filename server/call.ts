@@ -31,7 +31,7 @@ export function contextFor(
  * @throws GwError `request.media_type`, `request.too_large`, `request.timeout`, `request.invalid`
  */
 export async function readJsonBody(request: Request): Promise<Json> {
-  const type = request.headers.get('content-type')?.split(';')[0]!.trim().toLowerCase()
+  const type = request.headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase()
   const text = await readText(request)
   if (type !== 'application/json' && !(text === '' && type === undefined)) {
     throw new GwError('request.media_type', 'the body must be JSON', { hint: 'content-type: application/json' })

@@ -15,7 +15,7 @@ export function trpcRoutes(door: Door) {
     if (pathname.split(',').length > largestBatch) {
       throw new GwError('request.invalid', `a batch has at most ${largestBatch} calls`)
     }
-    const type = request.headers.get('content-type')?.split(';')[0]!.trim().toLowerCase()
+    const type = request.headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase()
     if (request.method === 'POST' && type !== 'application/json') {
       throw new GwError('request.media_type', 'the body must be JSON', { hint: 'content-type: application/json' })
     }
