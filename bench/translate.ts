@@ -1,0 +1,85 @@
+/**
+ * The translation bench: what a chunk costs when Messages come in and Chat Completions go out, beside
+ * claude-code-router, which does the same, and a raw Bun passthrough, which translates nothing.
+ *
+ * `bun bench/translate.ts [--rounds 5] [--seconds 2] [--streams 200] [--short] [--json FILE]`; otherwise as relay.ts.
+ */
+import { parseArgs } from 'node:util'
+import { interleaved, type Row, show } from './parts/requests.ts'
+import { describeMachine, start } from './rig/process.ts'
+import { chatBody, messagesBody, runLoad } from './rig/run-load.ts'
+import { ccr } from './targets/ccr.ts'
+import { gw } from './targets/gw.ts'
+import { rawBun } from './targets/raw-bun.ts'
+import type { Target } from './targets/target.ts'
+
+const { values: options } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '2' },
+    streams: { type: 'string', default: '200' },
+    short: { type: 'boolean', default: false },
+    json: { type: 'string' },
+  },
+})
+const rounds = options.short ? 2 : Number(options.rounds)
+const windowMs = options.short ? 1000 : Number(options.seconds) * 1000
+const streams = Number(options.streams)
+
+console.log(describeMachine())
+await using mock = start([process.execPath, new URL('./rig/mock.ts', import.meta.url).pathname], { core: 1 })
+const mockPort = Number((await mock.lines.next()).value)
+await using stack = new AsyncDisposableStack()
+const targets: Target[] = []
+for (const starter of [rawBun, gw, ccr]) {
+  const target = await starter(mockPort)
+  if ('skipped' in target) console.log(`skipped: ${target.skipped}`)
+  else targets.push(stack.use(target))
+}
+
+/** What a target is sent: Messages, but for the passthrough, which gets what the mock speaks. */
+function request(target: Target, model: string): { path: string; body: string } {
+  const name = `${target.prefix}${model}`
+  const stream = model !== 'bench-json'
+  return target.name === 'raw Bun'
+    ? { path: '/v1/chat/completions', body: chatBody(name, stream) }
+    : { path: '/v1/messages', body: messagesBody(name, stream) }
+}
+
+const results: Record<string, readonly Row[]> = {}
+
+results['requests'] = await interleaved(targets, rounds, async (target) => {
+  const run = await runLoad(target, '', { windowMs }, request(target, 'bench-json'))
+  return { perSecond: run.answers / run.seconds, cpuMicros: run.cpuMicros / run.answers, errors: run.errors }
+})
+console.log(`\n${show('Requests, translated, 64 connections', results['requests'], 'cpuMicros')}`)
+
+results['paced'] = await interleaved(targets, rounds, async (target) => {
+  const order = { windowMs, connections: streams, openPerSecond: 1000, mode: 'hold' } as const
+  const run = await runLoad(target, '', order, request(target, 'bench-pace-100-0'))
+  // The mock's pace is the number of upstream chunks; what comes out may be events of another number.
+  const upstreamChunks = run.seconds * 10 * run.live
+  return {
+    live: run.live,
+    upstreamChunks: upstreamChunks / run.seconds,
+    cpuMicros: run.cpuMicros / upstreamChunks,
+    delayMs: run.delayP50,
+    errors: run.errors,
+  }
+})
+console.log(
+  `\n${show(`${streams} streams, a chunk each 100 ms, CPU per upstream chunk`, results['paced'], 'cpuMicros')}`,
+)
+
+results['bursts'] = await interleaved(targets, rounds, async (target) => {
+  const run = await runLoad(target, '', { windowMs }, request(target, 'bench-burst-64'))
+  const upstreamChunks = run.answers * 66
+  return {
+    chunksPerSecond: upstreamChunks / run.seconds,
+    cpuMicros: run.cpuMicros / upstreamChunks,
+    firstMs: run.firstP50,
+    errors: run.errors,
+  }
+})
+console.log(`\n${show('Streams at full speed, CPU per upstream chunk', results['bursts'], 'cpuMicros')}`)
+if (options.json !== undefined) await Bun.write(options.json, `${JSON.stringify(results, null, 2)}\n`)
