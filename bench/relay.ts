@@ -2,7 +2,7 @@
  * The relay bench: what a request and a chunk cost gw, beside peers measured in the same run.
  *
  * `bun bench/relay.ts [--parts requests,bursts,paced,held,cold,soak] [--targets gw,raw-bun,nginx,portkey,direct]
- * [--rounds 5] [--seconds 2] [--streams 9900] [--minutes 10] [--executable dist/gw] [--short] [--json FILE]`
+ * [--rounds 5] [--seconds 2] [--warm 10] [--streams 9900] [--minutes 10] [--executable dist/gw] [--short] [--json FILE]`
  *
  * Targets run on core 0, the mock upstream and the load client on core 1 (with `taskset`; without it the numbers mean
  * less, and the bench says so). Everything is on loopback and bounded in time. Peers that are not there are skipped
@@ -14,6 +14,7 @@ import { held } from './parts/held.ts'
 import { bursts, paced, requests, type Row, show } from './parts/requests.ts'
 import { showSoak, soak } from './parts/soak.ts'
 import { describeMachine, start } from './rig/process.ts'
+import { runLoad } from './rig/run-load.ts'
 import { direct } from './targets/direct.ts'
 import { gw } from './targets/gw.ts'
 import { nginx } from './targets/nginx.ts'
@@ -29,6 +30,7 @@ const { values: options } = parseArgs({
     targets: { type: 'string', default: Object.keys(starters).join(',') },
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '2' },
+    warm: { type: 'string', default: '10' },
     streams: { type: 'string', default: '9900' },
     minutes: { type: 'string', default: '10' },
     executable: { type: 'string', default: 'dist/gw' },
@@ -62,6 +64,12 @@ for (const name of options.targets.split(',')) {
   const target = await starter(mockPort)
   if ('skipped' in target) console.log(`skipped ${name}: ${target.skipped}`)
   else targets.push(stack.use(target))
+}
+
+// A just-in-time compiler needs its time: every target gets as much of it before anything counts.
+const warmMs = short ? 3000 : Number(options.warm) * 1000
+if (['requests', 'bursts', 'paced'].some((part) => parts.has(part))) {
+  for (const target of targets) await runLoad(target, 'bench-json', { windowMs: warmMs })
 }
 
 if (parts.has('requests')) {
