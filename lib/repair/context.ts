@@ -1,4 +1,4 @@
-import type { Clock, Logger } from '../base/mod.ts'
+import type { Clock, Logger, Secret } from '../base/mod.ts'
 import type { Fetch } from '../credentials/mod.ts'
 import type { Board } from '../liveness/mod.ts'
 import type { RunOptions, RunResult } from '../platform/mod.ts'
@@ -15,12 +15,20 @@ import { boardView } from './standing.ts'
 /** Runs a program by argv, bounded in time and output. */
 export type RunProgram = (argv: readonly string[], options: RunOptions) => Promise<RunResult>
 
-/** Asks an account of the relay whether it works, in the way its own provider offers. */
-export type AskAccount = (
-  account: RouteAccount,
-  capability: string,
-  options: { readonly timeoutMs: number },
-) => Promise<ProbeOutcome>
+/** The accounts of the relay, as far as this room needs them. */
+export interface RelayAccounts {
+  /**
+   * A token that is good now, renewed first where need be.
+   *
+   * @throws GwError `credential.login_required` when a person must log in again; others say nothing about the account
+   */
+  lease(
+    account: RouteAccount,
+    options?: { readonly force?: boolean },
+  ): Promise<{ readonly token: Secret; readonly expiresAt: number | null; readonly identity: string | null }>
+  /** Asks its provider for something that costs nothing, such as its list of models. */
+  ask(account: RouteAccount, capability: string, timeoutMs: number): Promise<ProbeOutcome>
+}
 
 /** What the engine of this room works with. Made once, in the composition root. */
 export interface RepairContext {
@@ -37,11 +45,8 @@ export interface RepairContext {
   readonly runProgram: RunProgram
   /** The accounts and definitions as they are now: the configuration may have been read again. */
   readonly inventory: () => Inventory
-  /** Refreshes or reads the credential of an account of the relay. */
-  readonly renew:
-    | ((account: RouteAccount) => Promise<{ readonly identity: string | null; readonly expiresAt: number | null }>)
-    | null
-  readonly ask: AskAccount | null
+  /** `null` in a process that has no relay. */
+  readonly relay: RelayAccounts | null
 }
 
 /** Facts about accounts that are in the database and not in the configuration. */

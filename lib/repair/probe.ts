@@ -152,8 +152,9 @@ async function find(context: RepairContext, asked: Asked): Promise<Finding> {
 
 /** Reads the stored credential and looks at its end. An account whose own program keeps it is taken at its word. */
 async function validate(context: RepairContext, account: RouteAccount): Promise<Finding> {
-  if (account.backend === 'store') {
-    await context.renew?.(account)
+  if (account.relay) {
+    if (!context.relay) throw notHere()
+    await context.relay.lease(account)
     return { is: 'validated' }
   }
   if (account.secret === null) return { is: 'validated' }
@@ -170,6 +171,11 @@ export async function usableToken(
   context: RepairContext,
   account: RouteAccount,
 ): Promise<{ readonly accessToken: Secret; readonly refreshToken: Secret | null; readonly expiresAt: number | null }> {
+  if (account.relay) {
+    if (!context.relay) throw notHere()
+    const { token, expiresAt } = await context.relay.lease(account)
+    return { accessToken: token, refreshToken: null, expiresAt }
+  }
   const now = context.clock.now()
   const read = () => loadCredential(account, context, now)
   let credential = await read()
@@ -197,6 +203,8 @@ export async function usableToken(
   return credential
 }
 
+const notHere = () => new GwError('credential.unavailable', 'this process cannot use the accounts of the relay')
+
 async function runProbe(
   context: RepairContext,
   account: RouteAccount,
@@ -204,10 +212,9 @@ async function runProbe(
   probe: Probe,
 ): Promise<Finding> {
   const now = () => context.clock.now()
-  if (account.backend === 'store') {
-    if (!context.ask) throw new GwError('credential.unavailable', 'this process cannot ask accounts of the relay')
-    const outcome = await context.ask(account, capability, { timeoutMs: probe.timeout_ms })
-    return judge(outcome, account, probe, now())
+  if (account.relay) {
+    if (!context.relay) throw notHere()
+    return judge(await context.relay.ask(account, capability, probe.timeout_ms), account, probe, now())
   }
   // A probe that sends no credential reads none.
   const token = probe.auth === 'none' ? null : await usableToken(context, account)

@@ -54,7 +54,7 @@ export async function refreshAccount(context: RepairContext, account: RouteAccou
     return { ok, provider: account.provider, account: account.account, outcome, reason, executed }
   }
   if (!writeback.automatic_refresh_admitted) return await done('not_admitted', writeback.reason, false)
-  if (account.backend === 'store') return await renewOwn(context, account, done)
+  if (account.relay) return await renewOwn(context, account, done)
   const endpoint = account.definition.auth.token_endpoint
   if (!endpoint) return await done('no_token_endpoint', 'its definition names no token endpoint', false)
   const secret = account.secret
@@ -75,9 +75,10 @@ export async function refreshAccount(context: RepairContext, account: RouteAccou
 type Done = (outcome: EventOutcome, reason: string, executed: boolean) => Promise<RefreshReport>
 
 async function renewOwn(context: RepairContext, account: RouteAccount, done: Done): Promise<RefreshReport> {
-  if (!context.renew) return await done('not_admitted', 'account_not_configured', false)
+  if (!context.relay) return await done('not_admitted', 'account_not_configured', false)
   try {
-    await context.renew(account)
+    const { identity, expiresAt } = await context.relay.lease(account, { force: true })
+    if (identity !== null) await rememberIdentity(context, account, { identity, expiresAt })
   } catch (error) {
     if (isGwError(error) && error.code === 'credential.login_required') {
       return await done('hard_lineage_invalidated', 'login_required', true)

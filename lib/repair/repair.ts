@@ -3,7 +3,7 @@ import type { Fetch } from '../credentials/mod.ts'
 import type { Board } from '../liveness/mod.ts'
 import { runCommand } from '../platform/mod.ts'
 import type { Storage } from '../storage/mod.ts'
-import { type AskAccount, planNow, type RepairContext, type RunProgram } from './context.ts'
+import { planNow, type RelayAccounts, type RepairContext, type RunProgram } from './context.ts'
 import { createEventLog, type EventLog } from './events.ts'
 import { type Explanation, explanation } from './explain.ts'
 import { createHandoffs, type Handoffs } from './handoffs.ts'
@@ -50,8 +50,7 @@ export interface RepairOptions {
   readonly fetch: Fetch
   readonly inventory: () => Inventory
   readonly runProgram?: RunProgram
-  readonly renew?: RepairContext['renew']
-  readonly ask?: AskAccount
+  readonly relay?: RelayAccounts
 }
 
 /** Puts the engine together. Opens nothing by itself. */
@@ -71,8 +70,7 @@ export function createRepair(options: RepairOptions): Repair {
     fetch: options.fetch,
     runProgram: options.runProgram ?? runCommand,
     inventory: options.inventory,
-    renew: options.renew ?? null,
-    ask: options.ask ?? null,
+    relay: options.relay ?? null,
   }
   return {
     context,

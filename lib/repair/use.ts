@@ -133,7 +133,9 @@ async function attempt(
   }
   if (needsFile(account) && !request.mayWriteFile) return { reason: 'needs_config_dir' }
   try {
-    const token = needsToken(account) && account.secret !== null ? await usableToken(context, account) : null
+    const token = needsToken(account) && (account.secret !== null || account.relay)
+      ? await usableToken(context, account)
+      : null
     const injection = await inject({
       account,
       capability,

@@ -19,6 +19,8 @@ export interface RouteAccount {
   /** `store`: kept by gw itself. `null`: its own program keeps it. */
   readonly backend: SecretBackend['backend'] | 'store' | null
   readonly secret: SecretBackend | null
+  /** Whether it is an account of the relay: its credential is read and asked through the accounts room. */
+  readonly relay: boolean
   readonly tags: readonly string[]
   readonly quota: AccountConfig['quota'] | null
   /** Names of the capabilities it is looked after for; empty when its definition names none. */
@@ -72,6 +74,7 @@ export function createInventory(config: InventoryConfig, more: readonly RouteAcc
       configDir: value.config_dir ?? null,
       backend: value.secret?.backend ?? null,
       secret: value.secret ?? null,
+      relay: false,
       tags: value.tags,
       quota: value.quota ?? null,
       capabilities,
