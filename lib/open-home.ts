@@ -30,10 +30,22 @@ import {
   type SystemFacts,
 } from './operations/mod.ts'
 import { type Paths, paths, type Platform } from './platform/mod.ts'
+import {
+  createHost,
+  createInventory,
+  createRepair,
+  type Host,
+  type Inventory,
+  relayAccounts,
+  relayRoutes,
+  type Repair,
+} from './repair/mod.ts'
 import { createRouter, type Router } from './routing/mod.ts'
 import { type Keychain, openSecretStore, type SecretStore } from './secrets/mod.ts'
 import { openStorage, type Storage } from './storage/mod.ts'
+import { createUpstream } from './upstream/mod.ts'
 import { createUsage, type Usage } from './usage/mod.ts'
+import { version } from './version.ts'
 
 /** Everything durable of one home, open: what commands work on and what a server is built on top of. */
 export interface Home {
@@ -57,6 +69,9 @@ export interface Home {
   readonly router: Router
   /** The tool servers behind gw; opened by their first use. */
   mcp(): Promise<McpProxy>
+  readonly repair: Repair
+  /** Stay-afloat; looks by itself between {@link Home.start} and {@link Home.close}. */
+  readonly afloat: Host
   /** The catalogue that the configuration in force makes. */
   catalog(): Catalog
   /** Brings in the shipped model facts and prices; resolves when {@link Home.catalog} has them. */
@@ -100,7 +115,8 @@ const noNetwork: Fetch = () =>
  * @throws GwError as the rooms do when a file of the home is damaged or newer; nothing is changed then
  */
 export async function openHome(options: HomeOptions): Promise<Home> {
-  const { platform, clock, random, logger, from, loaded, keychain, fetch = noNetwork } = options
+  const { platform, clock, random, logger, from, loaded, keychain, egress } = options
+  const fetch: Fetch = options.fetch ?? (egress ? (input, init) => egress.fetch(input, init) : noNetwork)
   const { env } = loaded
   const at = paths(env)
   const storage = await openStorage({ platform, clock, path: at.database })
@@ -183,6 +199,31 @@ export async function openHome(options: HomeOptions): Promise<Home> {
     })
     let mcp: Promise<McpProxy> | null = null
     closers.push(async () => (await mcp?.catch(() => null))?.close())
+    const inventory = inventoryOf(config, accounts, catalogNow)
+    const repair = createRepair({
+      storage,
+      clock,
+      logger,
+      board,
+      env,
+      version,
+      fetch,
+      inventory,
+      ...(egress
+        ? {
+          relay: relayAccounts({
+            accounts,
+            provider: (id) => catalogNow().provider(id),
+            upstream: createUpstream({ egress, provider: (id) => catalogNow().provider(id), environment: env, clock }),
+          }),
+        }
+        : {}),
+    })
+    const afloat = createHost(repair.context, () => {
+      const { enabled, execute, interval_secs, refresh_ahead_secs } = config.current().config.stay_afloat
+      return { enabled, execute, intervalMs: interval_secs * 1_000, refreshAheadMs: refresh_ahead_secs * 1_000 }
+    }, random)
+    closers.push(() => afloat.stop())
     config.onChange((next) => {
       catalog = null
       vendors = resolveVendors(next.config.logins, env)
@@ -227,6 +268,8 @@ export async function openHome(options: HomeOptions): Promise<Home> {
           approvalUrl: options.approvalUrl ?? null,
         }),
       catalog: catalogNow,
+      repair,
+      afloat,
       async loadFacts() {
         if (facts) return
         facts = await loadModelFacts()
@@ -235,6 +278,7 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       start() {
         access.start()
         usage.start()
+        afloat.start()
       },
       close,
     }
@@ -261,6 +305,19 @@ export function operationRooms(home: Home, facts: Omit<SystemFacts, 'runtime' | 
     catalog: home.catalog,
     loadFacts: home.loadFacts,
     mcp: home.mcp,
+    repair: home.repair,
+  }
+}
+
+/** What stay-afloat looks after, made again only when the configuration, the accounts or the catalogue change. */
+function inventoryOf(config: LiveConfig, accounts: Accounts, catalog: () => Catalog): () => Inventory {
+  let made: { of: readonly unknown[]; inventory: Inventory } | null = null
+  return () => {
+    const of = [config.current(), accounts.list(), catalog()] as const
+    if (made?.of.every((item, i) => item === of[i])) return made.inventory
+    const routes = relayRoutes(of[1], (id) => of[2].provider(id))
+    made = { of, inventory: createInventory(of[0].config.stay_afloat, routes) }
+    return made.inventory
   }
 }
 

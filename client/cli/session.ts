@@ -50,19 +50,29 @@ export async function openSession(io: CliIo, options: GlobalOptions, version: st
   const configOnce = once(config)
 
   async function open(): Promise<Home> {
-    const [{ from, loaded }, { openHome }, { detectPlatform }, { systemClock }, { systemKeychain }] = await Promise.all(
-      [
-        configOnce(),
-        import('../../lib/open-home.ts'),
-        import('../../lib/platform/mod.ts'),
-        import('../../lib/base/mod.ts'),
-        import('../../lib/secrets/mod.ts'),
-      ],
-    )
+    const [{ from, loaded }, { openHome }, { detectPlatform }, { systemClock }, { systemKeychain }, egress] =
+      await Promise.all(
+        [
+          configOnce(),
+          import('../../lib/open-home.ts'),
+          import('../../lib/platform/mod.ts'),
+          import('../../lib/base/mod.ts'),
+          import('../../lib/secrets/mod.ts'),
+          import('../../lib/egress/mod.ts'),
+        ],
+      )
+    const platform = await detectPlatform()
+    const logger = loggerFor(io, loaded.config.log.level)
     return openHome({
-      platform: await detectPlatform(),
+      platform,
       clock: systemClock,
-      logger: loggerFor(io, loaded.config.log.level),
+      logger,
+      egress: egress.createEgress({
+        policy: egress.egressPolicy(loaded.config.egress),
+        platform,
+        clock: systemClock,
+        log: logger,
+      }),
       from,
       loaded,
       keychain: await systemKeychain(),

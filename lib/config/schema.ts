@@ -5,6 +5,7 @@ import { catalogConfig, providersConfig } from '../catalog/mod.ts'
 import { loginsConfig } from '../credentials/mod.ts'
 import { egressConfig } from '../egress/mod.ts'
 import { mcpConfig } from '../mcp-proxy/mod.ts'
+import { stayAfloatConfig } from '../repair/mod.ts'
 import { routingConfig } from '../routing/mod.ts'
 import { secretsConfig } from '../secrets/mod.ts'
 import { usageConfig } from '../usage/mod.ts'
@@ -24,6 +25,7 @@ export const configSchema = z.object({
   catalog: catalogConfig.describe('Model names that mean others, and the model for requests that name none.'),
   egress: egressConfig.describe('Where gw may open connections to.'),
   routing: routingConfig.describe('Which account serves a request.'),
+  stay_afloat: stayAfloatConfig.describe('What keeps accounts usable, and further accounts it looks after.'),
   usage: usageConfig.describe('What is recorded, and for how long.'),
   mcp: mcpConfig.describe('Tool servers behind gw, and which of their tools may be called.'),
   operations: operationsConfig.describe('What agents may do through the MCP server.'),

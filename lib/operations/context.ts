@@ -9,6 +9,7 @@ import type { McpProxy } from '../mcp-proxy/mod.ts'
 import type { Paths } from '../platform/mod.ts'
 import type { Router } from '../routing/mod.ts'
 import type { Usage } from '../usage/mod.ts'
+import type { Repair } from '../repair/mod.ts'
 import type { AuditLog } from './audit.ts'
 import type { Effect } from './operation.ts'
 
@@ -54,6 +55,7 @@ export interface OperationRooms {
   catalog(): Catalog
   /** Brings in model facts and prices before {@link OperationRooms.catalog} is asked for them. */
   loadFacts(): Promise<void>
+  readonly repair: Repair
 }
 
 /** Who calls, through what, with which rooms at hand. Made anew for each call; the only code a surface writes itself. */

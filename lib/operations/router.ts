@@ -8,6 +8,7 @@ import { models } from './models.ts'
 import { area } from './operation.ts'
 import { providers } from './providers.ts'
 import { liveness, routes } from './routing.ts'
+import { repair, routes as route, state, stayAfloat } from './stay-afloat.ts'
 import { system } from './system.ts'
 import { tokens } from './tokens.ts'
 import { usage } from './usage.ts'
@@ -23,7 +24,11 @@ export const operations = area({
   mcp,
   models,
   providers,
+  repair,
+  route,
   routes,
+  state,
+  stayAfloat,
   system,
   tokens,
   usage,

@@ -84,7 +84,7 @@ export const routes = area({
     mcp: true,
     input: z.object(question).strict(),
     output: plan,
-    cli: { command: 'route explain', example: 'gw route explain sonnet' },
+    cli: { hidden: true },
   }).query(({ ctx, input }) => planFor(ctx, input as Question)),
 
   cheapest: operation({

@@ -42,7 +42,7 @@ export const system = area({
     mcp: true,
     input: nothing,
     output: status,
-    cli: { command: 'status' },
+    cli: { hidden: true },
   }).query(({ ctx: { rooms: { system: facts, config }, clock } }) => {
     const reason = facts.notReady()
     return {

@@ -57,3 +57,28 @@ export { execWith, run as runInTerminal } from './exec.ts'
 export type { Injection } from './inject.ts'
 export { type Handoff, type HandoffKey, handoffKey, type HandoffReport } from './handoffs.ts'
 export type { EventQuery, RepairEvent } from './events.ts'
+export { stayAfloatConfig } from './config.ts'
+export { createHost, type Host, type HostSettings } from './host.ts'
+export { relayRoutes } from './inventory/relay.ts'
+export { relayAccounts } from './relay.ts'
+export {
+  type ConfigFacts,
+  doctor,
+  type DoctorReport,
+  doctorRuntime,
+  onboardingKind,
+  type RuntimeReport,
+} from './doctor.ts'
+export { discover, health, listProviders, listRouteAccounts, status, supportReport } from './reports.ts'
+export {
+  bootstrapStores,
+  type ConfigChange,
+  enrollChange,
+  enrollPlan,
+  type EnrollRequest,
+  mergeChanges,
+  starterAccountNames,
+  starterConfig,
+  storeRoot,
+} from './onboarding.ts'
+export { canary, type CanaryReport, liveQa, type LiveQaReport, loginStatus } from './live-qa.ts'
