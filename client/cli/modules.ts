@@ -4,6 +4,7 @@ import { doctor } from './doctor.ts'
 import { mcp } from './mcp.ts'
 import type { CommandModule } from './program.ts'
 import { serve } from './serve.ts'
+import { stayAfloat } from './stay-afloat.ts'
 
 /** The commands that are more than one call. Completions come last: they look at all the others. */
-export const modules: readonly CommandModule[] = [serve, chat, doctor, mcp, completions]
+export const modules: readonly CommandModule[] = [serve, chat, doctor, mcp, stayAfloat, completions]

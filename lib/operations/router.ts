@@ -8,7 +8,7 @@ import { models } from './models.ts'
 import { area } from './operation.ts'
 import { providers } from './providers.ts'
 import { liveness, routes } from './routing.ts'
-import { repair, routes as route, state, stayAfloat } from './stay-afloat.ts'
+import { afloat, repair, routes as route, state } from './stay-afloat.ts'
 import { system } from './system.ts'
 import { tokens } from './tokens.ts'
 import { usage } from './usage.ts'
@@ -16,6 +16,7 @@ import { usage } from './usage.ts'
 /** Every operation, by area and name. */
 export const operations = area({
   accounts,
+  afloat,
   approvals,
   audit,
   auth,
@@ -28,7 +29,6 @@ export const operations = area({
   route,
   routes,
   state,
-  stayAfloat,
   system,
   tokens,
   usage,

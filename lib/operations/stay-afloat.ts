@@ -155,7 +155,7 @@ const handoffReport = z.object({
 })
 
 /** Staying afloat: one bounded step at a time, and what waits for a person. */
-export const stayAfloat = area({
+export const afloat = area({
   tick: operation({
     summary: 'Look once, and with execute take at most one admitted step',
     scope: 'repair',

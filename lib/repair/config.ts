@@ -1,6 +1,9 @@
 import { z } from 'zod'
 import { refine } from './inventory/check.ts'
-import { inventoryShape } from './inventory/schema.ts'
+import { codexPolicySchema, daemonPolicySchema, defaultsSchema, inventoryShape } from './inventory/schema.ts'
+
+/** A table whose members have no flag of their own: they name one another, so they are set together. */
+const table = z.record(z.string(), z.unknown())
 
 /** `[stay_afloat]`: what keeps accounts usable, and which further accounts it looks after. */
 export const stayAfloatConfig = z.strictObject({
@@ -10,6 +13,13 @@ export const stayAfloatConfig = z.strictObject({
   refresh_ahead_secs: z.number().min(0).max(86_400).default(600)
     .describe('Renew a credential this long before it ends, with some jitter'),
   ...inventoryShape,
+  defaults: table.pipe(defaultsSchema).prefault({})
+    .describe('What is meant when a call names nothing: provider, profile, capability, strategy, shell'),
+  policy: z.strictObject({
+    daemon: daemonPolicySchema.prefault({}),
+    codex: table.pipe(codexPolicySchema).optional()
+      .describe('Widens the policy for the provider of that name only, once it is written down'),
+  }).prefault({}).describe('What may run without being asked for'),
 }).superRefine(refine).prefault({})
 
 /** A validated `[stay_afloat]`. */

@@ -37,14 +37,16 @@ const strategySchema = z.strictObject({
   success_bonus: z.number().optional(),
 })
 
-const daemonPolicySchema = z.strictObject({
+/** What may run unasked. */
+export const daemonPolicySchema = z.strictObject({
   allowed_budgets: z.array(z.enum(budgets)).default(['free_local', 'free_command'])
     .describe('Cost classes that may run without being asked for'),
   allow_interactive: z.boolean().default(false).describe('Whether a step may need a person'),
   allow_mutating: z.boolean().default(false).describe('Whether a credential may be rewritten'),
 })
 
-const codexPolicySchema = z.strictObject({
+/** What widens the policy for one provider. */
+export const codexPolicySchema = z.strictObject({
   auto_stay_afloat: z.boolean().default(true),
   allow_provider_spend: z.boolean().default(true),
   allow_interactive_auth: z.boolean().default(false),
@@ -55,24 +57,28 @@ const policySchema = z.strictObject({
   codex: codexPolicySchema.optional().describe('Widens the policy for the provider of that name only'),
 })
 
+/** What is meant when a call names nothing. */
+export const defaultsSchema = z.strictObject({
+  provider: z.string().optional(),
+  strategy: z.string().optional(),
+  shell: z.enum(['fish', 'zsh', 'bash', 'ksh']).optional(),
+  daemon: z.boolean().default(false),
+  profile: z.string().optional(),
+  capability: z.string().optional(),
+})
+
 /**
  * The accounts, definitions, profiles and policy of stay-afloat: the contents of an oauth-mux `config.json`, and of the
  * `[stay_afloat]` table of gw's own file.
  */
 export const inventoryShape = {
-  defaults: z.strictObject({
-    provider: z.string().optional(),
-    strategy: z.string().optional(),
-    shell: z.enum(['fish', 'zsh', 'bash', 'ksh']).optional(),
-    daemon: z.boolean().default(false),
-    profile: z.string().optional(),
-    capability: z.string().optional(),
-  }).prefault({}),
+  defaults: defaultsSchema.prefault({}),
   policy: policySchema.prefault({}),
-  provider_definitions: z.record(z.string(), definitionSchema).default({}),
-  providers: z.record(z.string(), providerSchema).default({}),
-  profiles: z.record(z.string(), profileSchema).default({}),
-  strategies: z.record(z.string(), strategySchema).default({}),
+  provider_definitions: z.record(z.string(), definitionSchema).default({})
+    .describe('Providers of your own, and replacements of the built-in ones'),
+  providers: z.record(z.string(), providerSchema).default({}).describe('Providers and their accounts'),
+  profiles: z.record(z.string(), profileSchema).default({}).describe('Ordered lists of routes'),
+  strategies: z.record(z.string(), strategySchema).default({}).describe('How a profile is ordered and how often tried'),
 }
 
 /** {@link inventoryShape} as a whole, before the rules that span more than one value. */
