@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { definitionSchema } from './definition/schema.ts'
 import { refine } from './inventory/check.ts'
 import { codexPolicySchema, daemonPolicySchema, defaultsSchema, inventoryShape } from './inventory/schema.ts'
 
@@ -13,6 +14,9 @@ export const stayAfloatConfig = z.strictObject({
   refresh_ahead_secs: z.number().min(0).max(86_400).default(600)
     .describe('Renew a credential this long before it ends, with some jitter'),
   ...inventoryShape,
+  // Described whole: a schema of its inside would be drawn up at every start, to be read by nobody.
+  provider_definitions: z.record(z.string(), table.pipe(definitionSchema)).default({})
+    .describe('Providers of your own, and replacements of the built-in ones'),
   defaults: table.pipe(defaultsSchema).prefault({})
     .describe('What is meant when a call names nothing: provider, profile, capability, strategy, shell'),
   policy: z.strictObject({
