@@ -22,6 +22,7 @@ import {
 import { type Home, openHome } from './open-home.ts'
 import type { SystemFacts } from './operations/mod.ts'
 import { detectPlatform, type Platform } from './platform/mod.ts'
+import { classifyFailure, readWindows } from './liveness/mod.ts'
 import { isNativeClient } from './routing/mod.ts'
 import { type Keychain, systemKeychain } from './secrets/mod.ts'
 import { createUpstream, type Upstream } from './upstream/mod.ts'
@@ -132,6 +133,7 @@ export async function createGateway(options: GatewayOptions = {}): Promise<Gatew
     environment: home.env,
     clock,
     baseUrl: (account) => accountOf(home, account)?.baseUrl ?? null,
+    readFailure: ({ model }) => (answer) => classifyFailure({ ...answer, model }),
   })
   const ticker = createTicker(clock)
   const rooms: Rooms = {
@@ -147,7 +149,11 @@ export async function createGateway(options: GatewayOptions = {}): Promise<Gatew
     },
     upstream,
     observer: {
-      served: (target, { status, firstByteMs }) => home.board.observe(target, { is: 'success', status, firstByteMs }),
+      served: (target, { status, headers, firstByteMs }) => {
+        const windows = readWindows(headers, clock.now(), target.model)
+        home.board.observe(target, { is: 'success', status, firstByteMs, windows })
+      },
+      finished: (target, outputTokens, writingMs) => home.board.measured(target, outputTokens, writingMs),
       failed: (target, failure) => home.board.observe(target, { is: 'failure', failure }),
     },
     recorder: recorderOf(home),

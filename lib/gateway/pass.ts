@@ -4,6 +4,7 @@ import type { Credential } from '../credentials/mod.ts'
 import { type Loss, noTokens, type TokenCounts, type Translator, type UpstreamFailure } from '../protocol/mod.ts'
 import type { Claim } from '../routing/mod.ts'
 import { lossFields, streamSource, type Translation, wholeSource } from './translated.ts'
+import { classifyFailure } from '../liveness/mod.ts'
 import { failureOf, replyFields, type UpstreamReply } from '../upstream/mod.ts'
 import type { AnswerField } from './answer.ts'
 import type { Line } from './attempt.ts'
@@ -34,9 +35,14 @@ export function pass(
   const wire = wireOf(row)
   const type = reply.headers.get('content-type') ?? ''
   const fields: AnswerField[] = replyFields(reply.headers)
-  fields.push(['x-gw-request-id', call.id], ['x-gw-target', target.key])
   const asked = translation?.losses ?? []
   fields.push(...lossFields(asked))
+  fields.push(
+    ['x-gw-request-id', call.id],
+    ['x-gw-target', target.key],
+    ['x-gw-attempts', String(ledger.attempts.length + 1)],
+    ['x-gw-cache', plan.session === null ? 'none' : plan.session.boundTo === target.account ? 'warm' : 'cold'],
+  )
 
   const committed = (): void => {
     ledger.firstByte()
@@ -47,6 +53,8 @@ export function pass(
       firstByteMs: ledger.firstByteMs ?? 0,
     })
   }
+  /** Milliseconds from the first byte to now: what the output tokens took. */
+  const writingMs = (): number => rooms.clock.monotonic() - call.startedAt - (ledger.firstByteMs ?? 0)
   const ended = (
     failure: UpstreamFailure | null,
     tokens: TokenCounts,
@@ -56,6 +64,7 @@ export function pass(
   ): void => {
     const aborted = failure?.kind === 'cancelled'
     ledger.end(failure)
+    if (failure === null && !own) rooms.observer.finished?.(target, tokens.outputTokens, writingMs())
     claim.end(
       failure === null
         ? { is: 'answered', responseId: row.surface === 'responses' ? id : null }
@@ -82,6 +91,14 @@ export function pass(
     fields,
     limits: rooms.limits,
     ticker: rooms.ticker,
+    reported: (said: unknown) =>
+      classifyFailure({
+        status: reply.status,
+        headers: reply.headers,
+        body: { error: said ?? { message: 'the provider reported an error' } },
+        now: rooms.clock.now(),
+        model: target.model,
+      }),
     committed,
   }
   if (translation?.exchange && wire) return passTranslated(translation.exchange)

@@ -4,7 +4,7 @@ import { formatTarget, type Target } from '../accounts/mod.ts'
 import type { Provider } from '../catalog/mod.ts'
 import { noTokens, wires } from '../protocol/mod.ts'
 import { errorResponse } from './errors.ts'
-import { type Field, forwardHeaders, replyFields } from '../upstream/mod.ts'
+import { failureOf, type Field, forwardHeaders, replyFields } from '../upstream/mod.ts'
 import { createAnswer } from './answer.ts'
 import { readProviderKeys } from './ask.ts'
 import { readBytes } from './body.ts'
@@ -76,6 +76,7 @@ export async function proxy(call: Call, slug: string, path: string, rooms: Rooms
     length: reply.length,
     wire: wires[target.deployment.protocol] ?? null,
     json: false,
+    reported: () => failureOf('server_error', 'the provider reported an error', 'provider'),
     answer,
     status: reply.status,
     fields: [...replyFields(reply.headers), ['x-gw-request-id', call.id]],

@@ -1,5 +1,11 @@
 import { type ByteSource, GwError, isGwError, type Ticker } from '../base/mod.ts'
-import { eventScanner, type FailureKind, type StreamTracker, type UpstreamFailure } from '../protocol/mod.ts'
+import {
+  eventScanner,
+  type FailureKind,
+  type StreamFailure,
+  type StreamTracker,
+  type UpstreamFailure,
+} from '../protocol/mod.ts'
 import { failureOf } from '../upstream/mod.ts'
 import type { Answer, AnswerField } from './answer.ts'
 import type { Limits } from './limits.ts'
@@ -19,6 +25,8 @@ export interface StreamParts {
   readonly fields: readonly AnswerField[]
   readonly limits: Limits
   readonly ticker: Ticker
+  /** What an error means that the upstream reports inside its answer. */
+  readonly reported: (said: StreamFailure | null) => UpstreamFailure
   /** Cuts our credential out of an event in which the upstream reports an error. */
   readonly clean: (bytes: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>
   /** Called at the commit point: the first event with content is about to go out. */
@@ -114,15 +122,6 @@ export function relayStream(parts: StreamParts): Promise<UpstreamFailure | null>
       finish(failure)
     }
 
-    /** What the upstream itself reported in the stream. */
-    function reported(): UpstreamFailure {
-      const said = tracker.failure
-      return {
-        ...failureOf('server_error', said?.message ?? 'the provider reported an error', 'provider'),
-        code: said?.code ?? said?.type ?? null,
-      }
-    }
-
     function forward(pieces: readonly Uint8Array<ArrayBuffer>[]): void {
       for (const piece of pieces) {
         const cutPiece = lastEvent ? upTo(piece, lastEvent) : piece
@@ -166,7 +165,7 @@ export function relayStream(parts: StreamParts): Promise<UpstreamFailure | null>
             over = true
             unwatch()
             source.cancel()
-            return resolve(reported())
+            return resolve(parts.reported(tracker.failure))
           }
           if (content || broke) commit()
         } else lastOut = lastIn
@@ -175,7 +174,7 @@ export function relayStream(parts: StreamParts): Promise<UpstreamFailure | null>
           return
         }
         answer.down!.end()
-        finish(broke ? reported() : null)
+        finish(broke ? parts.reported(tracker.failure) : null)
       },
       end() {
         if (over) return

@@ -17,6 +17,8 @@ export interface WholeParts {
   readonly fields: readonly AnswerField[]
   readonly limits: Limits
   readonly ticker: Ticker
+  /** What an error means that the upstream reports inside its answer. */
+  readonly reported: (said: unknown) => UpstreamFailure
   /** Sends every byte on at once, for answers that nobody here can read. */
   readonly eager?: boolean
   readonly committed: () => void
@@ -115,7 +117,7 @@ export function relayWhole(parts: WholeParts): Promise<UpstreamFailure | null> {
         }
         const bytes = chunks.length === 1 ? chunks[0]! : concat(chunks, size)
         chunks = []
-        const read = parts.json ? readWhole(bytes, wire) : { tokens: noTokens, id: null }
+        const read = parts.json ? readWhole(bytes, wire, parts.reported) : { tokens: noTokens, id: null }
         if ('failure' in read) return stop(read.failure)
         close()
         parts.committed()
@@ -136,6 +138,7 @@ const answerFields = ['choices', 'output', 'content', 'data']
 function readWhole(
   bytes: Uint8Array,
   wire: Wire | null,
+  reported: WholeParts['reported'],
 ): { readonly tokens: TokenCounts; readonly id: string | null } | { readonly failure: UpstreamFailure } {
   const scan = scanFields(bytes)
   if (!scan.ok) {
@@ -148,12 +151,7 @@ function readWhole(
   // An answer that is nothing but an error, sent as a success.
   const error = answerFields.some((name) => scan.fields.has(name)) ? undefined : scan.fields.get('error')
   const said = error && parseSpan(bytes, error)
-  if (typeof said === 'object' && said !== null) {
-    const { message, code, type } = said as Record<string, unknown>
-    const text = typeof message === 'string' ? message : 'the provider reported an error'
-    const failure = failureOf('server_error', text, 'provider')
-    return { failure: { ...failure, code: typeof code === 'string' ? code : typeof type === 'string' ? type : null } }
-  }
+  if (typeof said === 'object' && said !== null) return { failure: reported(said) }
   // Only what the protocol's usage reader looks at is parsed.
   const body = Object.fromEntries(
     ['usage', 'input_tokens'].flatMap((name) => {

@@ -79,6 +79,8 @@ export interface Observer {
     seen: { readonly status: number; readonly headers: ReplyHeaders; readonly firstByteMs: number },
   ): void
   failed(target: Target, failure: UpstreamFailure): void
+  /** An answer is complete: what it wrote, and how long after its first byte that took. */
+  finished?(target: Target, outputTokens: number | null, writingMs: number): void
 }
 
 /** The members of a record that the price list fills in. */

@@ -39,6 +39,12 @@ export function keysOf(target: Pick<Target, 'provider' | 'account' | 'capability
 export interface Board {
   /** Takes in what one use of a target showed, under the key that it says something about. */
   observe(target: Pick<Target, 'provider' | 'account' | 'capability' | 'model'>, evidence: TargetEvidence): void
+  /** Takes in how fast an answer was written; short ones say nothing. */
+  measured(
+    target: Pick<Target, 'provider' | 'account' | 'capability' | 'model'>,
+    outputTokens: number | null,
+    writingMs: number,
+  ): void
   /** Takes in a fact about one key, as probes, refreshes and operators know it. */
   note(key: TargetKey, observation: Observation): Standing
   /** A credential was refreshed: the account and its routes rise from the dead, quotas stay. */
@@ -75,6 +81,8 @@ export interface BoardOptions {
 /** How long good news may wait for the disk: it is worth little and comes with every request. */
 const lazyWriteMs = 5_000
 const maxKeys = 10_000
+/** An answer must be this long for its speed to be the model's and not the network's. */
+const leastMeasuredTokens = 16
 const syncEveryMs = 1_000
 
 const upsert = `insert into liveness (key, version, value, updated_ms) values (?, ?, ?, ?)
@@ -223,10 +231,16 @@ export async function createBoard({ storage, clock, random, logger }: BoardOptio
       }
       const { failure } = evidence
       if (failure.windows.length > 0) note(keys.account, { is: 'windows', source, windows: failure.windows })
+      // A refusal of this request or a cause of our own says nothing about the target, whatever its kind.
+      if (failure.scope === 'request' || failure.scope === 'local') return
       const key = failure.scope === 'account' || failure.kind === 'unauthorized' ? keys.account : keys.model
       // Full jitter of 1 to 30 s on a provider's reset, so that a pool does not return in one second.
       const jitterMs = failure.kind === 'quota_exhausted' ? 1_000 + Math.floor(random() * 29_000) : 0
       note(key, { is: 'failure', source, failure, jitterMs })
+    },
+    measured(target, outputTokens, writingMs) {
+      if (outputTokens === null || outputTokens < leastMeasuredTokens || writingMs < 50) return
+      note(keysOf(target).model, { is: 'speed', tokensPerSecond: outputTokens * 1000 / writingMs })
     },
     note,
     refreshed(provider, account) {

@@ -33,6 +33,8 @@ export type Observation =
   }
   /** Limits read in passing, without a verdict on the target. */
   | { readonly is: 'windows'; readonly source: EvidenceSource; readonly windows: readonly QuotaWindow[] }
+  /** How fast an answer was written. */
+  | { readonly is: 'speed'; readonly tokensPerSecond: number }
   /** The credential was refreshed, so what died of the old one lives. Says nothing about quotas. */
   | { readonly is: 'refreshed' }
   /** The newest credential was refused for good. */
@@ -75,6 +77,8 @@ export function observe(before: Standing, observation: Observation, now: number)
       return failed(before, observation, now)
     case 'windows':
       return { ...before, windows: mergeWindows(before.windows, observation.windows, now), updatedAt: now }
+    case 'speed':
+      return { ...before, tokensPerSecond: smooth(before.tokensPerSecond, observation.tokensPerSecond), updatedAt: now }
     case 'refreshed':
       return before.liveness.state === 'dead'
         ? { ...before, liveness: available(now), consecutiveFailures: 0, updatedAt: now }

@@ -97,7 +97,7 @@ test('serve() tries the next target when the first fails before content, and the
   expect(await reply.text()).toBe(chunk({ content: 'yes' }) + 'data: [DONE]\n\n')
   expect(line.records[0]!.attempts.map(({ account, failure }) => [account as string, failure])).toEqual([[
     'a0',
-    'server_error',
+    'overloaded',
   ], ['a1', null]])
   line.close()
 })
