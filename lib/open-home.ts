@@ -11,9 +11,11 @@ import {
 } from './config/mod.ts'
 import {
   createLogins,
+  createLoginSessions,
   createSources,
   type Fetch,
   type Logins,
+  type LoginSessions,
   resolveVendors,
   type Sources,
 } from './credentials/mod.ts'
@@ -57,7 +59,10 @@ export interface Home {
   readonly config: LiveConfig
   readonly storage: Storage
   readonly secrets: SecretStore
+  /** The guarded fetch that credentials are asked for through. */
+  readonly fetch: Fetch
   readonly logins: Logins
+  readonly loginSessions: LoginSessions
   readonly sources: Sources
   readonly access: Access
   readonly accounts: Accounts
@@ -149,6 +154,8 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       vendors: () => vendors,
       random,
     })
+    const loginSessions = createLoginSessions({ platform, clock, fetch, logger, secrets, logins })
+    closers.push(() => loginSessions.close())
     const sources = createSources({ env, clock, fetch, secrets, keychain, grants: logins })
     let facts: ModelFacts | null = null
     let catalog: Catalog | null = null
@@ -243,7 +250,9 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       config,
       storage,
       secrets,
+      fetch,
       logins,
+      loginSessions,
       sources,
       access,
       accounts,
@@ -299,6 +308,7 @@ export function operationRooms(home: Home, facts: Omit<SystemFacts, 'runtime' | 
     accounts: home.accounts,
     providerStore: home.providerStore,
     logins: home.logins,
+    loginSessions: home.loginSessions,
     usage: home.usage,
     board: home.board,
     router: home.router,

@@ -10,7 +10,7 @@ const storeys: readonly (readonly string[])[] = [
   ['accounts', 'liveness', 'usage', 'payments'],
   ['routing', 'upstream'],
   ['gateway'],
-  ['tasks', 'repair', 'harness', 'setup', 'rendezvous', 'mcp-proxy', 'demo', 'conform'],
+  ['tasks', 'repair', 'harness', 'setup', 'rendezvous', 'mcp-proxy', 'demo', 'conform', 'llm-bridge'],
   ['config'],
   ['operations'],
   ['root'],

@@ -1,10 +1,23 @@
+import { authCommands } from './auth.ts'
 import { chat } from './chat.ts'
 import { completions } from './completions.ts'
 import { doctor } from './doctor.ts'
+import { llmCommands } from './llm.ts'
 import { mcp } from './mcp.ts'
 import type { CommandModule } from './program.ts'
 import { serve } from './serve.ts'
 import { stayAfloat } from './stay-afloat.ts'
+import { tokenCommands } from './token.ts'
 
 /** The commands that are more than one call. Completions come last: they look at all the others. */
-export const modules: readonly CommandModule[] = [serve, chat, doctor, mcp, stayAfloat, completions]
+export const modules: readonly CommandModule[] = [
+  serve,
+  chat,
+  doctor,
+  mcp,
+  stayAfloat,
+  authCommands,
+  tokenCommands,
+  llmCommands,
+  completions,
+]

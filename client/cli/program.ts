@@ -31,8 +31,8 @@ const shortFlags: readonly (readonly [flags: string, path: string, description: 
 const areas: Readonly<Record<string, string>> = {
   accounts: 'what you have: keys and logins with providers',
   approvals: 'what agents have asked leave for',
+  auth: 'logins with vendors, yours and those of the programs beside gw',
   audit: 'the changes made through gw',
-  auth: 'logins with vendors',
   config: 'the configuration',
   liveness: 'how accounts and routes fare',
   models: 'what can be asked for',

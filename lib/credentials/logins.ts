@@ -14,7 +14,9 @@ import { createKeeper, type Keeper, type KeptGrant } from './grants/keeper.ts'
 import { ownFile } from './grants/own-file.ts'
 import type { GrantStore } from './grants/store.ts'
 import type { Fetch } from './sources/source.ts'
+import { grantFromToken } from './flows/exchange-code.ts'
 import { tokenDocument, tokenRequest } from './token-endpoint.ts'
+import { createDiscovery, type Discovery } from './vendors/discovery.ts'
 import type { Vendors } from './vendors/registry.ts'
 import type { Vendor, VendorUse } from './vendors/vendor.ts'
 
@@ -60,6 +62,7 @@ export interface LoginPlace {
 export interface Logins {
   readonly vendors: () => Vendors
   readonly keeper: Keeper
+  readonly discovery: Discovery
   /** The login of that name, whether it exists or not. */
   own(vendor: string, place?: LoginPlace): KeptGrant
   foreign(tool: string, path?: string | null): Promise<KeptGrant>
@@ -76,6 +79,8 @@ export interface Logins {
   select(vendor: string, place: LoginPlace, selector: Selector): Promise<KeptGrant>
   /** Stores a new login in place of what was there. */
   save(kept: KeptGrant, grant: Grant): Promise<void>
+  /** Stores a token that somebody already has. `expiresAt` is epoch ms, `null` when nobody knows. */
+  keepToken(kept: KeptGrant, token: Secret, refresh: Secret | null, expiresAt: number | null): Promise<void>
   /** Forgets a login, revoking it first where the vendor lets one. False when there was none. */
   remove(kept: KeptGrant): Promise<{ removed: boolean; revoked: boolean }>
   readLogin(vendor: string, binding: string | null, options: ReadOptions): Promise<Reading>
@@ -111,8 +116,10 @@ export function createLogins(options: LoginsOptions): Logins {
   const used = new Map<string, KeptGrant>()
   const exchanged = new Map<string, ExchangedToken & { readonly from: string }>()
   const exchanging = singleFlight<ExchangedToken>()
+  const discovery = createDiscovery({ fetch, clock })
   const keeper = createKeeper({
     ...options,
+    discovery,
     random: options.random ?? Math.random,
     copies: (kept) =>
       [...used.values()].filter((other) => other.vendor.id === kept.vendor.id && other.store !== kept.store)
@@ -220,7 +227,8 @@ export function createLogins(options: LoginsOptions): Logins {
       identity: grant?.identity ?? emptyIdentity,
       expiresAt: grant?.expiresAt ?? null,
       refreshedAt: grant?.refreshedAt ?? null,
-      canRefresh: grant?.refreshToken !== null && grant !== null && (vendor.refreshUrl ?? vendor.tokenUrl) !== null,
+      canRefresh: grant?.refreshToken !== null && grant !== null &&
+        (vendor.refreshUrl ?? vendor.tokenUrl ?? vendor.issuer) !== null,
       scopes: grant?.scopes ?? [],
       provider: vendor.provider,
       audience: originsOf([...vendor.audience, resourceBase(grant?.resourceUrl ?? null)]),
@@ -248,6 +256,7 @@ export function createLogins(options: LoginsOptions): Logins {
   return {
     vendors,
     keeper,
+    discovery,
     own,
     foreign,
     list,
@@ -287,6 +296,8 @@ export function createLogins(options: LoginsOptions): Logins {
       return own(id, { binding: found[0].binding })
     },
     save: (kept, grant) => keeper.alone(kept, () => kept.store.write(grant)),
+    keepToken: (kept, token, refresh, expiresAt) =>
+      keeper.alone(kept, () => kept.store.write(grantFromToken(kept.vendor, token, refresh, expiresAt))),
     async remove(kept) {
       const grant = await kept.store.read().catch(() => null)
       const revoked = grant ? await revoke(kept.vendor, grant) : false
@@ -308,9 +319,11 @@ export function createLogins(options: LoginsOptions): Logins {
   /** Best effort: a vendor that cannot be reached does not keep its login in the house. */
   async function revoke(vendor: Vendor, grant: Grant): Promise<boolean> {
     const token = grant.refreshToken ?? grant.accessToken
-    if (!vendor.revokeUrl || !token) return false
+    if (!token) return false
     try {
-      const response = await fetch(vendor.revokeUrl, {
+      const { revokeUrl } = await discovery.endpointsOf(vendor)
+      if (!revokeUrl) return false
+      const response = await fetch(revokeUrl, {
         method: 'POST',
         headers: { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' },
         body: new URLSearchParams({ token: token.reveal(), client_id: grant.clientId ?? vendor.clientId ?? '' })

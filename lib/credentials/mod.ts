@@ -28,3 +28,12 @@ export {
 export { type LoginOverrides, loginOverrides, loginsConfig } from './vendors/config.ts'
 export { builtinVendors, resolveVendors, type Vendors } from './vendors/registry.ts'
 export type { Vendor, VendorUse } from './vendors/vendor.ts'
+export {
+  type BeginLogin,
+  createLoginSessions,
+  type LoginMethod,
+  type LoginSession,
+  type LoginSessions,
+  type LoginSessionsOptions,
+  type LoginState,
+} from './login-sessions.ts'

@@ -3,7 +3,7 @@ import type { Accounts, ProviderStore } from '../accounts/mod.ts'
 import type { Clock, JsonObject } from '../base/mod.ts'
 import type { Catalog } from '../catalog/mod.ts'
 import type { LiveConfig } from '../config/mod.ts'
-import type { Logins } from '../credentials/mod.ts'
+import type { Logins, LoginSessions } from '../credentials/mod.ts'
 import type { Board } from '../liveness/mod.ts'
 import type { McpProxy } from '../mcp-proxy/mod.ts'
 import type { Paths } from '../platform/mod.ts'
@@ -48,6 +48,7 @@ export interface OperationRooms {
   readonly accounts: Accounts
   readonly providerStore: ProviderStore
   readonly logins: Logins
+  readonly loginSessions: LoginSessions
   readonly usage: Usage
   readonly board: Pick<Board, 'all' | 'get' | 'reset' | 'sync'>
   readonly router: Pick<Router, 'plan'>

@@ -3,6 +3,7 @@ import type { Platform } from '../../platform/mod.ts'
 import type { ReadOptions } from '../credential.ts'
 import type { Fetch } from '../sources/source.ts'
 import { tokenRequest } from '../token-endpoint.ts'
+import type { Discovery } from '../vendors/discovery.ts'
 import type { Vendor } from '../vendors/vendor.ts'
 import type { Vendors } from '../vendors/registry.ts'
 import { fingerprint, type Grant, grantAfter, sameTokens } from './grant.ts'
@@ -41,6 +42,7 @@ export interface KeeperOptions {
   readonly fetch: Fetch
   readonly logger: Logger
   readonly vendors: () => Vendors
+  readonly discovery: Discovery
   readonly random: () => number
   /** Other places that may hold a copy of the same login: those with the spent token get the new one. */
   readonly copies?: (kept: KeptGrant) => readonly GrantStore[]
@@ -210,8 +212,9 @@ export function createKeeper(options: KeeperOptions): Keeper {
     }
     let answer
     try {
+      const { tokenUrl } = vendor.refreshUrl ? vendor : await options.discovery.endpointsOf(vendor)
       answer = await tokenRequest({
-        url: vendor.refreshUrl ?? vendor.tokenUrl!,
+        url: vendor.refreshUrl ?? tokenUrl!,
         encoding: vendor.refreshEncoding,
         headers: { ...vendor.headers, ...basic(vendor, grant) },
         what: vendor.name,
@@ -314,7 +317,7 @@ export function basicAuthorization(id: string, secret: string): string {
   return `Basic ${btoa(`${part(id)}:${part(secret)}`)}`
 }
 
-const canRefresh = (vendor: Vendor): boolean => (vendor.refreshUrl ?? vendor.tokenUrl) !== null
+const canRefresh = (vendor: Vendor): boolean => (vendor.refreshUrl ?? vendor.tokenUrl ?? vendor.issuer) !== null
 
 function isFinal(error: GwError, vendor: Vendor): boolean {
   if (error.code !== 'login.failed') return false

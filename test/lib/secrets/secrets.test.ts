@@ -2,7 +2,7 @@ import { afterEach, expect, test } from 'bun:test'
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { isGwError, manualClock, Secret, systemClock } from '../../../lib/base/mod.ts'
+import { isGwError, Secret, systemClock } from '../../../lib/base/mod.ts'
 import { detectPlatform } from '../../../lib/platform/mod.ts'
 import { type Keychain, memoryKeychain, openRouterRecord, openSecretStore } from '../../../lib/secrets/mod.ts'
 import { openStorage } from '../../../lib/storage/mod.ts'
@@ -27,7 +27,7 @@ async function home(keychain: Keychain | null = null) {
   }
   const storage = await openDatabase()
   const open = (other = storage, ring = keychain) =>
-    openSecretStore({ storage: other, clock: manualClock(1_000), keyFile, keychain: ring })
+    openSecretStore({ storage: other, clock: systemClock, keyFile, keychain: ring })
   return { folder, keyFile, storage, open, openDatabase }
 }
 

@@ -1,0 +1,146 @@
+import type { Command } from 'commander'
+import { GwError, isObject } from '../../lib/base/mod.ts'
+import { openBrowser } from './browser.ts'
+import { printable, printFields } from './output.ts'
+import type { CommandContext, CommandModule } from './program.ts'
+import type { Session } from './session.ts'
+
+interface LoginFlags {
+  readonly binding?: string
+  readonly authFile?: string
+  readonly device?: boolean
+  readonly paste?: boolean
+  readonly browser: boolean
+  readonly scope?: string[]
+  readonly workspace?: string
+  readonly loginHint?: string
+  readonly replace?: boolean
+}
+
+interface Begun {
+  readonly session: string
+  readonly url: string
+  readonly userCode: string | null
+  readonly intervalMs: number
+  readonly expiresAt: number
+}
+
+interface State {
+  readonly state: 'pending' | 'done' | 'failed'
+  readonly intervalMs: number
+  readonly login: Record<string, unknown> | null
+  readonly account: string | null
+  readonly error: { readonly code: string; readonly message: string; readonly hint: string | null } | null
+}
+
+const mutation = (name: string) => ({ name, kind: 'mutation' as const })
+
+/** `gw auth login` and the names that other tools give it. */
+export const authCommands: CommandModule = (program, context) => {
+  const auth = program.commands.find((command) => command.name() === 'auth') ?? program.command('auth')
+  withFlags(
+    auth.command('login [vendor]').description('log in with a vendor: in a browser, by device code, or by pasting'),
+  )
+    .addHelpText('after', '\nExample: gw auth login chatgpt --device')
+    .action((vendor: string | undefined, flags: LoginFlags) => login(context, vendor ?? 'chatgpt', flags))
+  for (
+    const [name, vendor, fixed] of [
+      ['anthropic-login', 'claude', {}],
+      ['login-openai-codex', 'chatgpt', {}],
+      ['login-github-copilot', 'copilot', { device: true }],
+    ] as const
+  ) {
+    withFlags(auth.command(name, { hidden: true }).description(`log in with ${vendor}`))
+      .action((flags: LoginFlags) => login(context, vendor, { ...flags, ...fixed }))
+  }
+}
+
+function withFlags(command: Command): Command {
+  return command
+    .option('--binding <name>', 'name of one of several logins with the same vendor')
+    .option('--auth-file <path>', 'keep it in a file of your own instead of this home')
+    .option('--device', 'enter a code on another device; needs no browser here')
+    .option('--paste', 'paste the address that the browser ends with; needs no port here')
+    .option('--no-browser', 'print the address instead of opening it')
+    .option('--scope <scope...>', 'ask for these scopes')
+    .option('--workspace <id>', 'log in to this workspace only')
+    .option('--login-hint <email>', 'who is logging in')
+    .option('--replace', "replace somebody else's login")
+    .exitOverride()
+}
+
+function login(context: CommandContext, vendor: string, flags: LoginFlags): Promise<void> {
+  const { io } = context
+  return context.withSession(async (session) => {
+    const method = flags.device ? 'device' : flags.paste ? 'paste' : 'browser'
+    const begun = await session.call(mutation('auth.begin'), {
+      vendor,
+      method,
+      ...(flags.binding ? { binding: flags.binding } : {}),
+      ...(flags.authFile ? { auth_file: flags.authFile } : {}),
+      ...(flags.scope ? { scopes: flags.scope } : {}),
+      ...(flags.loginHint ? { login_hint: flags.loginHint } : {}),
+      ...(flags.workspace ? { parameters: { allowed_workspace_id: flags.workspace } } : {}),
+      ...(flags.replace ? { replace: true } : {}),
+    }) as Begun
+    tell(context, method, begun)
+    // A device page was named by the far side, and a background process has nobody to show a page to.
+    if (method === 'browser' && flags.browser && io.interactive && !session.remote) await openBrowser(begun.url)
+    const state = method === 'paste' ? await paste(context, session, begun) : await wait(context, session, begun)
+    if (state.state === 'failed') {
+      const { code, message, hint } = state.error!
+      throw new GwError(code as GwError['code'], message, hint ? { hint } : {})
+    }
+    if (context.options().json) {
+      return io.out(`${JSON.stringify({ login: state.login, account: state.account }, null, 2)}\n`)
+    }
+    const found = isObject(state.login) ? state.login : {}
+    printFields(io, {
+      vendor: String(found.vendor ?? vendor),
+      ...(found.email ? { email: String(found.email) } : {}),
+      ...(found.plan ? { plan: String(found.plan) } : {}),
+      where: String(found.where ?? ''),
+      account: state.account ?? 'none',
+    })
+  })
+}
+
+function tell({ io }: CommandContext, method: string, { url, userCode }: Begun): void {
+  io.err(
+    method === 'device'
+      ? `Open this page on any device:\n\n  ${printable(url)}\n`
+      : `Log in here:\n\n  ${printable(url)}\n`,
+  )
+  if (userCode) io.err(`\nand enter the code:  ${printable(userCode)}\n`)
+  if (method !== 'paste') io.err('\nWaiting for you …\n')
+}
+
+async function wait({ io }: CommandContext, session: Session, begun: Begun): Promise<State> {
+  for (;;) {
+    if (io.signal.aborted) {
+      await session.call(mutation('auth.cancel'), { session: begun.session })
+      throw new GwError('cancelled', 'the login was cancelled')
+    }
+    const state = await session.call(mutation('auth.poll'), { session: begun.session }) as State
+    if (state.state !== 'pending') return state
+    await new Promise((resolve) => setTimeout(resolve, Math.min(state.intervalMs, 500)))
+  }
+}
+
+/** A wrong paste costs a try, not the login. */
+async function paste({ io }: CommandContext, session: Session, begun: Begun): Promise<State> {
+  for (let attempt = 0;; attempt++) {
+    const pasted = io.interactive
+      ? await io.askLine('\nPaste the address or code that the page ends with: ')
+      : await io.readInput()
+    if (!pasted?.trim()) throw new GwError('cancelled', 'nothing was pasted')
+    try {
+      return await session.call(mutation('auth.complete'), { session: begun.session, pasted: pasted.trim() }) as State
+    } catch (error) {
+      if (!(error instanceof GwError) || error.code !== 'request.invalid' || !io.interactive || attempt >= 4) {
+        throw error
+      }
+      io.err(`${error.message}\n`)
+    }
+  }
+}

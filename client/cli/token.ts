@@ -1,0 +1,153 @@
+import type { Command } from 'commander'
+import { GwError, isObject, Secret } from '../../lib/base/mod.ts'
+import type { LoginPlace, Logins, Selector } from '../../lib/credentials/mod.ts'
+import type { Home } from '../../lib/open-home.ts'
+import { embeddedAnthropic } from './embedded.ts'
+import type { CommandContext, CommandModule } from './program.ts'
+
+interface TokenFlags {
+  readonly refresh?: boolean
+  readonly binding?: string
+  readonly authFile?: string
+  readonly email?: string
+  readonly accountId?: string
+  readonly orgId?: string
+  readonly projectId?: string
+  readonly credentialSource?: string
+}
+
+/** What one printing command prints. */
+type Print = (home: Home, flags: TokenFlags) => Promise<Secret | string>
+
+/**
+ * Commands that print one value and a newline, for tools that ask a program for their token. Everything else they say
+ * goes to standard error.
+ */
+export const tokenCommands: CommandModule = (program, context) => {
+  program.command('token [account]')
+    .description('print a fresh token: of an account, or one for gw itself')
+    .option('--refresh', 'refresh it first')
+    .addHelpText('after', '\nExample: gw token openai')
+    .exitOverride()
+    .action((account: string | undefined, flags: TokenFlags) =>
+      print(
+        context,
+        flags,
+        (home) => account === undefined ? ownToken(home, flags) : accountToken(home, account, flags),
+      )
+    )
+  const auth = program.commands.find((command) => command.name() === 'auth') ?? program.command('auth')
+  for (const [name, [description, value, embedded]] of Object.entries(printers)) {
+    const command = selectors(auth.command(name).description(description))
+    if (embedded) command.option('--credential-source <source>', 'stored, or embedded in this build', 'stored')
+    command.action((flags: TokenFlags) => print(context, flags, value))
+  }
+}
+
+const printers: Readonly<Record<string, readonly [description: string, value: Print, embedded: boolean]>> = {
+  'chatgpt-access-token': ['print a fresh ChatGPT access token', async (home, flags) => {
+    return (await fresh(home.logins, 'chatgpt', flags)).accessToken!
+  }, false],
+  'chatgpt-account-id': ['print the account id that goes beside it', async (home, flags) => {
+    const { identity } = await fresh(home.logins, 'chatgpt', flags)
+    if (identity.accountId) return identity.accountId
+    throw new GwError('credential.unavailable', 'this ChatGPT login names no account id', { hint: 'log in again' })
+  }, false],
+  'openai-api-key': ['print an OpenAI API key minted from the ChatGPT login', mint('chatgpt'), false],
+  'anthropic-access-token': ['print a fresh Claude access token', async (home, flags) => {
+    return embedded(flags)?.accessToken ?? (await fresh(home.logins, 'claude', flags)).accessToken!
+  }, true],
+  'anthropic-api-key': ['print an Anthropic API key minted from the Claude login', mint('claude'), true],
+}
+
+function mint(vendor: string): Print {
+  return async (home, flags) => {
+    const key = vendor === 'claude' ? embedded(flags)?.apiKey : null
+    if (key) return key
+    const { mintApiKey } = await import('../../lib/credentials/mod.ts')
+    const kept = await select(home.logins, vendor, flags)
+    const grant = await home.logins.keeper.fresh(kept, { force: flags.refresh === true })
+    return await mintApiKey(kept.vendor, grant, { fetch: home.fetch, clock: home.clock })
+  }
+}
+
+/** The credentials that this build carries, when that was asked for. Said aloud each time: they are nobody's own. */
+function embedded(flags: TokenFlags): { accessToken: Secret | null; apiKey: Secret | null } | null {
+  if ((flags.credentialSource ?? 'stored') === 'stored') return null
+  if (flags.credentialSource !== 'embedded') {
+    throw new GwError('usage.invalid', `--credential-source is stored or embedded, not ${flags.credentialSource}`)
+  }
+  const found = embeddedAnthropic()
+  if (!found) {
+    throw new GwError('credential.unavailable', 'this build of gw carries no credentials', {
+      hint: 'build it with --define GW_EMBED_ANTHROPIC_CREDENTIALS_JSON=…',
+    })
+  }
+  process.stderr.write('gw: using the credentials embedded in this build\n')
+  return found
+}
+
+function selectors(command: Command): Command {
+  return command
+    .option('--refresh', 'refresh it first')
+    .option('--binding <name>', 'name of one of several logins')
+    .option('--auth-file <path>', 'a login file of your own')
+    .option('--email <address>', 'the login of this person')
+    .option('--account-id <id>', 'the login of this account')
+    .option('--org-id <id>', 'the login of this organization')
+    .option('--project-id <id>', 'the login of this project')
+    .exitOverride()
+}
+
+function print(context: CommandContext, flags: TokenFlags, value: Print): Promise<void> {
+  return context.withSession(async (session) => {
+    if (session.remote) {
+      throw new GwError('usage.invalid', 'a token is printed by the machine that holds it, not through --url')
+    }
+    const printed = await value(await session.home(), flags)
+    context.io.out(`${typeof printed === 'string' ? printed : printed.reveal()}\n`)
+  })
+}
+
+const fresh = async (logins: Logins, vendor: string, flags: TokenFlags) =>
+  await logins.keeper.fresh(await select(logins, vendor, flags), { force: flags.refresh === true })
+
+function select(logins: Logins, vendor: string, flags: TokenFlags) {
+  const place: LoginPlace = { binding: flags.binding ?? null, file: flags.authFile ?? null }
+  const selector: Selector = {
+    ...(flags.email ? { email: flags.email } : {}),
+    ...(flags.accountId ? { accountId: flags.accountId } : {}),
+    ...(flags.orgId ? { organizationId: flags.orgId } : {}),
+    ...(flags.projectId ? { projectId: flags.projectId } : {}),
+  }
+  return logins.select(vendor, place, selector)
+}
+
+/** An account's own credential, refreshed where need be. */
+async function accountToken(home: Home, name: string, flags: TokenFlags): Promise<Secret> {
+  const credential = await home.accounts.credentialFor(home.accounts.get(name), { force: flags.refresh === true })
+  if (credential.kind === 'api-key' || credential.kind === 'auth-token') return credential.secret
+  throw new GwError('credential.unavailable', `account ${name} has no token to print`)
+}
+
+const ownRef = 'client/token'
+const ownLifeMs = 24 * 3_600_000
+const ownMarginMs = 3_600_000
+
+/** A token for gw itself, for tools that are pointed at it: made on first use, then kept until an hour before its end. */
+async function ownToken(home: Home, flags: TokenFlags): Promise<Secret> {
+  const kept = flags.refresh ? null : await home.secrets.get(ownRef)
+  const known: unknown = kept ? JSON.parse(kept.reveal()) : null
+  if (isObject(known) && typeof known.token === 'string' && Number(known.until) - ownMarginMs > home.clock.now()) {
+    return new Secret(known.token)
+  }
+  const { operator } = await import('../../lib/access/mod.ts')
+  const { token, info } = await home.access.issue({
+    label: 'gw token',
+    scopes: ['read', 'write'],
+    ttlMs: ownLifeMs,
+  }, operator)
+  const until = info.expiresAt ?? home.clock.now() + ownLifeMs
+  await home.secrets.put(ownRef, new Secret(JSON.stringify({ token: token.reveal(), until })))
+  return token
+}

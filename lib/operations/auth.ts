@@ -1,0 +1,374 @@
+import { z } from 'zod'
+import type { Account } from '../accounts/mod.ts'
+import { GwError, Secret, toGwError } from '../base/mod.ts'
+import type { LoginInfo, LoginState } from '../credentials/mod.ts'
+import type { OperationRooms } from './context.ts'
+import { area, nothing, operation } from './operation.ts'
+
+const vendor = z.string().min(1).max(64).describe('whom to log in to, as gw auth vendors shows them')
+const binding = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/).optional().describe(
+  'name of one of several logins with the same vendor',
+)
+const file = z.string().min(1).max(4_096).optional().describe('a login file of your own, instead of one of this home')
+const place = { binding, auth_file: file }
+const session = z.string().min(1).max(64).describe('a login under way')
+
+const use = z.object({
+  use: z.string(),
+  entitlement: z.string().describe('native, passthrough, documented or undocumented'),
+  page: z.string().describe("the vendor's page"),
+  note: z.string(),
+})
+
+const login = z.object({
+  vendor: z.string(),
+  vendorName: z.string(),
+  binding: z.string().nullable(),
+  tool: z.string().nullable().describe('the program whose login it is; null for one of gw'),
+  where: z.string().describe('the file or keychain item that holds it'),
+  email: z.string().nullable(),
+  accountId: z.string().nullable(),
+  userId: z.string().nullable(),
+  organizationId: z.string().nullable(),
+  organization: z.string().nullable(),
+  projectId: z.string().nullable(),
+  plan: z.string().nullable(),
+  expiresAt: z.int().nullable(),
+  refreshedAt: z.int().nullable(),
+  canRefresh: z.boolean(),
+  scopes: z.array(z.string()),
+  provider: z.string().nullable().describe('the provider that its tokens are for'),
+  audience: z.array(z.string()).describe('origins that its tokens may be sent to'),
+  accounts: z.array(z.string()).describe('accounts of this home that use it'),
+  problem: z.string().nullable(),
+})
+
+const state = z.object({
+  state: z.enum(['pending', 'done', 'failed']),
+  session: z.string(),
+  intervalMs: z.int(),
+  login: login.nullable(),
+  account: z.string().nullable().describe('the account that uses the login'),
+  error: z.object({ code: z.string(), message: z.string(), hint: z.string().nullable() }).nullable(),
+})
+
+function view(
+  rooms: OperationRooms,
+  { identity, audience, scopes, uses: _, ...info }: LoginInfo,
+): z.output<typeof login> {
+  const accounts = rooms.accounts.list().filter((account) => usesLogin(account, info))
+  return { ...info, ...identity, audience: [...audience], scopes: [...scopes], accounts: accounts.map(({ id }) => id) }
+}
+
+function usesLogin({ source }: Account, info: Pick<LoginInfo, 'vendor' | 'binding' | 'tool'>): boolean {
+  if (info.tool !== null) return source.type === 'foreign' && source.tool === info.tool
+  return source.type === 'login' && source.vendor === info.vendor && source.binding === info.binding
+}
+
+/** The account that uses a login; made when the login's vendor is a provider of the catalogue and nobody uses it yet. */
+async function ensureAccount(rooms: OperationRooms, info: LoginInfo): Promise<Account | null> {
+  const known = rooms.accounts.list().find((account) => usesLogin(account, info))
+  if (known || info.provider === null) return known ?? null
+  try {
+    return await rooms.accounts.add({
+      provider: info.provider,
+      ...(info.tool !== null
+        ? { foreign: info.tool }
+        : { login: info.binding === null ? info.vendor : `${info.vendor}.${info.binding}` }),
+    })
+  } catch (error) {
+    // The login itself is safe; a provider that this catalogue does not have gets no account.
+    if (toGwError(error).code === 'provider.not_found') return null
+    throw error
+  }
+}
+
+async function stateView(rooms: OperationRooms, now: LoginState): Promise<z.output<typeof state>> {
+  const base = { state: now.state, session: now.session.id, intervalMs: now.session.intervalMs }
+  if (now.state === 'failed') {
+    const { code, message, hint } = now.error
+    return { ...base, login: null, account: null, error: { code, message, hint: hint ?? null } }
+  }
+  if (now.state === 'pending') return { ...base, login: null, account: null, error: null }
+  const account = await ensureAccount(rooms, now.login)
+  return { ...base, login: view(rooms, now.login), account: account?.id ?? null, error: null }
+}
+
+const at = (input: { binding?: string | undefined; auth_file?: string | undefined }) => ({
+  binding: input.binding ?? null,
+  file: input.auth_file ?? null,
+})
+
+/** Logins with vendors: gw's own, and those of the programs beside it. */
+export const auth = area({
+  vendors: operation({
+    summary: 'List whom one can log in to, and how',
+    scope: 'admin',
+    effect: 'reads',
+    input: nothing,
+    output: z.object({
+      vendors: z.array(z.object({
+        id: z.string(),
+        name: z.string(),
+        aliases: z.array(z.string()),
+        provider: z.string().nullable(),
+        browser: z.boolean(),
+        device: z.boolean(),
+        clientId: z.boolean().describe('whether gw knows an OAuth client id for it'),
+        docs: z.string(),
+      })),
+    }),
+    cli: { columns: ['id', 'name', 'provider', 'browser', 'device', 'docs'] },
+  }).query(({ ctx: { rooms } }) => ({
+    vendors: rooms.logins.vendors().list().map((one) => ({
+      id: one.id,
+      name: one.name,
+      aliases: [...one.aliases],
+      provider: one.provider,
+      browser: one.authorizeUrl !== null || one.issuer !== null,
+      device: one.device !== null || one.issuer !== null,
+      clientId: one.clientId !== null,
+      docs: one.docs,
+    })),
+  })),
+
+  list: operation({
+    summary: 'List the logins of this home',
+    scope: 'admin',
+    effect: 'reads',
+    mcp: true,
+    input: nothing,
+    output: z.object({ logins: z.array(login) }),
+    cli: { columns: ['vendor', 'binding', 'email', 'plan', 'expiresAt', 'accounts', 'problem'] },
+  }).query(async ({ ctx: { rooms } }) => ({
+    logins: (await rooms.logins.list()).map((info) => view(rooms, info)),
+  })),
+
+  discover: operation({
+    summary: 'Find the logins of other programs on this machine',
+    scope: 'admin',
+    effect: 'reads',
+    mcp: true,
+    input: nothing,
+    output: z.object({ logins: z.array(login) }),
+    cli: { columns: ['tool', 'where', 'email', 'plan', 'expiresAt', 'accounts', 'problem'] },
+  }).query(async ({ ctx: { rooms } }) => ({
+    logins: (await rooms.logins.discover()).map((info) => view(rooms, info)),
+  })),
+
+  import: operation({
+    summary: "Use another program's login, shared with it: nothing is copied, and both stay logged in",
+    scope: 'admin',
+    effect: 'mutates',
+    input: z.object({
+      tool: z.string().min(1).max(64).meta({ positional: 0 }).describe('its name, as gw auth discover shows it'),
+      path: z.string().min(1).max(4_096).optional().describe('its login file, when not in the usual place'),
+      id: z.string().min(1).max(128).optional().describe('name of the account; the provider id if absent'),
+    }).strict(),
+    output: z.object({ account: z.string(), login }),
+  }).mutation(async ({ ctx: { rooms }, input }) => {
+    const kept = await rooms.logins.foreign(input.tool, input.path ?? null)
+    const info = { ...await rooms.logins.inspect(kept), tool: input.tool }
+    if (info.problem) throw new GwError('credential.unavailable', info.problem)
+    if (!info.provider) throw new GwError('request.unsupported', `${info.vendorName} is no provider of models`)
+    const account = await rooms.accounts.add({
+      provider: info.provider,
+      foreign: input.path ? { tool: input.tool, path: input.path } : input.tool,
+      ...(input.id ? { id: input.id } : {}),
+    })
+    return { account: account.id, login: view(rooms, info) }
+  }),
+
+  inspect: operation({
+    summary: 'Show a login: whose it is, where its tokens may go, and what the vendor says about its uses',
+    scope: 'admin',
+    effect: 'reads',
+    input: z.object({
+      vendor: vendor.meta({ positional: 0 }),
+      ...place,
+      tool: z.boolean().optional().describe("the other program's login instead of gw's own"),
+    }).strict(),
+    output: login.extend({ uses: z.array(use) }),
+  }).query(async ({ ctx: { rooms }, input }) => {
+    const kept = input.tool ? await rooms.logins.foreign(input.vendor) : rooms.logins.own(input.vendor, at(input))
+    const found = await rooms.logins.inspect(kept)
+    const info = { ...found, binding: input.binding ?? null, tool: input.tool ? input.vendor : null }
+    return { ...view(rooms, info), uses: info.uses.map((one) => ({ ...one })) }
+  }),
+
+  begin: operation({
+    summary: 'Begin a login; it goes on in a browser, on another device, or by pasting',
+    scope: 'admin',
+    effect: 'interactive',
+    input: z.object({
+      vendor,
+      method: z.enum(['browser', 'device', 'paste']).describe('browser listens on this machine until it comes back'),
+      ...place,
+      scopes: z.array(z.string().min(1)).optional(),
+      login_hint: z.string().max(320).optional(),
+      parameters: z.record(z.string(), z.string()).optional().describe('more parameters of the authorization request'),
+      replace: z.boolean().optional().describe("replace somebody else's login"),
+    }).strict(),
+    output: z.object({
+      session: z.string(),
+      url: z.string(),
+      userCode: z.string().nullable(),
+      intervalMs: z.int(),
+      expiresAt: z.int(),
+    }),
+    cli: { hidden: true },
+  }).mutation(async ({ ctx: { rooms }, input }) => {
+    const begun = await rooms.loginSessions.begin({
+      vendor: input.vendor,
+      method: input.method,
+      ...at(input),
+      ...(input.scopes ? { scopes: input.scopes } : {}),
+      ...(input.login_hint ? { loginHint: input.login_hint } : {}),
+      ...(input.parameters ? { parameters: input.parameters } : {}),
+      ...(input.replace ? { replace: true } : {}),
+    })
+    const { id, url, userCode, intervalMs, expiresAt } = begun
+    return { session: id, url, userCode, intervalMs, expiresAt }
+  }),
+
+  poll: operation({
+    summary: 'Say how a login stands; asks the vendor when it is time to',
+    scope: 'admin',
+    effect: 'interactive',
+    input: z.object({ session }).strict(),
+    output: state,
+    cli: { hidden: true },
+  }).mutation(async ({ ctx: { rooms }, input }) =>
+    await stateView(rooms, await rooms.loginSessions.poll(input.session))
+  ),
+
+  complete: operation({
+    summary: 'Finish a login with the address or code that its page ended with',
+    scope: 'admin',
+    effect: 'interactive',
+    input: z.object({ session, pasted: z.string().min(1).max(16_384).meta({ secret: true }) }).strict(),
+    output: state,
+    hide: (input) => ({ ...input, pasted: '[secret]' }),
+    cli: { hidden: true },
+  }).mutation(async ({ ctx: { rooms }, input }) =>
+    await stateView(rooms, await rooms.loginSessions.complete(input.session, input.pasted))
+  ),
+
+  cancel: operation({
+    summary: 'Give up a login under way',
+    scope: 'admin',
+    effect: 'interactive',
+    idempotent: true,
+    input: z.object({ session }).strict(),
+    output: z.object({ cancelled: z.string() }),
+    cli: { hidden: true },
+  }).mutation(async ({ ctx: { rooms }, input }) => {
+    await rooms.loginSessions.cancel(input.session)
+    return { cancelled: input.session }
+  }),
+
+  refresh: operation({
+    summary: 'Refresh a login now, once, whoever else asks for the same',
+    scope: 'admin',
+    effect: 'mutates',
+    input: z.object({ vendor: vendor.meta({ positional: 0 }), ...place }).strict(),
+    output: z.object({ vendor: z.string(), expiresAt: z.int().nullable() }),
+  }).mutation(async ({ ctx: { rooms }, input }) => {
+    const grant = await rooms.logins.keeper.fresh(rooms.logins.own(input.vendor, at(input)), { force: true })
+    return { vendor: grant.vendor, expiresAt: grant.expiresAt }
+  }),
+
+  logout: operation({
+    summary: 'Forget a login of gw, and revoke it where the vendor lets one',
+    scope: 'admin',
+    effect: 'mutates',
+    destructive: true,
+    idempotent: true,
+    input: z.object({ vendor: vendor.meta({ positional: 0 }), ...place }).strict(),
+    output: z.object({ removed: z.boolean(), revoked: z.boolean() }),
+  }).mutation(async ({ ctx: { rooms }, input }) => {
+    const kept = rooms.logins.own(input.vendor, at(input))
+    const result = await rooms.logins.remove(kept)
+    const gone = { vendor: kept.vendor.id, binding: input.binding ?? null, tool: null }
+    for (const account of rooms.accounts.list().filter((one) => one.origin === 'store' && usesLogin(one, gone))) {
+      await rooms.accounts.remove(account.id)
+    }
+    return result
+  }),
+
+  addToken: operation({
+    summary: 'Keep a token that you already have as a login',
+    scope: 'admin',
+    effect: 'mutates',
+    input: z.object({
+      vendor: vendor.meta({ positional: 0 }),
+      ...place,
+      token: z.string().min(8).max(65_536).meta({ secret: true }).describe('the access token'),
+      refresh: z.string().min(8).max(65_536).optional().meta({ secret: true }).describe('its refresh token'),
+      expires_at: z.int().optional().describe('epoch milliseconds'),
+    }).strict(),
+    output: z.object({ account: z.string().nullable(), login }),
+    hide: (input) => ({ ...input, token: '[secret]', ...(input.refresh ? { refresh: '[secret]' } : {}) }),
+  }).mutation(({ ctx: { rooms }, input }) =>
+    keepToken(rooms, input.vendor, at(input), {
+      token: input.token,
+      refresh: input.refresh ?? null,
+      expiresAt: input.expires_at ?? null,
+    })
+  ),
+
+  setupToken: operation({
+    summary: 'Keep a long-lived Claude token, as claude setup-token prints it',
+    scope: 'admin',
+    effect: 'mutates',
+    input: z.object({
+      token: z.string().regex(
+        /^sk-ant-oat01-[\w-]{67,}$/,
+        'must begin with sk-ant-oat01- and be at least 80 characters',
+      )
+        .meta({ secret: true }),
+      binding,
+    }).strict(),
+    output: z.object({ account: z.string().nullable(), login }),
+    hide: (input) => ({ ...input, token: '[secret]' }),
+  }).mutation(({ ctx: { rooms }, input }) =>
+    keepToken(rooms, 'claude', { binding: input.binding ?? 'setup-token', file: null }, {
+      token: input.token.trim(),
+      refresh: null,
+      expiresAt: null,
+    })
+  ),
+
+  setOrder: operation({
+    summary: 'Put the stored accounts of a provider in order: the first is tried first where priority counts',
+    scope: 'admin',
+    effect: 'mutates',
+    idempotent: true,
+    input: z.object({
+      provider: z.string().min(1).max(128).meta({ positional: 0 }),
+      accounts: z.array(z.string().min(1)).min(1).max(1_000),
+    }).strict(),
+    output: z.object({ order: z.array(z.string()) }),
+  }).mutation(async ({ ctx: { rooms }, input }) => {
+    const found = input.accounts.map((id) => rooms.accounts.get(id))
+    const stranger = found.find((account) => account.provider !== input.provider)
+    if (stranger) throw new GwError('request.invalid', `${stranger.id} is no account of ${input.provider}`)
+    for (const [index, account] of found.entries()) {
+      await rooms.accounts.update(account.id, { priority: found.length - index })
+    }
+    return { order: found.map((account) => account.id) }
+  }),
+})
+
+async function keepToken(
+  rooms: OperationRooms,
+  id: string,
+  at: { binding: string | null; file: string | null },
+  { token, refresh, expiresAt }: { token: string; refresh: string | null; expiresAt: number | null },
+) {
+  const kept = rooms.logins.own(id, at)
+  await rooms.logins.keepToken(kept, new Secret(token), refresh === null ? null : new Secret(refresh), expiresAt)
+  const info = { ...await rooms.logins.inspect(kept), binding: at.binding }
+  const account = at.file === null ? await ensureAccount(rooms, info) : null
+  return { account: account?.id ?? null, login: view(rooms, info) }
+}
