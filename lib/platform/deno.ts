@@ -5,6 +5,7 @@ import type { Platform } from './port.ts'
 interface DenoServer {
   readonly addr: { readonly hostname: string; readonly port: number }
   shutdown(): Promise<void>
+  readonly finished: Promise<void>
 }
 
 /** The part of Deno's namespace that is used here; `tsc` does not know it. */
@@ -29,12 +30,17 @@ export const denoPlatform: Platform = {
       { hostname: options.host, port: options.port, onListen: () => {}, signal: abort.signal },
       (request, info) => options.fetch(request, { address: info.remoteAddr.hostname ?? '' }),
     )
+    // Aborting a server that has ended throws outside any promise.
+    let ended = false
+    void server.finished.then(() => ended = true)
     return Promise.resolve({
       host: options.host,
       port: server.addr.port,
       stop: async (force) => {
-        if (force) abort.abort()
-        else await server.shutdown()
+        if (ended) return
+        if (!force) return await server.shutdown()
+        abort.abort()
+        await server.finished
       },
     })
   },

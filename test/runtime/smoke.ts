@@ -3,10 +3,12 @@
 import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { operator } from '../../lib/access/mod.ts'
 import { systemClock } from '../../lib/base/mod.ts'
 import { demoUpstream } from '../../lib/demo/mod.ts'
 import { detectPlatform } from '../../lib/platform/mod.ts'
 import { openStorage } from '../../lib/storage/mod.ts'
+import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { gauge, within } from '../support/wait.ts'
 
 const platform = await detectPlatform()
@@ -69,6 +71,31 @@ function chat(url: string, model: string, content: string, signal?: AbortSignal)
   })
 }
 
+/** gw in front of the demo upstream, sockets on both sides. */
+async function withGateway(
+  work: (gateway: TestGateway, streams: ReturnType<typeof gauge>) => Promise<void>,
+): Promise<void> {
+  const upstream = await serveDemo()
+  try {
+    await using gateway = await startGateway({ upstream: upstream.url })
+    await work(gateway, upstream.streams)
+  } finally {
+    await upstream.stop(true)
+  }
+}
+
+function ask(gateway: TestGateway, path: string, body: object, token: string, signal?: AbortSignal): Promise<Response> {
+  return fetch(`${gateway.url}${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'authorization': `Bearer ${token}` },
+    body: JSON.stringify(body),
+    ...(signal ? { signal } : {}),
+  })
+}
+
+const messages = [{ role: 'user', content: 'grüße 👋' }]
+const paced = { model: 'openai/demo-delay-50', stream: true, messages: [{ role: 'user', content: 'count to 40' }] }
+
 const steps: Readonly<Record<string, () => Promise<void>>> = {
   'a database keeps what was committed, for its owner alone': () =>
     withFolder(async (folder) => {
@@ -128,6 +155,59 @@ const steps: Readonly<Record<string, () => Promise<void>>> = {
     check(text.includes('[DONE]'), 'the stream was cut')
     await within(5000, 'the server to stop', stopped)
   },
+
+  'gw answers, whole and streamed': () =>
+    withGateway(async (gateway) => {
+      const whole = await ask(gateway, '/v1/chat/completions', { model: 'openai/demo-small', messages }, gateway.token)
+      check(whole.status === 200, `answered ${whole.status}`)
+      check((await whole.text()).includes('grüße 👋'), 'the echo is missing')
+      const body = { model: 'anthropic/demo-small', max_tokens: 500, stream: true, messages }
+      const streamed = await ask(gateway, '/v1/messages', body, gateway.token)
+      const text = await streamed.text()
+      check(text.startsWith('event: message_start') && text.includes('event: message_stop'), `streamed ${text}`)
+    }),
+
+  'a caller of gw who leaves ends the upstream call within 250 ms': () =>
+    withGateway(async (gateway, streams) => {
+      const controller = new AbortController()
+      const reply = await ask(gateway, '/v1/chat/completions', paced, gateway.token, controller.signal)
+      await reply.body!.getReader().read()
+      check(streams.value === 1, `${streams.value} upstream streams are read`)
+      controller.abort()
+      await streams.until((n) => n === 0, 250, 'the upstream stream to be given up')
+    }),
+
+  'a token lets in until it is revoked': () =>
+    withGateway(async (gateway) => {
+      const { access } = gateway.gateway.rooms
+      const issued = await access.issue({ label: 'runtime' }, operator)
+      const token = issued.token.reveal()
+      const body = { model: 'openai/demo-small', messages }
+      const before = await ask(gateway, '/v1/chat/completions', body, token)
+      check(before.status === 200, `answered ${before.status}`)
+      await before.text()
+      await access.revoke(issued.info.id, operator)
+      const after = await ask(gateway, '/v1/chat/completions', body, token)
+      check(after.status === 403, `a revoked token is answered ${after.status}`)
+      check(
+        (await ask(gateway, '/v1/chat/completions', body, 'la_sk_nothing')).status === 401,
+        'a made-up token got in',
+      )
+    }),
+
+  'gw that stops lets a stream finish': () =>
+    withGateway(async (gateway) => {
+      const reply = await ask(gateway, '/v1/chat/completions', paced, gateway.token)
+      const reader = reply.body!.getReader()
+      await reader.read()
+      const stopped = gateway.server.stop({ drainMs: 10_000 })
+      let text = ''
+      for (let next = await reader.read(); !next.done; next = await reader.read()) {
+        text += new TextDecoder().decode(next.value)
+      }
+      check(text.includes('data: [DONE]'), 'the stream was cut')
+      await within(5000, 'gw to stop', stopped)
+    }),
 }
 
 for (const [step, work] of Object.entries(steps)) {
