@@ -1,4 +1,4 @@
-import { demoServer } from '../support/demo-server.ts'
+import { startGateway } from '../support/gateway.ts'
 
 /** Where agents are sent. */
 export interface OpenDoor extends AsyncDisposable {
@@ -8,13 +8,13 @@ export interface OpenDoor extends AsyncDisposable {
   readonly prefix: string
 }
 
-/** The demo upstream. */
-export function openDoor(): Promise<OpenDoor> {
-  const server = demoServer({ key: 'sk-demo' })
-  return Promise.resolve({
-    url: server.url,
-    token: 'sk-demo',
-    prefix: '',
-    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
-  })
+/** gw, with its built-in demo upstream behind it. */
+export async function openDoor(): Promise<OpenDoor> {
+  const gateway = await startGateway({ demo: true })
+  return {
+    url: gateway.url,
+    token: gateway.token,
+    prefix: 'demo/',
+    [Symbol.asyncDispose]: () => gateway.close(),
+  }
 }
