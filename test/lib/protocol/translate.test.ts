@@ -1,0 +1,465 @@
+import { describe, expect, test } from 'bun:test'
+import fc from 'fast-check'
+import type { Json, JsonObject } from '../../../lib/base/mod.ts'
+import { type ProtocolId, repairs, translator, type TranslatorOptions } from '../../../lib/protocol/mod.ts'
+import { hear } from './grammar.ts'
+
+const utf8 = new TextEncoder()
+
+function ask(client: ProtocolId, upstream: ProtocolId, body: JsonObject, options: Partial<TranslatorOptions> = {}) {
+  const exchange = translator(client, upstream, { id: 'x1', now: 0, ...options })
+  const { body: sent, losses } = exchange.request(body, { model: 'claude-opus-4-5' })
+  return { exchange, sent, losses: losses.map(({ path }) => path) }
+}
+
+const user = (content: Json): JsonObject => ({ role: 'user', content })
+const messagesOf = (body: JsonObject): JsonObject[] => body.messages as JsonObject[]
+
+describe('a growing conversation', () => {
+  const turn = fc.oneof(
+    fc.record({ text: fc.string(), answer: fc.string({ minLength: 1 }) }),
+    fc.record({ text: fc.string(), calls: fc.array(fc.json(), { minLength: 1, maxLength: 3 }), result: fc.string() }),
+  )
+  type Turn = { text: string; answer?: string; calls?: string[]; result?: string }
+  const chatOf = (turns: readonly Turn[]): JsonObject[] =>
+    turns.flatMap(({ text, answer, calls, result }, i): JsonObject[] => [
+      user(`${i} ${text}`),
+      ...(answer === undefined ? [] : [{ role: 'assistant', content: answer }]),
+      ...(calls === undefined ? [] : [
+        {
+          role: 'assistant',
+          content: null,
+          tool_calls: calls.map((input, j) => ({
+            id: `c${i}_${j}`,
+            type: 'function',
+            function: { name: 'f', arguments: JSON.stringify({ input }) },
+          })),
+        },
+        ...calls.map((_, j): JsonObject => ({ role: 'tool', tool_call_id: `c${i}_${j}`, content: result ?? '' })),
+        { role: 'assistant', content: `done ${i}` },
+      ]),
+    ])
+
+  for (const upstream of ['anthropic-messages', 'openai-responses'] as const) {
+    test(`keeps its serialised prefix on the way to ${upstream}`, () => {
+      fc.assert(
+        fc.property(fc.array(turn, { minLength: 1, maxLength: 6 }), (turns) => {
+          let before = ''
+          for (let n = 1; n <= turns.length; n++) {
+            const messages = [{ role: 'system', content: 'S' }, ...chatOf(turns.slice(0, n) as Turn[])]
+            const { sent } = ask('openai-chat', upstream, { model: 'm', messages })
+            const text = JSON.stringify(sent.messages ?? sent.input)
+            expect(text.startsWith(before)).toBe(true)
+            before = text.slice(0, -1)
+          }
+        }),
+        { numRuns: 1000, seed: 7 },
+      )
+    }, 60_000)
+  }
+})
+
+describe('tools', () => {
+  const patch = '*** Begin Patch\n+"é\\ 🦊"\t\u2028\n*** End'
+  const tools = [{
+    type: 'custom',
+    name: 'apply_patch',
+    description: 'p',
+    format: { type: 'grammar', syntax: 'lark', definition: 'x' },
+  }]
+
+  test('a custom tool goes through JSON arguments and comes back, split at every byte', () => {
+    const { exchange, sent, losses } = ask('openai-responses', 'anthropic-messages', {
+      model: 'm',
+      input: 'hi',
+      stream: true,
+      tools,
+    })
+    expect((sent.tools as JsonObject[])[0]!.input_schema).toMatchObject({ required: ['input'] })
+    expect(losses).toEqual(['tools[0].format'])
+    const json = JSON.stringify({ input: patch })
+    for (let size = 1; size <= json.length; size++) {
+      const deltas = Array.from(
+        { length: Math.ceil(json.length / size) },
+        (_, i) => json.slice(i * size, (i + 1) * size),
+      )
+      const wire = [
+        { type: 'message_start', message: { id: 'm', content: [], usage: { input_tokens: 1 } } },
+        {
+          type: 'content_block_start',
+          index: 0,
+          content_block: { type: 'tool_use', id: 't', name: 'apply_patch', input: {} },
+        },
+        ...deltas.map((partial_json) => ({
+          type: 'content_block_delta',
+          index: 0,
+          delta: { type: 'input_json_delta', partial_json },
+        })),
+        { type: 'content_block_stop', index: 0 },
+        { type: 'message_delta', delta: { stop_reason: 'tool_use' }, usage: { output_tokens: 2 } },
+        { type: 'message_stop' },
+      ].map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`).join('')
+      const stream = exchange.stream()
+      const out = Buffer.concat([...stream.push(utf8.encode(wire)), ...stream.end()]).toString()
+      expect(hear('openai-responses', out).calls).toEqual([{ id: 't', name: 'apply_patch', input: patch }])
+      expect(out).toContain('custom_tool_call_input.delta')
+    }
+  })
+
+  test('tools of a namespace get one name upstream and their own on the way back', () => {
+    const namespace = {
+      type: 'namespace',
+      name: 'mcp__gw',
+      description: '',
+      tools: [{ type: 'function', name: 'echo', parameters: {} }],
+    }
+    const { exchange, sent } = ask('openai-responses', 'openai-chat', { model: 'm', input: 'hi', tools: [namespace] })
+    expect(sent.tools).toEqual([{ type: 'function', function: { name: 'mcp__gw__echo', parameters: {} } }])
+    const call = { id: 'c', type: 'function', function: { name: 'mcp__gw__echo', arguments: '{"a":1}' } }
+    const { body } = exchange.response({ choices: [{ message: { tool_calls: [call] }, finish_reason: 'tool_calls' }] })
+    expect((body.output as JsonObject[])[0]).toMatchObject({
+      type: 'function_call',
+      namespace: 'mcp__gw',
+      name: 'echo',
+    })
+  })
+
+  test('the client runs its own tool search, whatever the model', () => {
+    const search = { type: 'tool_search', execution: 'client', description: 'd', parameters: { type: 'object' } }
+    const { exchange, sent } = ask('openai-responses', 'anthropic-messages', {
+      model: 'm',
+      input: 'hi',
+      tools: [search],
+    })
+    expect((sent.tools as JsonObject[])[0]).toMatchObject({ name: 'tool_search' })
+    const { body } = exchange.response({
+      content: [{ type: 'tool_use', id: 't', name: 'tool_search', input: { query: 'q' } }],
+      stop_reason: 'tool_use',
+    })
+    expect((body.output as JsonObject[])[0]).toMatchObject({
+      type: 'tool_search_call',
+      execution: 'client',
+      call_id: 't',
+      arguments: { query: 'q' },
+    })
+  })
+
+  test('tools that come in an item of the input are offered like the others', () => {
+    const input = [
+      { type: 'additional_tools', role: 'developer', tools: [{ type: 'custom', name: 'exec', description: 'js' }] },
+      user('hi'),
+    ]
+    const { sent, losses } = ask('openai-responses', 'anthropic-messages', { model: 'm', input })
+    expect((sent.tools as JsonObject[]).map((tool) => tool.name)).toEqual(['exec'])
+    expect(losses).toEqual([])
+  })
+
+  test('ids and names that are too long are shortened alike in calls and results, and found again', () => {
+    const id = 'x'.repeat(200)
+    const name = `f${'o'.repeat(90)}`
+    const body = {
+      model: 'm',
+      max_tokens: 9,
+      tools: [{ name, input_schema: { type: 'object' } }],
+      messages: [
+        user('hi'),
+        { role: 'assistant', content: [{ type: 'tool_use', id, name, input: {} }] },
+        user([{ type: 'tool_result', tool_use_id: id, content: 'ok' }]),
+      ],
+    }
+    const { exchange, sent } = ask('anthropic-messages', 'openai-chat', body)
+    const [, call, result] = messagesOf(sent)
+    const made = (call!.tool_calls as JsonObject[])[0]!
+    const short = (made.function as JsonObject).name as string
+    expect((made.id as string).length).toBeLessThanOrEqual(64)
+    expect(result!.tool_call_id).toBe(made.id)
+    expect(short.length).toBeLessThanOrEqual(64)
+    const again = exchange.response({
+      choices: [{ message: { tool_calls: [{ ...made }] }, finish_reason: 'tool_calls' }],
+    })
+    expect((again.body.content as JsonObject[])[0]).toMatchObject({ type: 'tool_use', id, name })
+  })
+})
+
+describe('reasoning', () => {
+  test('goes back to its issuer byte for byte through every protocol', () => {
+    const thinking = { type: 'thinking', thinking: 'step 1\n"é🦊"', signature: 'EqQB+/=' }
+    const redacted = { type: 'redacted_thinking', data: 'Opaque+/==' }
+    const reply = {
+      content: [thinking, redacted, { type: 'tool_use', id: 't', name: 'f', input: {} }],
+      stop_reason: 'tool_use',
+    }
+    const chat = ask('openai-chat', 'anthropic-messages', { model: 'm', messages: [user('hi')] }).exchange.response(
+      reply,
+    )
+    const said = (chat.body.choices as JsonObject[])[0]!.message as JsonObject
+    const next = { model: 'm', messages: [user('hi'), said, { role: 'tool', tool_call_id: 't', content: 'ok' }] }
+    expect((messagesOf(ask('openai-chat', 'anthropic-messages', next).sent)[1]!.content as Json[]).slice(0, 2))
+      .toEqual([thinking, redacted])
+
+    const responses = ask('openai-responses', 'anthropic-messages', { model: 'm', input: 'hi' }).exchange.response(
+      reply,
+    )
+    const input = [
+      user('hi'),
+      ...(responses.body.output as JsonObject[]),
+      { type: 'function_call_output', call_id: 't', output: 'ok' },
+    ]
+    expect(
+      (messagesOf(ask('openai-responses', 'anthropic-messages', { model: 'm', input }).sent)[1]!.content as Json[])
+        .slice(0, 2),
+    )
+      .toEqual([thinking, redacted])
+  })
+
+  test('of a responses upstream survives an anthropic client', () => {
+    const item = {
+      type: 'reasoning',
+      id: 'rs_9',
+      summary: [{ type: 'summary_text', text: 'sum' }],
+      encrypted_content: 'gAAA+/=',
+    }
+    const hidden = { type: 'reasoning', id: 'rs_8', summary: [], encrypted_content: 'gBBB' }
+    const base = { model: 'm', max_tokens: 9, messages: [user('hi')] }
+    const { body } = ask('anthropic-messages', 'openai-responses', base).exchange.response({
+      status: 'completed',
+      output: [item, hidden, { type: 'message', content: [{ type: 'output_text', text: 'a' }] }],
+    })
+    const messages = [user('hi'), { role: 'assistant', content: body.content! }, user('go on')]
+    const { sent } = ask('anthropic-messages', 'openai-responses', { ...base, messages })
+    expect((sent.input as Json[]).slice(1, 3)).toEqual([item, hidden])
+    // Sent to Anthropic itself, it is left out with a word about it, and never as a signature that is none.
+    const own = ask('anthropic-messages', 'anthropic-messages', { ...base, messages })
+    expect(JSON.stringify(own.sent)).not.toContain('gw1.')
+    expect(own.losses).toEqual(['messages[1].content[0]', 'messages[1].content[1]'])
+  })
+})
+
+describe('cache marks', () => {
+  test('at most four reach anthropic-messages: the first and the last three', () => {
+    const mark = { cache_control: { type: 'ephemeral', ttl: '1h' } }
+    const messages = Array.from({ length: 7 }, (_, i) => user([{ type: 'text', text: `t${i}`, ...mark }]))
+    const { sent, losses } = ask('openai-chat', 'anthropic-messages', { model: 'm', messages })
+    const kept = messagesOf(sent).flatMap((message, i) => JSON.stringify(message).includes('"ttl":"1h"') ? [i] : [])
+    expect(kept).toEqual([0, 4, 5, 6])
+    expect(losses.length).toBe(3)
+  })
+
+  test('are set for callers who have none, if that is wanted', () => {
+    const body = { model: 'm', messages: [{ role: 'system', content: 'S' }, user('hi')] }
+    const { sent } = ask('openai-chat', 'anthropic-messages', body, { autoCache: true })
+    expect(JSON.stringify(sent.system)).toContain('cache_control')
+    expect(JSON.stringify(sent.messages)).toContain('cache_control')
+  })
+})
+
+describe('the chatgpt backend', () => {
+  test('gets the body it takes, and every field it does not take is a loss', () => {
+    const body = {
+      model: 'm',
+      temperature: 0.5,
+      max_completion_tokens: 99,
+      messages: [{ role: 'system', content: 'S' }, user('hi')],
+    }
+    const { sent, losses } = ask('openai-chat', 'openai-responses', body, { quirks: ['codex-backend'] })
+    expect(sent).toMatchObject({ stream: true, store: false, instructions: 'S' })
+    expect(sent.include).toEqual(['reasoning.encrypted_content'])
+    expect('temperature' in sent || 'max_output_tokens' in sent).toBe(false)
+    expect(losses).toEqual(['max_output_tokens', 'temperature'])
+    expect(
+      ask('openai-responses', 'openai-responses', { model: 'm', input: 'hi' }, { quirks: ['codex-backend'] }).sent
+        .input,
+    )
+      .toEqual([{ type: 'message', role: 'user', content: [{ type: 'input_text', text: 'hi' }] }])
+  })
+})
+
+describe('repair', () => {
+  const call = (id: string): JsonObject => ({
+    role: 'assistant',
+    content: null,
+    tool_calls: [{ id, type: 'function', function: { name: 'f', arguments: '' } }],
+  })
+  const chunks = (...deltas: JsonObject[]): string =>
+    deltas.map((delta) => `data: ${JSON.stringify({ choices: [delta] })}\n\n`).join('') + 'data: [DONE]\n\n'
+  const delta = (value: JsonObject, finish_reason: string | null = null): JsonObject => ({
+    index: 0,
+    delta: value,
+    finish_reason,
+  })
+  const stream = (upstream: ProtocolId, wire: string) => {
+    const { exchange } = ask('anthropic-messages', upstream, {
+      model: 'm',
+      max_tokens: 9,
+      stream: true,
+      messages: [user('hi')],
+      tools: [{ name: 'Bash', input_schema: { type: 'object' } }],
+    })
+    const answer = exchange.stream()
+    const out = Buffer.concat([...answer.push(utf8.encode(wire)), ...answer.end()]).toString()
+    return { ...hear('anthropic-messages', out), failure: answer.failure?.kind ?? null }
+  }
+  const tool = (value: JsonObject): JsonObject => delta({ tool_calls: [value] })
+  const responses = (...events: JsonObject[]): string =>
+    events.map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`).join('')
+
+  const proofs: Record<keyof typeof repairs, () => void> = {
+    'orphan-call': () => {
+      const { sent, losses } = ask('openai-chat', 'anthropic-messages', {
+        model: 'm',
+        messages: [user('hi'), call('c'), user('well?')],
+      })
+      expect(messagesOf(sent)[2]!.content).toMatchObject([{ type: 'tool_result', tool_use_id: 'c' }, {
+        type: 'text',
+        text: 'well?',
+      }])
+      expect(losses).toEqual(['messages[1].tool_calls[0]'])
+    },
+    'orphan-result': () => {
+      const messages = [user('hi'), { role: 'tool', tool_call_id: 'gone', content: 'lost' }]
+      const { sent, losses } = ask('openai-chat', 'anthropic-messages', { model: 'm', messages })
+      expect(JSON.stringify(sent.messages)).toContain('lost')
+      expect(JSON.stringify(sent.messages)).not.toContain('tool_result')
+      expect(losses).toEqual(['messages[1]'])
+    },
+    'late-result': () => {
+      const messages = [user('hi'), call('c'), user('meanwhile'), { role: 'tool', tool_call_id: 'c', content: 'ok' }]
+      const { sent, losses } = ask('openai-chat', 'anthropic-messages', { model: 'm', messages })
+      expect((messagesOf(sent)[2]!.content as JsonObject[]).map((block) => block.type)).toEqual(['tool_result', 'text'])
+      expect(losses).toEqual(['messages[3]'])
+    },
+    'missing-tool-id': () => {
+      const heard = stream(
+        'openai-chat',
+        chunks(tool({ index: 0, function: { name: 'Bash', arguments: '{}' } }), delta({}, 'tool_calls')),
+      )
+      expect(heard.calls[0]!.id).toMatch(/^call_/)
+    },
+    'missing-index': () => {
+      const heard = stream(
+        'openai-chat',
+        chunks(
+          tool({ id: 'a', function: { name: 'Bash', arguments: '{"x"' } }),
+          tool({ id: 'a', function: { arguments: ':1}' } }),
+          delta({}, 'tool_calls'),
+        ),
+      )
+      expect(heard.calls).toEqual([{ id: 'a', name: 'Bash', input: '{"x":1}' }])
+    },
+    'duplicate-index': () => {
+      const heard = stream(
+        'openai-chat',
+        chunks(
+          tool({ index: 0, id: 'a', function: { name: 'Bash', arguments: '{"x":1}' } }),
+          tool({ index: 0, id: 'b', function: { name: 'Bash', arguments: '{"x":2}' } }),
+          delta({}, 'tool_calls'),
+        ),
+      )
+      expect(heard.calls.map(({ id, input }) => [id, input])).toEqual([['a', '{"x":1}'], ['b', '{"x":2}']])
+    },
+    'repeated-name': () => {
+      const heard = stream(
+        'openai-chat',
+        chunks(
+          tool({ index: 0, id: 'a', function: { name: 'Bash', arguments: '{' } }),
+          tool({ index: 0, id: 'a', function: { name: 'Bash', arguments: '}' } }),
+          delta({}, 'tool_calls'),
+        ),
+      )
+      expect(heard.calls).toEqual([{ id: 'a', name: 'Bash', input: '{}' }])
+    },
+    'missing-item': () => {
+      const heard = stream(
+        'openai-responses',
+        responses(
+          { type: 'response.created', response: {} },
+          { type: 'response.output_text.delta', output_index: 0, content_index: 0, delta: 'hey' },
+          { type: 'response.completed', response: { status: 'completed', output: [] } },
+        ),
+      )
+      expect([heard.text, heard.stop]).toEqual(['hey', 'end_turn'])
+    },
+    'items-at-the-end': () => {
+      const output = [{ type: 'message', content: [{ type: 'output_text', text: 'late' }] }]
+      const heard = stream(
+        'openai-responses',
+        responses({ type: 'response.completed', response: { status: 'completed', output } }),
+      )
+      expect(heard.text).toBe('late')
+    },
+    'missing-finish': () => {
+      expect(stream('openai-chat', chunks(delta({ content: 'hey' }))).stop).toBe('end_turn')
+    },
+    'finish-mismatch': () => {
+      const heard = stream(
+        'openai-chat',
+        chunks(tool({ index: 0, id: 'a', function: { name: 'Bash', arguments: '{}' } }), delta({}, 'stop')),
+      )
+      expect(heard.stop).toBe('tool_use')
+    },
+    'empty-arguments': () => {
+      const heard = stream(
+        'openai-chat',
+        chunks(tool({ index: 0, id: 'a', function: { name: 'Bash', arguments: '' } }), delta({}, 'tool_calls')),
+      )
+      expect(heard.calls[0]!.input).toBe('{}')
+    },
+    'arguments-object': () => {
+      const heard = stream(
+        'openai-chat',
+        chunks(tool({ index: 0, id: 'a', function: { name: 'Bash', arguments: { x: 1 } } }), delta({}, 'tool_calls')),
+      )
+      expect(heard.calls[0]!.input).toBe('{"x":1}')
+    },
+    'empty-completion': () => {
+      const heard = stream('openai-chat', chunks(delta({ content: '' }, 'stop')))
+      expect([heard.stop, heard.failure]).toEqual([null, 'empty'])
+    },
+    'undeclared-tool': () => {
+      const heard = stream(
+        'openai-chat',
+        chunks(
+          tool({ index: 0, id: 'a', function: { name: 'functions.bash', arguments: '{}' } }),
+          delta({}, 'tool_calls'),
+        ),
+      )
+      expect(heard.calls[0]!.name).toBe('Bash')
+    },
+  }
+  for (const [name, proof] of Object.entries(proofs)) test(name, proof)
+})
+
+describe('ends of an answer', () => {
+  for (
+    const [word, chat, status, reason] of [
+      ['end_turn', 'stop', 'completed', null],
+      ['stop_sequence', 'stop', 'completed', null],
+      ['max_tokens', 'length', 'incomplete', 'max_output_tokens'],
+      ['model_context_window_exceeded', 'length', 'incomplete', 'max_output_tokens'],
+      ['refusal', 'content_filter', 'incomplete', 'content_filter'],
+      ['pause_turn', 'length', 'incomplete', 'max_output_tokens'],
+    ] as const
+  ) {
+    test(`${word} is never taken for another end`, () => {
+      const reply = {
+        content: [{ type: 'text', text: 'a' }],
+        stop_reason: word,
+        usage: { input_tokens: 1, output_tokens: 1 },
+      }
+      const toChat = ask('openai-chat', 'anthropic-messages', { model: 'm', messages: [user('hi')] }).exchange.response(
+        reply,
+      )
+      expect((toChat.body.choices as JsonObject[])[0]!.finish_reason).toBe(chat)
+      const { body } = ask('openai-responses', 'anthropic-messages', { model: 'm', input: 'hi' }).exchange.response(
+        reply,
+      )
+      expect([body.status, (body.incomplete_details as JsonObject | null)?.reason ?? null]).toEqual([status, reason])
+      const back = ask('anthropic-messages', 'anthropic-messages', {
+        model: 'm',
+        max_tokens: 9,
+        messages: [user('hi')],
+      }).exchange.response(reply)
+      expect(back.body.stop_reason).toBe(word)
+    })
+  }
+})
