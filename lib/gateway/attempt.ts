@@ -131,13 +131,15 @@ async function call(
   { call, row, rooms, answer }: Line,
 ): Promise<UpstreamReply | UpstreamRefusal> {
   const foreign = target.deployment.protocol !== row.protocol
+  const prefix = translation?.prefix ?? ''
+  const { deployment } = target
   const sending = rooms.upstream.send({
-    target,
+    target: prefix === '' ? target : { ...target, deployment: { ...deployment, baseUrl: deployment.baseUrl + prefix } },
     credential,
     surface: translation?.surface ?? row.surface,
     method: call.method,
     // A query belongs to its own protocol.
-    search: foreign ? '' : call.search,
+    search: foreign || typeof translation?.surface === 'object' ? '' : call.search,
     headers: foreign ? plainHeaders(forwardHeaders(call.headers)) : forwardHeaders(call.headers),
     body,
   })

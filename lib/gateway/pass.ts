@@ -3,7 +3,7 @@ import type { Secret } from '../base/mod.ts'
 import type { Credential } from '../credentials/mod.ts'
 import { type Loss, noTokens, type TokenCounts, type Translator, type UpstreamFailure } from '../protocol/mod.ts'
 import type { Claim } from '../routing/mod.ts'
-import { lossFields, streamSource, type Translation, wholeSource } from './translated.ts'
+import { lossFields, streamSource, type Translation, unframed, wholeSource } from './translated.ts'
 import { classifyFailure } from '../liveness/mod.ts'
 import { failureOf, replyFields, type UpstreamReply } from '../upstream/mod.ts'
 import type { AnswerField } from './answer.ts'
@@ -33,8 +33,12 @@ export function pass(
 ): Promise<UpstreamFailure | null> {
   const { call, row, answer, ledger, rooms, plan } = line
   const wire = wireOf(row)
-  const type = reply.headers.get('content-type') ?? ''
-  const fields: AnswerField[] = replyFields(reply.headers)
+  const body = translation?.framed ? unframed(reply.body) : reply.body
+  const type = translation?.framed ? 'text/event-stream' : reply.headers.get('content-type') ?? ''
+  const fields: AnswerField[] = replyFields(reply.headers).map(([name, value]) => [
+    name,
+    translation?.framed && name === 'content-type' ? `${type}; charset=utf-8` : value,
+  ])
   const asked = translation?.losses ?? []
   fields.push(...lossFields(asked))
   fields.push(
@@ -85,7 +89,7 @@ export function pass(
   }
 
   const shared = {
-    source: reply.body,
+    source: body,
     answer,
     status: reply.status,
     fields,
@@ -131,7 +135,7 @@ export function pass(
     ]
     const clean = (bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> => withoutSecret(bytes, credential.secret)
     if (line.ask.stream) {
-      const through = streamSource(reply.body, exchange, wire!.tracker(), rooms.limits.replyBytes)
+      const through = streamSource(body, exchange, wire!.tracker(), rooms.limits.replyBytes)
       const failure = await relayStream({
         ...shared,
         source: through.source,
@@ -149,7 +153,7 @@ export function pass(
       })
       return failure && (through.failure ?? failure)
     }
-    const through = wholeSource(reply.body, exchange, rooms.limits.replyBytes)
+    const through = wholeSource(body, exchange, rooms.limits.replyBytes)
     const failure = await relayWhole({
       ...shared,
       source: through.source,

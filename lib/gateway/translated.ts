@@ -2,18 +2,24 @@ import { type ByteSink, type ByteSource, concat, GwError, type JsonObject } from
 import type { Target } from '../accounts/mod.ts'
 import {
   applyQuirks,
+  awsFrames,
+  bedrockPath,
   estimateTokens,
   holdsPackedReasoning,
   type Loss,
   type ProtocolId,
   quirkNames,
   type StreamTracker,
+  toBedrock,
   type TokenCounts,
+  toVertex,
   type TranslatedStream,
   type Translator,
   translator,
   type UpstreamFailure,
   upstreamFailure,
+  vertexPath,
+  vertexPrefix,
 } from '../protocol/mod.ts'
 import { controlKeys } from '../routing/mod.ts'
 import type { Field, Surface } from '../upstream/mod.ts'
@@ -23,7 +29,11 @@ import type { Line } from './attempt.ts'
 /** What one target of another protocol, or of a dialect of its own, is sent, and how its answer is read. */
 export interface Translation {
   readonly body: Uint8Array<ArrayBuffer>
-  readonly surface: Surface
+  readonly surface: Surface | { readonly path: string }
+  /** What stands between the deployment's host and the path. */
+  readonly prefix: string
+  /** Whether the answer is a stream in AWS's binary frames. */
+  readonly framed: boolean
   readonly losses: readonly Loss[]
   /** Reads the answer; `null` when its bytes are the caller's own protocol and need no reading. */
   readonly exchange: Translator | null
@@ -50,6 +60,36 @@ const translated: ReadonlySet<string> = new Set(['chat', 'responses', 'messages'
  * is no conversation
  */
 export function translateFor(target: Target, line: Line): Translation | null {
+  const envelope = target.deployment.envelope
+  if (envelope !== 'bedrock' && envelope !== 'vertex') return plainTranslation(target, line)
+  const plain = plainTranslation(target, line)
+  const text = new TextDecoder().decode(plain?.body ?? line.ask.body.rewrite(target.model))
+  return inEnvelope(envelope, JSON.parse(text) as JsonObject, target, line, plain)
+}
+
+/** A messages body in the envelope of a cloud. */
+function inEnvelope(
+  envelope: 'bedrock' | 'vertex',
+  body: JsonObject,
+  target: Target,
+  line: Line,
+  plain: Translation | null,
+): Translation {
+  const stream = body.stream === true
+  const shared = { losses: plain?.losses ?? [], exchange: plain?.exchange ?? null }
+  if (line.row.surface === 'count_tokens') {
+    throw new GwError('request.unsupported', `${target.key} counts no tokens`)
+  }
+  if (envelope === 'vertex') {
+    const surface = { path: vertexPath(target.model, stream) }
+    return { ...shared, body: bytesOf(toVertex(body)), surface, prefix: vertexPrefix, framed: false }
+  }
+  const betas = (line.call.headers.get('anthropic-beta') ?? '').split(',').map((flag) => flag.trim()).filter(Boolean)
+  const surface = { path: bedrockPath(target.model, stream) }
+  return { ...shared, body: bytesOf(toBedrock(body, betas)), surface, prefix: '', framed: stream }
+}
+
+function plainTranslation(target: Target, line: Line): Translation | null {
   const { ask, row, call, rooms } = line
   const upstream = target.deployment.protocol
   const named = rooms.directory.provider(target.provider)?.quirks ?? []
@@ -77,6 +117,8 @@ export function translateFor(target: Target, line: Line): Translation | null {
   return {
     body: bytesOf(edited.body),
     surface: same ? row.surface : surfaceOf[upstream],
+    prefix: '',
+    framed: false,
     losses: edited.losses,
     exchange: same && ask.stream === (edited.body.stream === true) ? null : exchange,
   }
@@ -92,7 +134,7 @@ function editFor(target: Target, line: Line, body: JsonObject, quirks: readonly 
   const turned = ask.stream !== (edited.stream === true)
   const exchange = turned ? exchangeFor(target, line, quirks, false) : null
   exchange?.request(body, { model: target.model, stream: true })
-  return { body: bytesOf(edited), surface: row.surface, losses, exchange }
+  return { body: bytesOf(edited), surface: row.surface, prefix: '', framed: false, losses, exchange }
 }
 
 /** Some upstreams only stream, whatever the caller wants. */
@@ -152,6 +194,40 @@ export function estimatedCount(line: Line): Response {
   return new Response(JSON.stringify({ input_tokens: inputTokens }), {
     headers: { 'content-type': 'application/json', 'x-gw-estimated': 'true', 'x-gw-request-id': line.call.id },
   })
+}
+
+/** A body in AWS's binary frames as the event stream inside them. */
+export function unframed(body: ByteSource): ByteSource {
+  function start(sink: ByteSink): void {
+    const frames = awsFrames()
+    const utf8 = new TextEncoder()
+    let over = false
+    const fail = (error: unknown): void => {
+      if (over) return
+      over = true
+      body.cancel()
+      sink.fail(error)
+    }
+    body.start({
+      chunk(bytes) {
+        if (over) return
+        try {
+          const text = frames.push(bytes)
+          if (text !== '') sink.chunk(utf8.encode(text))
+        } catch (error) {
+          fail(error)
+        }
+      },
+      end() {
+        if (over) return
+        if (frames.pending) return fail(new GwError('upstream.invalid', 'the event stream broke off inside a frame'))
+        over = true
+        sink.end()
+      },
+      fail,
+    })
+  }
+  return { start, pause: () => body.pause(), resume: () => body.resume(), cancel: () => body.cancel() }
 }
 
 /** An upstream's body on its way to becoming the caller's. */

@@ -1,3 +1,4 @@
+import { AwsV4Signer } from 'aws4fetch'
 import { GwError } from '../../base/mod.ts'
 import type { AuthScheme } from '../../catalog/mod.ts'
 import type { Credential } from '../../credentials/mod.ts'
@@ -21,8 +22,32 @@ export type Signer<Type extends AuthScheme['type']> = (
 /** Beta flag with which a plan token is accepted as a bearer. @see https://docs.anthropic.com/en/api/beta-headers */
 const oauthBeta = 'oauth-2025-04-20'
 
-const unsupported = (type: string) => (): never => {
-  throw new GwError('request.unsupported', `signing by ${type} is not part of this deployment's envelope`)
+/** The keys inside an AWS credential. */
+interface AwsKeys {
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+  readonly sessionToken?: string
+}
+
+/**
+ * AWS Signature Version 4, or the bearer that stands in for it. The region is the one in the host's name.
+ *
+ * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
+ */
+async function sigv4(
+  { method, url, headers, body }: Unsigned,
+  credential: Credential,
+  { service }: { readonly service: string },
+): Promise<void> {
+  if (credential.kind !== 'aws') return setField(headers, 'authorization', `Bearer ${credential.secret.reveal()}`)
+  const keys = JSON.parse(credential.secret.reveal()) as AwsKeys
+  const region = /\.([a-z]{2}(?:-[a-z]+)+-\d)\./.exec(url.hostname)?.[1] ?? 'us-east-1'
+  const signer = new AwsV4Signer({ method, url: url.href, body: body ?? '', service, region, ...keys })
+  const signed = await signer.sign()
+  for (const name of ['authorization', 'x-amz-date', 'x-amz-security-token', 'x-amz-content-sha256']) {
+    const value = signed.headers.get(name)
+    if (value !== null) setField(headers, name, value)
+  }
 }
 
 /** How each scheme lays a credential on a request. */
@@ -49,7 +74,7 @@ export const signers: { readonly [Type in AuthScheme['type']]: Signer<Type> } = 
   query: ({ url }, credential, { name }) => url.searchParams.set(name, credential.secret.reveal()),
   google: ({ headers }, credential) => setField(headers, 'authorization', `Bearer ${credential.secret.reveal()}`),
   none: () => {},
-  sigv4: unsupported('sigv4'),
+  sigv4,
 }
 
 /** Lays the credential on the request by the provider's scheme. */

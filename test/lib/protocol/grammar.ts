@@ -47,10 +47,12 @@ export function hear(protocol: ProtocolId, wire: string): Heard {
 type Wire = { event: string; data: string }[]
 
 function chat(events: Wire, heard: Heard): void {
-  fault(events.at(-1)?.data === '[DONE]', 'the stream does not end in [DONE]')
+  // After an error there is nothing to be done with.
+  const ends = events.at(-1)?.data === '[DONE]' || /^\{"error":/.test(events.at(-1)?.data ?? '')
+  fault(ends, 'the stream ends neither in [DONE] nor in an error')
   let id: string | null = null
   let finished = false
-  events.slice(0, -1).forEach(({ event, data }, i) => {
+  events.filter(({ data }) => data !== '[DONE]').forEach(({ event, data }, i) => {
     fault(event === 'message', 'chat events have no names')
     const chunk: Loose = JSON.parse(data)
     fault(heard.error === null, 'an event after the error')
