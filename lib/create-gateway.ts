@@ -145,7 +145,11 @@ export async function createGateway(options: GatewayOptions = {}): Promise<Gatew
     router: home.router,
     leaser: {
       lease: (target, refused) =>
-        home.accounts.credentialFor(home.accounts.get(target.account), refused ? { force: true } : {}),
+        home.accounts.credentialFor(
+          home.accounts.get(target.account),
+          // Many requests may hear the same refusal: what another of them renewed is taken, not renewed again.
+          refused ? { rejected: refused.secret } : {},
+        ),
     },
     upstream,
     observer: {

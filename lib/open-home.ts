@@ -241,6 +241,8 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       }
       accounts.reload().catch((error) => logger.log('warn', 'accounts.stale', { error }))
     })
+    let tending: (() => void) | null = null
+    closers.push(() => tending?.())
     return {
       paths: at,
       platform,
@@ -288,6 +290,7 @@ export async function openHome(options: HomeOptions): Promise<Home> {
         access.start()
         usage.start()
         afloat.start()
+        tending ??= tendLogins(logins, clock, logger)
       },
       close,
     }
@@ -351,4 +354,20 @@ export function operationContext(
     signal,
     gate: surface === 'mcp' ? approvalGate({ policy, approvals, principal }) : null,
   }
+}
+
+/** How often logins are looked at; each is renewed minutes before its end, so a missed look does no harm. */
+const tendEveryMs = 30_000
+
+/** Renews logins ahead of their end, in the background, until the returned function is called. */
+function tendLogins(logins: Pick<Logins, 'tick'>, clock: Clock, logger: Logger): () => void {
+  const stop = new AbortController()
+  const run = async () => {
+    while (!stop.signal.aborted) {
+      await logins.tick().catch((error) => logger.log('warn', 'credential.tend_failed', { error }))
+      await clock.sleep(tendEveryMs, stop.signal).catch(() => {})
+    }
+  }
+  void run()
+  return () => stop.abort()
 }
