@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises'
 import { type ByteSource, type Clock, GwError, type Logger, sourceOf, streamOf } from '../base/mod.ts'
-import type { Dialling, DialReply, Platform } from '../platform/mod.ts'
+import type { Dialer, Dialling, DialReply } from '../platform/mod.ts'
 import { addressTable, parseAddress } from './address.ts'
 import { decide, decideAddress, type EgressPolicy, type EgressQuestion, hostOf, type Verdict } from './policy.ts'
 
@@ -48,7 +48,7 @@ export interface Egress {
 /** What {@link createEgress} needs. */
 export interface EgressOptions {
   readonly policy: EgressPolicy
-  readonly platform: Pick<Platform, 'dial'>
+  readonly dialer: Pick<Dialer, 'dial'>
   readonly clock: Clock
   readonly log: Logger
   /** Origins that are answered in this process instead, such as the built-in demo. */
@@ -73,7 +73,7 @@ const systemResolve = async (host: string): Promise<readonly string[]> =>
 
 /** The guarded way out: decides, resolves once, dials the address it judged, and reports what it refused. */
 export function createEgress(options: EgressOptions): Egress {
-  const { platform, clock, log } = options
+  const { dialer, clock, log } = options
   const resolve = options.resolve ?? systemResolve
   const table = addressTable()
   let policy = options.policy
@@ -159,7 +159,7 @@ export function createEgress(options: EgressOptions): Egress {
   function open(request: EgressRequest): Dialling {
     const inside = options.inside?.get(request.url.origin)
     if (inside) return openInside(request, inside)
-    const dial = (known: Known | null) => platform.dial({ ...request, addresses: known?.addresses ?? null })
+    const dial = (known: Known | null) => dialer.dial({ ...request, addresses: known?.addresses ?? null })
     if (policy.mode === 'off') return dial(null)
     const question = { url: request.url, local: request.local ?? false }
     const permitted = permit(question, request)

@@ -27,6 +27,8 @@ const decoder = new TextDecoder('utf-8', { fatal: true })
 
 /** Bodies up to this size are also parsed, so that what is malformed deep inside is refused here. Costs 2 µs per KB. */
 const parsedBytes = 16 * 1024
+/** Bodies that say they are no longer than this are awaited whole; the others are counted as they come. */
+const wholeBytes = 256 * 1024
 /** Above the first 30 s a sender must have managed this many bytes per second. */
 const slowestBytesPerMs = 8
 
@@ -37,13 +39,15 @@ const slowestBytesPerMs = 8
  */
 export async function readBytes(request: Request, limits: Limits, ticker: Ticker): Promise<Uint8Array<ArrayBuffer>> {
   const declared = request.headers.get('content-length')
-  if (declared !== null && Number(declared) > limits.bodyBytes) throw tooLarge(limits.bodyBytes)
-  if (!request.body) return new Uint8Array()
+  const length = declared === null ? null : Number(declared)
+  if (length !== null && length > limits.bodyBytes) throw tooLarge(limits.bodyBytes)
+  // Touching `body` makes a stream of it, and costs as much as all the rest of a request.
+  const whole = length !== null && length <= wholeBytes
+  if (!whole && !request.body) return new Uint8Array()
   return await new Promise<Uint8Array<ArrayBuffer>>((resolve, reject) => {
     const since = ticker.now
     let received = 0
-    const small = declared !== null && Number(declared) <= 256 * 1024
-    const reader = small ? null : request.body!.getReader()
+    const reader = whole ? null : request.body!.getReader()
     const stop = ticker.watch((now) => {
       const waited = now - since
       if (waited < limits.bodyMs || received / slowestBytesPerMs > waited - limits.bodyMs) return
@@ -52,11 +56,20 @@ export async function readBytes(request: Request, limits: Limits, ticker: Ticker
       reader?.cancel().catch(() => {})
     })
     const bytes = reader ? drain(reader, limits, (size) => received = size) : request.arrayBuffer().then(viewOf)
-    bytes.then(resolve, (error) => {
-      reject(
-        error instanceof GwError ? error : new GwError('cancelled', 'the caller left in mid-request', { cause: error }),
-      )
-    }).finally(stop)
+    bytes.then(
+      (bytes) => {
+        stop()
+        resolve(bytes)
+      },
+      (error) => {
+        stop()
+        reject(
+          error instanceof GwError
+            ? error
+            : new GwError('cancelled', 'the caller left in mid-request', { cause: error }),
+        )
+      },
+    )
   })
 }
 

@@ -1,11 +1,11 @@
-import { fetchDial } from './fetch-dial.ts'
+import { createClient } from './http1/client.ts'
+import { connectBun } from './http1/bun-socket.ts'
 import type { HttpServer, Platform } from './port.ts'
 
 /** Bun: the runtime gw is tuned for. */
 export const bunPlatform: Platform = {
   name: 'bun',
   version: Bun.version,
-  pinsAddress: false,
 
   async openSqlite(path) {
     const { Database } = await import('bun:sqlite')
@@ -45,5 +45,5 @@ export const bunPlatform: Platform = {
     return Promise.resolve(handle)
   },
 
-  dial: (request) => fetchDial(request),
+  openDialer: (options = {}) => createClient({ connect: connectBun, ...options }),
 }

@@ -1,4 +1,5 @@
-import { fetchDial } from './fetch-dial.ts'
+import { createClient } from './http1/client.ts'
+import { connectNode } from './http1/node-socket.ts'
 import { openNodeSqlite } from './node-sqlite.ts'
 import type { Platform } from './port.ts'
 
@@ -21,7 +22,6 @@ declare const Deno: {
 export const denoPlatform: Platform = {
   name: 'deno',
   version: Deno.version.deno,
-  pinsAddress: false,
   openSqlite: openNodeSqlite,
 
   serve(options) {
@@ -45,5 +45,5 @@ export const denoPlatform: Platform = {
     })
   },
 
-  dial: (request) => fetchDial(request),
+  openDialer: (options = {}) => createClient({ connect: connectNode, ...options }),
 }

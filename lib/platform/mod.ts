@@ -18,6 +18,8 @@ export {
 } from './files.ts'
 export { type Paths, paths } from './paths.ts'
 export type {
+  Dialer,
+  DialerOptions,
   Dialling,
   DialReply,
   DialRequest,

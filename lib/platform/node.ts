@@ -1,4 +1,5 @@
-import { fetchDial } from './fetch-dial.ts'
+import { createClient } from './http1/client.ts'
+import { connectNode } from './http1/node-socket.ts'
 import { openNodeSqlite } from './node-sqlite.ts'
 import type { Platform } from './port.ts'
 
@@ -6,7 +7,6 @@ import type { Platform } from './port.ts'
 export const nodePlatform: Platform = {
   name: 'node',
   version: process.versions.node,
-  pinsAddress: false,
   openSqlite: openNodeSqlite,
 
   async serve(options) {
@@ -37,5 +37,5 @@ export const nodePlatform: Platform = {
     }
   },
 
-  dial: (request) => fetchDial(request),
+  openDialer: (options = {}) => createClient({ connect: connectNode, ...options }),
 }

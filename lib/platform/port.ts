@@ -72,6 +72,24 @@ export interface Dialling {
   cancel(): void
 }
 
+/** How to open a {@link Dialer}. */
+export interface DialerOptions {
+  /** Certificates to trust instead of the system's, PEM. */
+  readonly ca?: string | null
+}
+
+/** An HTTP client that goes exactly where it is told. */
+export interface Dialer {
+  /** Sends one request to the decided address. Never follows redirects and never decodes what comes back. */
+  dial(request: DialRequest): Dialling
+  /** Whether {@link dial} connects to `addresses` themselves, so that what was checked is what is dialled. */
+  readonly pinsAddress: boolean
+  /** Connections kept for the next request. */
+  readonly idle: number
+  /** Closes everything, what is under way too. */
+  close(): void
+}
+
 /** What differs between runtimes. Chosen once, at the composition root. */
 export interface Platform {
   readonly name: 'bun' | 'deno' | 'node'
@@ -79,8 +97,6 @@ export interface Platform {
   /** Opens or creates a database file; `:memory:` works. */
   openSqlite(path: string): Promise<SqliteConnection>
   serve(options: ServeOptions): Promise<HttpServer>
-  /** Sends one request to the decided address. Never follows redirects and never decodes what comes back. */
-  dial(request: DialRequest): Dialling
-  /** Whether {@link dial} connects to `addresses` themselves, so that what was checked is what is dialled. */
-  readonly pinsAddress: boolean
+  /** Opens the way out: one HTTP client with its kept connections. */
+  openDialer(options?: DialerOptions): Dialer
 }

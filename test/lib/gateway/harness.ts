@@ -35,7 +35,7 @@ export interface LineOptions {
 export async function openLine(options: LineOptions) {
   const records: Omit<RequestRecord, 'costMicros' | 'shadowCostMicros' | 'priceSource'>[] = []
   const observed: string[] = []
-  const platform = await detectPlatform()
+  const dialer = (await detectPlatform()).openDialer()
   const clock = systemClock
   const ticker = createTicker(clock, 20)
   const provider = (url: string): Provider => ({
@@ -64,7 +64,7 @@ export async function openLine(options: LineOptions) {
   const row = provider(options.urls[0]!)
   const egress = createEgress({
     policy: egressPolicy(egressConfig.parse({})),
-    platform,
+    dialer,
     clock,
     log: silentLogger,
   })
@@ -142,5 +142,16 @@ export async function openLine(options: LineOptions) {
       ...init,
       headers: { 'content-type': 'application/json', ...init.headers as Record<string, string> },
     })
-  return { door, rooms, records, observed, fetch, post, close: () => ticker.close() }
+  return {
+    door,
+    rooms,
+    records,
+    observed,
+    fetch,
+    post,
+    close() {
+      ticker.close()
+      dialer.close()
+    },
+  }
 }

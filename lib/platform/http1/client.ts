@@ -1,0 +1,158 @@
+import { GwError } from '../../base/mod.ts'
+import type { Dialer, Dialling, DialReply, DialRequest } from '../port.ts'
+import { Connection } from './connection.ts'
+import type { Connect, Destination } from './socket.ts'
+
+/** How connections are made and kept. */
+export interface ClientOptions {
+  readonly connect: Connect
+  /** Certificates to trust instead of the system's, PEM. For tests and private upstreams. */
+  readonly ca?: string | null
+  /** Longest wait for a connection, per address. */
+  readonly connectMs?: number
+  /** How long a connection is kept without work. Shorter than most servers keep theirs. */
+  readonly idleMs?: number
+  /** Idle connections kept per origin. */
+  readonly maxIdle?: number
+}
+
+/**
+ * gw's own HTTP/1.1 client: it connects to the address it is given, reads answers strictly and pushes their bodies.
+ *
+ * A request is repeated in one case only: on a kept connection that the server had already closed, as long as not a byte
+ * of an answer has come.
+ */
+export function createClient(options: ClientOptions): Dialer {
+  const { connect, ca = null, connectMs = 10_000, idleMs = 15_000, maxIdle = 512 } = options
+  const idle = new Map<string, Connection[]>()
+  const open = new Set<Connection>()
+  let sweeper: ReturnType<typeof setTimeout> | undefined
+  let closed = false
+
+  function keep(key: string, connection: Connection): void {
+    const kept = idle.get(key) ?? []
+    if (closed || kept.length >= maxIdle) return connection.close()
+    connection.idleSince = performance.now()
+    kept.push(connection)
+    if (kept.length === 1) idle.set(key, kept)
+    if (sweeper === undefined) {
+      sweeper = setTimeout(sweep, idleMs)
+      ;(sweeper as { unref?: () => void }).unref?.()
+    }
+  }
+
+  /** Closes what was not needed for a while; the newest are at the end. */
+  function sweep(): void {
+    sweeper = undefined
+    const before = performance.now() - idleMs
+    for (const [key, kept] of idle) {
+      while (kept.length > 0 && kept[0]!.idleSince < before) kept.shift()!.close()
+      if (kept.length === 0) idle.delete(key)
+    }
+    if (idle.size > 0 && !closed) {
+      sweeper = setTimeout(sweep, idleMs)
+      ;(sweeper as { unref?: () => void }).unref?.()
+    }
+  }
+
+  function take(key: string): Connection | null {
+    const kept = idle.get(key)
+    while (kept && kept.length > 0) {
+      const connection = kept.pop()!
+      if (!connection.closed && performance.now() - connection.idleSince < idleMs) return connection
+      connection.close()
+    }
+    return null
+  }
+
+  function make(key: string, to: Destination, name: string): Connection {
+    const connection = new Connection(connect, to, name, {
+      idle: (connection) => keep(key, connection),
+      gone: (connection) => {
+        open.delete(connection)
+        const kept = idle.get(key)
+        const at = kept?.indexOf(connection) ?? -1
+        if (at >= 0) kept!.splice(at, 1)
+      },
+    })
+    open.add(connection)
+    return connection
+  }
+
+  function dial(request: DialRequest): Dialling {
+    let current: Connection | null = null
+    let cancelled = false
+    const { url } = request
+    const secure = url.protocol === 'https:'
+    const port = url.port === '' ? secure ? 443 : 80 : Number(url.port)
+    const host = url.hostname.replace(/^\[|\]$/g, '')
+    const addresses = request.addresses ?? [host]
+
+    async function fresh(address: string, key: string): Promise<DialReply> {
+      const to = { host: address, port, tls: secure ? { serverName: host, ca } : null }
+      const connection = current = make(key, to, url.host)
+      const reply = connection.send(request)
+      const timer = setTimeout(() => {
+        if (!connection.ready) connection.close()
+      }, connectMs)
+      try {
+        return await reply
+      } catch (error) {
+        if (cancelled || connection.ready || !(error instanceof GwError) || error.code !== 'cancelled') throw error
+        throw new GwError('upstream.unreachable', `could not connect to ${url.host} in ${connectMs} ms`)
+      } finally {
+        clearTimeout(timer)
+      }
+    }
+
+    async function run(): Promise<DialReply> {
+      let failure: unknown
+      for (const address of addresses) {
+        if (cancelled) throw new GwError('cancelled', 'the request was given up')
+        const key = `${url.origin} ${address}`
+        const kept = take(key)
+        if (kept) {
+          current = kept
+          try {
+            return await kept.send(request)
+          } catch (error) {
+            const stale = error instanceof GwError && error.code === 'upstream.unreachable' && !kept.answered
+            if (!stale || cancelled) throw error
+          }
+        }
+        try {
+          return await fresh(address, key)
+        } catch (error) {
+          failure = error
+          // Only where nobody was there is the next address worth a try: a request that was sent is never sent twice.
+          if (cancelled || (current as Connection | null)?.ready) throw error
+        }
+      }
+      throw failure ?? new GwError('upstream.unreachable', `${url.host} has no address`)
+    }
+
+    const reply = closed ? Promise.reject(new GwError('cancelled', 'gw is closing')) : run()
+    return {
+      reply,
+      cancel() {
+        cancelled = true
+        current?.close()
+      },
+    }
+  }
+
+  return {
+    dial,
+    pinsAddress: true,
+    get idle() {
+      let count = 0
+      for (const kept of idle.values()) count += kept.length
+      return count
+    },
+    close() {
+      closed = true
+      clearTimeout(sweeper)
+      for (const connection of [...open]) connection.close()
+    },
+  }
+}

@@ -1,0 +1,38 @@
+import { connect as connectTcp, isIP, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import type { Connect } from './socket.ts'
+
+/** Sockets of Node, and of Deno in Node's clothes. */
+export const connectNode: Connect = (to, events) => {
+  let closed = false
+  let failure: Error | null = null
+  const { host, port, tls } = to
+  const socket: Socket = tls
+    ? connectTls({
+      host,
+      port,
+      // SNI takes names only; the certificate is checked against the name or address either way.
+      ...(isIP(tls.serverName) === 0 ? { servername: tls.serverName } : {}),
+      ALPNProtocols: ['http/1.1'],
+      ...(tls.ca === null ? {} : { ca: tls.ca }),
+    }, () => events.ready())
+    : connectTcp({ host, port, noDelay: true }, () => events.ready())
+  socket.on('data', (bytes: Uint8Array) => {
+    if (!closed) events.data(bytes as Uint8Array<ArrayBuffer>)
+  })
+  socket.on('error', (error) => failure = error)
+  socket.on('close', () => {
+    if (closed) return
+    closed = true
+    events.closed(failure)
+  })
+  return {
+    write: (bytes) => void socket.write(bytes),
+    pause: () => void socket.pause(),
+    resume: () => void socket.resume(),
+    close() {
+      closed = true
+      socket.destroy()
+    },
+  }
+}
