@@ -82,8 +82,6 @@ export interface DialerOptions {
 export interface Dialer {
   /** Sends one request to the decided address. Never follows redirects and never decodes what comes back. */
   dial(request: DialRequest): Dialling
-  /** Whether {@link dial} connects to `addresses` themselves, so that what was checked is what is dialled. */
-  readonly pinsAddress: boolean
   /** Connections kept for the next request. */
   readonly idle: number
   /** Closes everything, what is under way too. */

@@ -143,7 +143,6 @@ export function createClient(options: ClientOptions): Dialer {
 
   return {
     dial,
-    pinsAddress: true,
     get idle() {
       let count = 0
       for (const kept of idle.values()) count += kept.length
