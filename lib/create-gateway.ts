@@ -103,10 +103,9 @@ export async function createGateway(options: GatewayOptions = {}): Promise<Gatew
   }
   const loaded = await loadConfig(from)
   const demo = options.demo ? demoUpstream({ clock }) : null
-  const dialer = platform.openDialer()
   const egress = createEgress({
     policy: egressPolicy(loaded.config.egress),
-    dialer,
+    dialer: platform.openDialer(),
     clock,
     log: logger,
     ...(demo ? { inside: new Map([[demoOrigin, (request: Request) => demo.fetch(request)]]) } : {}),
@@ -203,7 +202,6 @@ export async function createGateway(options: GatewayOptions = {}): Promise<Gatew
       closed = true
       door.drain()
       ticker.close()
-      dialer.close()
       await facts
       await home.close()
     },

@@ -99,7 +99,7 @@ export interface HomeOptions {
   /** The guarded fetch, for credentials that are asked for over the network. */
   readonly fetch?: Fetch
   /** The guarded way out, for everything that is asked over the network; absent, nothing is asked. */
-  readonly egress?: Pick<Egress, 'open' | 'fetch'>
+  readonly egress?: Pick<Egress, 'open' | 'fetch' | 'close'>
   /** Where a person answers what an agent asks leave for; absent where no pages are served. */
   readonly approvalUrl?: (id: string) => string
   /** Providers that other code brings along, such as the built-in demo. */
@@ -125,7 +125,7 @@ export async function openHome(options: HomeOptions): Promise<Home> {
   const { env } = loaded
   const at = paths(env)
   const storage = await openStorage({ platform, clock, path: at.database })
-  const closers: (() => unknown)[] = [() => storage.close()]
+  const closers: (() => unknown)[] = [() => storage.close(), ...(egress ? [() => egress.close()] : [])]
   const close = async () => {
     for (const closer of closers.splice(0).reverse()) await closer()
   }

@@ -69,7 +69,7 @@ export async function openSession(io: CliIo, options: GlobalOptions, version: st
       logger,
       egress: egress.createEgress({
         policy: egress.egressPolicy(loaded.config.egress),
-        platform,
+        dialer: platform.openDialer(),
         clock: systemClock,
         log: logger,
       }),

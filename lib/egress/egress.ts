@@ -43,12 +43,14 @@ export interface Egress {
   check(url: URL, purpose?: EgressPurpose): Promise<Verdict>
   /** Lays other rules down; connections that are open stay. */
   reload(policy: EgressPolicy): void
+  /** Closes every connection, what is under way too. */
+  close(): void
 }
 
 /** What {@link createEgress} needs. */
 export interface EgressOptions {
   readonly policy: EgressPolicy
-  readonly dialer: Pick<Dialer, 'dial'>
+  readonly dialer: Pick<Dialer, 'dial' | 'close'>
   readonly clock: Clock
   readonly log: Logger
   /** Origins that are answered in this process instead, such as the built-in demo. */
@@ -224,6 +226,7 @@ export function createEgress(options: EgressOptions): Egress {
       policy = next
       known.clear()
     },
+    close: () => dialer.close(),
   }
 }
 
