@@ -57,7 +57,8 @@ async function listen(options: LoopbackOptions, port: number): Promise<HttpServe
 /** A listener of an earlier login (ours, or Codex's own) quits when asked. */
 async function afterCancel(options: LoopbackOptions, port: number): Promise<HttpServer | null> {
   if (port === 0) return null
-  const asking = options.platform.dial({
+  const dialer = options.platform.openDialer()
+  const asking = dialer.dial({
     url: new URL(`http://127.0.0.1:${port}/cancel`),
     addresses: ['127.0.0.1'],
     method: 'GET',
@@ -71,7 +72,7 @@ async function afterCancel(options: LoopbackOptions, port: number): Promise<Http
     return null
   } finally {
     clearTimeout(timer)
-    asking.cancel()
+    dialer.close()
   }
   for (let attempt = 0; attempt < 10; attempt++) {
     await new Promise((resolve) => setTimeout(resolve, 50))
