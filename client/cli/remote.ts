@@ -66,8 +66,8 @@ async function readJson(answer: Response): Promise<unknown> {
 
 /** The error that a problem+json document describes. */
 function problemOf(status: number, body: unknown): GwError {
-  if (isObject(body) && typeof body.code === 'string' && body.code in errorCodes) {
-    return new GwError(body.code as ErrorCode, String(body.detail ?? body.title ?? body.code), {
+  if (isObject(body) && typeof body.title === 'string' && body.title in errorCodes) {
+    return new GwError(body.title as ErrorCode, String(body.detail ?? body.title), {
       ...(typeof body.hint === 'string' ? { hint: body.hint } : {}),
       ...(typeof body.param === 'string' ? { param: body.param } : {}),
       ...(isObject(body.details) ? { details: body.details } : {}),
