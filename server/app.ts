@@ -38,25 +38,7 @@ export function createApp(gateway: Gateway, { mcp = null }: AppOptions = {}): Ap
     allowedHosts: server.allowed_hosts,
     allowedOrigins: server.allowed_origins,
   })
-  // Hooks count for the routes that come after them: this one is first.
-  const app = new Elysia({ normalize: false })
-    .onError(({ error, code, request }) => {
-      const { path } = pathOf(request.url)
-      if (code === 'NOT_FOUND') return errorResponse(nothingAt(path), dialectOf(path))
-      if (code === 'VALIDATION' || code === 'PARSE') {
-        return errorResponse(new GwError('request.invalid', 'the request is not what this path takes'), dialectOf(path))
-      }
-      if (!isGwError(error)) gateway.rooms.logger.log('error', 'server.failed', { path, error })
-      return errorResponse(shown(error), dialectOf(path))
-    })
-    .use(health(door))
-    .use(operationRoutes(door))
-    .use(legacyRoutes(door))
-    .use(usageRoutes(door))
-    .use(trpcRoutes(door))
-    .use(mcpRoutes(door))
-    .use(mcpProxy(door))
-    .use(docsRoutes(server.docs))
+  const app = createRoutes(door)
 
   return (request, peer) => {
     try {
@@ -76,6 +58,30 @@ export function createApp(gateway: Gateway, { mcp = null }: AppOptions = {}): Ap
     const answer = app.fetch(plain)
     return pathOf(plain.url).path.startsWith('/docs') ? Promise.resolve(answer).then(withPagePolicy) : answer
   }
+}
+
+/** Everything but the model endpoints, in the order it is asked. */
+export function createRoutes(door: Door) {
+  const { gateway } = door
+  // Hooks count for the routes that come after them: this one is first.
+  return new Elysia({ normalize: false })
+    .onError(({ error, code, request }) => {
+      const { path } = pathOf(request.url)
+      if (code === 'NOT_FOUND') return errorResponse(nothingAt(path), dialectOf(path))
+      if (code === 'VALIDATION' || code === 'PARSE') {
+        return errorResponse(new GwError('request.invalid', 'the request is not what this path takes'), dialectOf(path))
+      }
+      if (!isGwError(error)) gateway.rooms.logger.log('error', 'server.failed', { path, error })
+      return errorResponse(shown(error), dialectOf(path))
+    })
+    .use(health(door))
+    .use(operationRoutes(door))
+    .use(legacyRoutes(door))
+    .use(usageRoutes(door))
+    .use(trpcRoutes(door))
+    .use(mcpRoutes(door))
+    .use(mcpProxy(door))
+    .use(docsRoutes(gateway.rooms.config.current().config.server.docs))
 }
 
 const nothingAt = (path: string): GwError =>
