@@ -11,7 +11,7 @@ import {
   translator,
   upstreamFailure,
 } from '../../../lib/protocol/mod.ts'
-import { hear } from './grammar.ts'
+import { hear } from '../../../lib/conform/mod.ts'
 
 const ids = protocolIds.filter((id) => protocols[id] !== undefined)
 const pairs = ids.flatMap((upstream) => ids.map((client) => [client, upstream] as const))

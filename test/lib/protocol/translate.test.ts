@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import type { Json, JsonObject } from '../../../lib/base/mod.ts'
 import { type ProtocolId, repairs, translator, type TranslatorOptions } from '../../../lib/protocol/mod.ts'
-import { hear } from './grammar.ts'
+import { hear } from '../../../lib/conform/mod.ts'
 
 const utf8 = new TextEncoder()
 

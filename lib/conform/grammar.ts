@@ -1,10 +1,7 @@
-import { sseParser } from '../../../lib/base/mod.ts'
-import type { ProtocolId } from '../../../lib/protocol/mod.ts'
+import { GwError, sseParser } from '../base/mod.ts'
+import type { ProtocolId } from '../protocol/mod.ts'
 
-/**
- * Checks a client's stream against its protocol's grammar, written from the public documentation and not from the
- * encoders. Returns what it says and how it ended; throws at the first fault.
- */
+/** What a stream said, and how it ended. */
 export interface Heard {
   text: string
   reasoning: string
@@ -17,14 +14,19 @@ export interface Heard {
   events: number
 }
 
-// deno-lint-ignore no-explicit-any
-type Loose = any
+/** JSON of a stranger: whatever is read of it is checked on the spot. */
+type Loose = ReturnType<typeof JSON.parse>
 
 function fault(condition: unknown, message: string): asserts condition {
-  if (!condition) throw new Error(`grammar: ${message}`)
+  if (!condition) throw new GwError('upstream.invalid', `grammar: ${message}`)
 }
 
-/** Reads a whole stream of a protocol. */
+/**
+ * Reads a whole stream of a protocol and checks it against that protocol's grammar, which is written here from the public
+ * documentation and shares nothing with the encoders.
+ *
+ * @throws GwError `upstream.invalid` at the first fault
+ */
 export function hear(protocol: ProtocolId, wire: string): Heard {
   const parser = sseParser()
   const events = parser.push(new TextEncoder().encode(wire))
