@@ -4,6 +4,7 @@ import { completions } from './completions.ts'
 import { doctor } from './doctor.ts'
 import { llmCommands } from './llm.ts'
 import { mcp } from './mcp.ts'
+import { onboarding } from './onboarding.ts'
 import type { CommandModule } from './program.ts'
 import { serve } from './serve.ts'
 import { stayAfloat } from './stay-afloat.ts'
@@ -16,6 +17,7 @@ export const modules: readonly CommandModule[] = [
   doctor,
   mcp,
   stayAfloat,
+  onboarding,
   authCommands,
   tokenCommands,
   llmCommands,

@@ -82,3 +82,4 @@ export {
   storeRoot,
 } from './onboarding.ts'
 export { canary, type CanaryReport, liveQa, type LiveQaReport, loginStatus } from './live-qa.ts'
+export { type ConfigImport, type HealthImport, importConfig, importHealth } from './import.ts'

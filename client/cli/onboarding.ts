@@ -1,0 +1,354 @@
+import type { Command } from 'commander'
+import { dirname, join } from 'node:path'
+import { GwError, type Json } from '../../lib/base/mod.ts'
+import type { ConfigChange, EnrollRequest } from '../../lib/repair/mod.ts'
+import { printable } from './output.ts'
+import type { CommandContext, CommandModule } from './program.ts'
+import { commandAt, withRepair } from './stay-afloat.ts'
+
+type Home = Awaited<ReturnType<Parameters<Parameters<typeof withRepair>[1]>[1]['home']>>
+
+const room = () => import('../../lib/repair/mod.ts')
+const files = () => import('../../lib/platform/mod.ts')
+
+/** `gw init`, `gw enroll …`, `gw codex …` and `gw import oauth-mux`: how accounts get here. */
+export const onboarding: CommandModule = (program, context) => {
+  addInit(program, context)
+  addEnroll(program, context)
+  addCodex(program, context)
+  addImport(program, context)
+}
+
+const print = ({ io, options }: CommandContext, report: object, text: string): void =>
+  io.out(options().json ? `${JSON.stringify(report, null, 2)}\n` : `${printable(text)}\n`)
+
+const edits = (changes: readonly ConfigChange[]) => changes.map(({ path, value }) => ({ path: [...path], value }))
+
+/** The file as it was, beside itself; refuses to write over an older copy. */
+async function backup(home: Home): Promise<string | null> {
+  const { path, exists } = home.config.current()
+  if (!exists) return null
+  const { readBounded, statFile, writeAtomic } = await files()
+  const copy = `${path}.backup-${Math.floor(home.clock.now() / 1000)}`
+  if (await statFile(copy)) {
+    throw new GwError('request.conflict', `${copy} is there already`, { hint: 'try again in a second' })
+  }
+  await writeAtomic(copy, await readBounded(path) ?? '')
+  return copy
+}
+
+function addInit(program: Command, context: CommandContext): void {
+  const command = commandAt(program, 'init').description(
+    'Write a starter configuration; changes nothing where there is one',
+  )
+    .option('--codex-max', 'several accounts of one plan that stand in for one another')
+  command.action(() =>
+    withRepair(context, async (repair, session) => {
+      const home = await session.home()
+      const { path, exists } = home.config.current()
+      if (exists) return print(context, { created: false, path }, `${path} exists; nothing was changed`)
+      const { starterConfig } = await room()
+      const starter = starterConfig(repair.context.env, command.opts().codexMax === true)
+      await home.config.write(
+        Object.entries(starter).flatMap(([table, entries]) =>
+          Object.entries(entries as Record<string, Json>).map(([key, value]) => ({
+            path: ['stay_afloat', table, key],
+            value,
+          }))
+        ),
+      )
+      print(context, { created: true, path }, `created ${path}`)
+    })
+  )
+}
+
+function addEnroll(program: Command, context: CommandContext): void {
+  const options = (command: Command) =>
+    command.argument('<provider>', 'its kind, as stay-afloat providers shows it')
+      .option('--account <name>', 'name of the new account')
+      .option('--mode <oauth|pat|plan>', 'what kind of credential')
+  const request = (command: Command): EnrollRequest => {
+    const given = command.opts() as Record<string, string | undefined>
+    if (given.mode !== undefined && !['oauth', 'pat', 'plan'].includes(given.mode)) {
+      throw new GwError('usage.invalid', '--mode is oauth, pat or plan')
+    }
+    return {
+      provider: command.args[0]!,
+      account: given.account,
+      mode: given.mode as EnrollRequest['mode'],
+      root: given.storeRoot ?? given.configRoot,
+      secretEnv: given.secretEnv,
+    }
+  }
+  const plan = options(commandAt(program, 'enroll plan')).description('Show the steps to add an account; adds nothing')
+  plan.action(() =>
+    withRepair(context, async (repair) => {
+      const report = (await room()).enrollPlan(repair.inventory(), request(plan))
+      print(context, report, report.steps.map(({ kind, command }) => `${kind}: ${command ?? 'by hand'}`).join(' · '))
+    })
+  )
+  const add = options(commandAt(program, 'enroll add')).description('Add an account, once confirmed')
+    .option('--store-root <folder>', 'folder in which its own directory is made')
+    .option('--config-root <folder>', 'the same, as some tools call it')
+    .option('--secret-env <name>', 'variable that holds its token')
+    .option('--confirm-enroll', 'yes, change the configuration')
+  add.action(() =>
+    withRepair(context, async (repair, session) => {
+      const home = await session.home()
+      const asked = request(add)
+      const { enrollChange } = await room()
+      const change = enrollChange(repair.inventory(), asked, repair.context.env)
+      const base = {
+        action: 'enroll',
+        provider: asked.provider,
+        account: change.account,
+        mode: asked.mode ?? null,
+        mutates: true,
+        spends_provider_calls: false,
+      }
+      if (add.opts().confirmEnroll !== true) {
+        const confirm = `gw enroll add ${asked.provider} --account ${change.account} --confirm-enroll`
+        return print(context, {
+          ok: false,
+          executed: false,
+          confirmation_required: true,
+          requires: '--confirm-enroll',
+          ...base,
+          confirm_command: confirm,
+        }, `nothing was changed; ${confirm}`)
+      }
+      const copy = await backup(home)
+      const { ensurePrivateDir } = await files()
+      if (change.directory) await ensurePrivateDir(change.directory)
+      const { before, after } = await home.config.write(edits(change.changes))
+      const { onboardingKind } = await room()
+      print(context, {
+        ok: true,
+        executed: true,
+        ...base,
+        config_changed: before !== after,
+        ...(asked.provider === onboardingKind
+          ? { store_bootstrapped: change.directory !== null }
+          : { config_bootstrapped: change.directory !== null }),
+        config_provider: change.provider,
+        capability: change.capability,
+        secret_backend: change.secretBackend,
+        secret_env: change.secretEnv,
+        created_secret: false,
+        ran_provider_login: false,
+        backup_config: copy,
+        next_commands: [
+          `gw doctor runtime --provider ${change.provider} --account ${change.account} --json`,
+          `gw repair plan --provider ${change.provider} --account ${change.account} --json`,
+        ],
+      }, `added ${change.provider}:${change.account}`)
+    })
+  )
+}
+
+function addCodex(program: Command, context: CommandContext): void {
+  const accountsOf = async (command: Command, env: Readonly<Record<string, string | undefined>>) => {
+    const { starterAccountNames, storeRoot } = await room()
+    const given = command.opts().accounts as string | undefined
+    return {
+      root: storeRoot(env),
+      accounts: given === undefined ? starterAccountNames : given.split(',').map((name) => name.trim()).filter(Boolean),
+    }
+  }
+  for (const name of ['bootstrap-dirs', 'setup', 'onboard']) {
+    const command = commandAt(program, `codex ${name}`).description('Make a private store for each account')
+      .option('--accounts <list>', 'comma list of account names')
+    command.action(() =>
+      withRepair(context, async (repair) => {
+        const { root, accounts } = await accountsOf(command, repair.context.env)
+        const folders = await (await room()).bootstrapStores(root, accounts)
+        if (context.options().json) {
+          return context.io.out(`${JSON.stringify({ ok: true, created: folders }, null, 2)}\n`)
+        }
+        for (const folder of folders) context.io.out(`created/verified ${printable(folder)}\n`)
+        if (name !== 'bootstrap-dirs') {
+          for (const account of accounts) context.io.out(`→ gw codex login-device ${printable(account)}\n`)
+        }
+      })
+    )
+  }
+  for (const [name, extra] of [['login', []], ['login-device', ['--device-auth']]] as const) {
+    const command = commandAt(program, `codex ${name}`).description('Log an account in through its own program')
+      .argument('<account>', 'name of the account')
+    command.action(() =>
+      withRepair(context, async (repair) => {
+        const { onboardingKind, runInTerminal } = await room()
+        if (context.options().json || !context.io.interactive) {
+          throw new GwError('login.failed', 'a login needs a terminal and does not mix with --json')
+        }
+        const account = command.args[0]!
+        const report = await repair.run({
+          provider: onboardingKind,
+          account,
+          confirm: true,
+          json: false,
+          runInteractive: ([program, verb], env) => runInTerminal(program!, [verb!, ...extra], env),
+        })
+        if (report.reason === 'no_admitted_repair') context.io.out('it needs no login\n')
+        else context.io.out(`${report.ok ? 'ok' : 'failed'}: ${printable(report.reason ?? '')}\n`)
+        if (report.exit_code !== 0) context.exitWith(report.exit_code)
+      })
+    )
+  }
+  for (const name of ['login-status', 'login-status-all']) {
+    const command = commandAt(program, `codex ${name}`).description(
+      'Ask each account’s own program whether it is logged in',
+    )
+      .argument('[account]', 'only this one')
+    command.action(() =>
+      withRepair(context, async (repair) => {
+        const accounts = await (await room()).loginStatus(
+          repair.context,
+          command.args[0] === undefined ? {} : { account: command.args[0] },
+        )
+        const lines = accounts.map(({ account, logged_in, runtime }) =>
+          `${account}: ${logged_in === null ? runtime.state : logged_in ? 'logged in' : 'not logged in'}`
+        )
+        print(context, { accounts }, lines.join(' · ') || 'no account is configured')
+      })
+    )
+  }
+  const canary = commandAt(program, 'codex canary').description(
+    'Check everything that costs nothing; with --live also probe',
+  )
+    .option('--live', 'probe too: uses paid quota').option('--confirm-spend', 'yes, use paid quota')
+  canary.action(() =>
+    withRepair(context, async (repair) => {
+      const live = canary.opts().live === true
+      if (live && !confirmed(context, canary)) return refuseSpend(context)
+      const report = await (await room()).canary(repair.context, {}, live)
+      print(context, report, report.ok ? 'ok' : 'something is not ready: gw codex canary --json')
+    })
+  )
+  for (const name of ['live-qa', 'probe-all']) {
+    const command = commandAt(program, `codex ${name}`).description(
+      'Probe every account and capability: uses paid quota',
+    )
+      .option('--confirm-spend', 'yes, use paid quota')
+    command.action(() => {
+      // Refused before a home is opened: nothing at all is made.
+      if (!confirmed(context, command)) return refuseSpend(context)
+      return withRepair(context, async (repair) => {
+        const report = await (await room()).liveQa(repair.context, {})
+        print(
+          context,
+          report,
+          `${report.routes_available} of ${report.routes_total} routes available, ${report.failures} failures`,
+        )
+        if (!report.ok) context.exitWith(1)
+      })
+    })
+  }
+  addCandidate(program, context)
+}
+
+const confirmed = ({ io }: CommandContext, command: Command): boolean =>
+  command.opts().confirmSpend === true || io.env.OMUX_LIVE_QA_CONFIRM === 'spend-real-calls'
+
+function refuseSpend(context: CommandContext): void {
+  const required = '--confirm-spend or OMUX_LIVE_QA_CONFIRM=spend-real-calls'
+  print(
+    context,
+    { ok: false, error: 'confirmation_required', required, spends_provider_calls: true },
+    `this spends: ${required}`,
+  )
+  context.exitWith(1)
+}
+
+function addCandidate(program: Command, context: CommandContext): void {
+  const candidateName = 'codex-max.config.json'
+  commandAt(program, 'codex config-candidate')
+    .description('Write a candidate configuration beside the one in force, which stays as it is').action(() =>
+      withRepair(context, async (repair, session) => {
+        const active = (await session.home()).config.current().path
+        const candidate = join(dirname(active), candidateName)
+        const { ensurePrivateDir, statFile, writeAtomic } = await files()
+        const there = await statFile(candidate)
+        if (!there) {
+          const { formatInventory, starterConfig } = await room()
+          await ensurePrivateDir(dirname(candidate))
+          await writeAtomic(candidate, formatInventory(starterConfig(repair.context.env, true)))
+        }
+        print(context, {
+          created: !there,
+          active_config: active,
+          candidate_config: candidate,
+          next_commands: [`gw codex config-merge --candidate ${candidate}`],
+        }, there ? `${candidate} exists; nothing was changed` : `created ${candidate}`)
+      })
+    )
+  const merge = commandAt(program, 'codex config-merge').description(
+    'Take the accounts of a candidate over; all else stays',
+  )
+    .requiredOption('--candidate <file>', 'the candidate')
+  merge.action(() =>
+    withRepair(context, async (repair, session) => {
+      const home = await session.home()
+      const candidate = merge.opts().candidate as string
+      const { createInventory, mergeChanges, requireInventory } = await room()
+      const text = await (await files()).readBounded(candidate, 1024 * 1024)
+      if (text === null) throw new GwError('config.unreadable', `${candidate} does not exist`)
+      const changes = mergeChanges(repair.inventory(), createInventory(requireInventory(text, candidate)))
+      const copy = changes.length === 0 ? null : await backup(home)
+      if (changes.length > 0) await home.config.write(edits(changes))
+      const merged = changes.length > 0
+      print(context, {
+        merged,
+        reason: merged ? 'merged_codex_max_candidate' : 'active_config_already_codex_max',
+        active_config: home.config.current().path,
+        candidate_config: candidate,
+        backup_config: copy,
+        next_commands: ['gw config validate', 'gw doctor runtime --json'],
+      }, merged ? `merged ${candidate}` : 'nothing to merge')
+    })
+  )
+}
+
+function addImport(program: Command, context: CommandContext): void {
+  const command = commandAt(program, 'import oauth-mux').description(
+    'Take over an oauth-mux configuration, and its evidence and events',
+  )
+    .argument('<config>', 'its config.json')
+    .option('--state <folder>', 'folder of its health.json and repair-events.jsonl')
+    .option('--dry-run', 'say what would change, and change nothing')
+  command.action(() =>
+    withRepair(context, async (repair, session) => {
+      const home = await session.home()
+      const path = command.args[0]!
+      const { readBounded } = await files()
+      const { formatProblem, importConfig, importHealth } = await room()
+      const text = await readBounded(path, 1024 * 1024)
+      if (text === null) throw new GwError('config.unreadable', `${path} does not exist`)
+      const read = importConfig(text)
+      if (!read.ok) {
+        const problems = read.problems.map(formatProblem)
+        throw new GwError('config.invalid', `${path}: ${problems.join('\n')}`, { details: { problems } })
+      }
+      const dry = command.opts().dryRun === true
+      const copy = dry ? null : await backup(home)
+      if (!dry) await home.config.write(edits(read.changes))
+      const folder = command.opts().state as string | undefined
+      const health = folder === undefined || dry ? null : await readBounded(join(folder, 'health.json'))
+      const events = folder === undefined || dry ? null : await readBounded(join(folder, 'repair-events.jsonl'))
+      const report = {
+        ok: true,
+        dry_run: dry,
+        keys: read.changes.map(({ path }) => path.join('.')),
+        ignored: read.ignored,
+        backup_config: copy,
+        health: health === null ? null : importHealth(repair.context, health),
+        events: events === null ? null : await repair.events.import(events),
+      }
+      print(context, report, `${dry ? 'would take over' : 'took over'} ${report.keys.length} entries`)
+      if (report.health && !report.health.ok) {
+        context.io.err(`gw: ${report.health.reason}\n`)
+        context.exitWith(1)
+      }
+    })
+  )
+}
