@@ -530,7 +530,7 @@ describe('19: hosted', () => {
     const host = createHost(world.repair.context, settings, () => 0.5)
     expect(await host.step()).toBeNull()
     await lease!.release()
-    expect(await host.step()).toEqual({ did: 'probe', account: 'toy:a1' })
+    expect(await host.step()).toEqual({ did: 'probe', account: 'toy:a2' })
     expect(world.ran.length).toBe(1)
   })
   test('a quota whose window passed is looked at again although other routes carry on', async () => {
