@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
 import { agents, missing } from './agents.ts'
+import { type UpstreamProtocol, upstreamProtocols } from './door.ts'
 import type { TurnResult } from './turn.ts'
 
 const folder = process.env['GW_AGENTS']
@@ -16,32 +17,33 @@ const skip = folder === undefined
 if (skip !== undefined) console.log(`skipped: agents: ${skip}`)
 
 for (const [index, agent] of agents(folder ?? '').entries()) {
-  const name = `${agent.name} over ${agent.protocol} finishes a turn with a tool call`
   const reason = skip ?? missing(agent)
-  if (reason !== undefined) {
-    if (skip === undefined) console.log(`skipped: ${name}: ${reason}`)
-    test.skip(name, () => {})
-    continue
+  if (reason !== undefined && skip === undefined) console.log(`skipped: ${agent.name}: ${reason}`)
+  for (const upstream of upstreamProtocols) {
+    const name = `${agent.name} over ${agent.protocol} finishes a tool turn on a model that speaks ${upstream}`
+    if (reason === undefined) test(name, () => turn(index, upstream), 150_000)
+    else test.skip(name, () => {})
   }
-  test(name, async () => {
-    const script = new URL('./turn.ts', import.meta.url).pathname
-    const child = Bun.spawn([...jail!, process.execPath, script, folder!, String(index), 'demo-small'], {
-      env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', BUN_CONFIG_MAX_HTTP_REQUESTS: '65336' },
-      stdin: 'ignore',
-      stdout: 'pipe',
-      stderr: 'pipe',
-    })
-    const [line, complaint] = await Promise.all([
-      new Response(child.stdout).text(),
-      new Response(child.stderr).text(),
-      child.exited,
-    ])
-    if (line.trim() === '') throw new Error(`the turn did not run: ${complaint}`)
-    const result = JSON.parse(line) as TurnResult
-    expect(result.outside).toBe(false)
-    expect([result.exitCode, result.exitCode === 0 ? '' : result.stderr + result.stdout]).toEqual([0, ''])
-    expect(result.marker).toBe('tool-ran\n')
-    // Only an upstream that was given the tool's output can say this.
-    expect(result.stdout).toMatch(/The tool said:[\s\S]*tool-ran/)
-  }, 120_000)
+}
+
+async function turn(index: number, upstream: UpstreamProtocol): Promise<void> {
+  const script = new URL('./turn.ts', import.meta.url).pathname
+  const child = Bun.spawn([...jail!, process.execPath, script, folder!, String(index), upstream], {
+    env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', BUN_CONFIG_MAX_HTTP_REQUESTS: '65336' },
+    stdin: 'ignore',
+    stdout: 'pipe',
+    stderr: 'pipe',
+  })
+  const [line, complaint] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ])
+  if (line.trim() === '') throw new Error(`the turn did not run: ${complaint}`)
+  const result = JSON.parse(line) as TurnResult
+  expect(result.outside).toBe(false)
+  expect([result.exitCode, result.exitCode === 0 ? '' : result.stderr + result.stdout]).toEqual([0, ''])
+  expect(result.marker).toBe('tool-ran\n')
+  // Only an upstream that was given the tool's output can say this.
+  expect(result.stdout).toMatch(/The tool said:[\s\S]*tool-ran/)
 }

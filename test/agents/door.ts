@@ -1,4 +1,11 @@
-import { startGateway } from '../support/gateway.ts'
+import { demoServer } from '../support/demo-server.ts'
+import { plantedKey, providerAt, startGateway } from '../support/gateway.ts'
+
+/** What the model behind gw speaks. */
+export const upstreamProtocols = ['openai-chat', 'openai-responses', 'anthropic-messages'] as const
+
+/** One of {@link upstreamProtocols}. */
+export type UpstreamProtocol = typeof upstreamProtocols[number]
 
 /** Where agents are sent. */
 export interface OpenDoor extends AsyncDisposable {
@@ -8,13 +15,17 @@ export interface OpenDoor extends AsyncDisposable {
   readonly prefix: string
 }
 
-/** gw, with its built-in demo upstream behind it. */
-export async function openDoor(): Promise<OpenDoor> {
-  const gateway = await startGateway({ demo: true })
+/** gw before a demo upstream of which it uses one protocol only. */
+export async function openDoor(protocol: UpstreamProtocol): Promise<OpenDoor> {
+  const upstream = demoServer({ key: plantedKey })
+  const gateway = await startGateway({ settings: providerAt(upstream.url, protocol) })
   return {
     url: gateway.url,
     token: gateway.token,
-    prefix: 'demo/',
-    [Symbol.asyncDispose]: () => gateway.close(),
+    prefix: 'up/',
+    async [Symbol.asyncDispose]() {
+      await gateway.close()
+      await upstream[Symbol.asyncDispose]()
+    },
   }
 }

@@ -1,9 +1,9 @@
 // One turn of one agent, inside a network namespace that has nothing but loopback:
-// `turn.ts AGENTS_FOLDER INDEX MODEL`. Prints one JSON line for the test that started it.
+// `turn.ts AGENTS_FOLDER INDEX UPSTREAM_PROTOCOL`. Prints one JSON line for the test that started it.
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { agents, type Door } from './agents.ts'
-import { openDoor } from './door.ts'
+import { openDoor, type UpstreamProtocol } from './door.ts'
 
 /** What became of a turn. */
 export interface TurnResult {
@@ -23,23 +23,23 @@ const prompt = 'Use your shell tool to run `echo tool-ran > marker.txt && cat ma
 const limitMs = 90_000
 
 if (import.meta.main) {
-  const [folder = '', index = '0', model = ''] = process.argv.slice(2)
+  const [folder = '', index = '0', protocol = ''] = process.argv.slice(2)
   // Not under /tmp: Codex's own sandbox cannot work there.
   const base = mkdtempSync(join(process.env['GW_AGENTS_STATE'] ?? '/var/tmp', 'gw-turn-'))
   try {
-    console.log(JSON.stringify(await turn(folder, Number(index), model, base)))
+    console.log(JSON.stringify(await turn(folder, Number(index), protocol as UpstreamProtocol, base)))
   } finally {
     rmSync(base, { recursive: true, force: true })
   }
   process.exit(0)
 }
 
-async function turn(folder: string, index: number, model: string, base: string): Promise<TurnResult> {
+async function turn(folder: string, index: number, protocol: UpstreamProtocol, base: string): Promise<TurnResult> {
   const agent = agents(folder)[index]!
   const [home, work] = ['home', 'work'].map((name) => join(base, name)) as [string, string]
   for (const path of [home, work]) mkdirSync(path)
-  await using open = await openDoor()
-  const door: Door = { url: open.url, token: open.token, model: `${open.prefix}${model}` }
+  await using open = await openDoor(protocol)
+  const door: Door = { url: open.url, token: open.token, model: `${open.prefix}demo-small` }
   const { argv, env } = agent.prepare(home, door, prompt)
   const outside = await fetch('https://1.1.1.1', { signal: AbortSignal.timeout(2000) }).then(() => true, () => false)
   const startedAt = performance.now()

@@ -55,5 +55,5 @@ for (const protocol of clientProtocols) {
         await upstream[Symbol.asyncDispose]()
       },
     }
-  }, [protocol])
+  })
 }
