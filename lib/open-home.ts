@@ -21,7 +21,14 @@ import {
 } from './credentials/mod.ts'
 import type { Egress } from './egress/mod.ts'
 import { type Board, createBoard } from './liveness/mod.ts'
-import { mcpFetchOver, type McpProxy, openMcpProxy } from './mcp-proxy/mod.ts'
+import {
+  type McpFetch,
+  mcpFetchOver,
+  type McpProxy,
+  mcpVendorId,
+  openMcpLogins,
+  openMcpProxy,
+} from './mcp-proxy/mod.ts'
 import {
   approvalGate,
   type AuditLog,
@@ -141,7 +148,16 @@ export async function openHome(options: HomeOptions): Promise<Home> {
     })
     const access = await createAccess({ storage, clock, secrets, config: loaded.config.access, logger })
     closers.push(() => access.close())
-    let vendors = resolveVendors(loaded.config.logins, env)
+    const mcpFetch: McpFetch = options.egress ? mcpFetchOver(options.egress) : () => noNetwork('')
+    const mcpLogins = await openMcpLogins({
+      storage,
+      secrets,
+      clock,
+      fetch: mcpFetch,
+      changed: () => vendors = vendorsNow(),
+    })
+    const vendorsNow = () => resolveVendors(config.current().config.logins, env, mcpLogins.list())
+    let vendors = vendorsNow()
     const logins = createLogins({
       platform,
       clock,
@@ -233,7 +249,7 @@ export async function openHome(options: HomeOptions): Promise<Home> {
     closers.push(() => afloat.stop())
     config.onChange((next) => {
       catalog = null
-      vendors = resolveVendors(next.config.logins, env)
+      vendors = vendorsNow()
       try {
         access.configure(next.config.access)
       } catch (error) {
@@ -267,8 +283,16 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       mcp: () =>
         mcp ??= openMcpProxy({
           config: () => config.current().config.mcp,
-          fetch: options.egress ? mcpFetchOver(options.egress) : () => noNetwork(''),
-          credentials: { get: (account, force) => accounts.credentialFor(accounts.get(account), { force }) },
+          fetch: mcpFetch,
+          credentials: {
+            async get(server, account, force) {
+              if (account !== null) return accounts.credentialFor(accounts.get(account), { force })
+              if (!await mcpLogins.knows(server)) return null
+              return sources.read({ type: 'login', vendor: mcpVendorId(server), binding: null }, { force })
+            },
+          },
+          logins: mcpLogins,
+          clientId: (vendor) => config.current().config.logins[vendor]?.client_id ?? null,
           approvals,
           observe: ({ provider, account }, evidence) =>
             board.observe({ provider, account: account as AccountId, capability: 'mcp', model: '*' }, evidence),

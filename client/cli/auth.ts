@@ -39,10 +39,15 @@ const mutation = (name: string) => ({ name, kind: 'mutation' as const })
 export const authCommands: CommandModule = (program, context) => {
   const auth = program.commands.find((command) => command.name() === 'auth') ?? program.command('auth')
   withFlags(
-    auth.command('login [vendor]').description('log in with a vendor: in a browser, by device code, or by pasting'),
+    auth.command('login [vendor] [server]')
+      .description(
+        'log in with a vendor, or with a tool server (mcp NAME): in a browser, by device code, or by pasting',
+      ),
   )
-    .addHelpText('after', '\nExample: gw auth login chatgpt --device')
-    .action((vendor: string | undefined, flags: LoginFlags) => login(context, vendor ?? 'chatgpt', flags))
+    .addHelpText('after', '\nExamples: gw auth login chatgpt --device\n          gw auth login mcp linear')
+    .action((vendor: string | undefined, server: string | undefined, flags: LoginFlags) =>
+      login(context, vendor ?? 'chatgpt', flags, server)
+    )
   for (
     const [name, vendor, fixed] of [
       ['anthropic-login', 'claude', {}],
@@ -69,9 +74,17 @@ function withFlags(command: Command): Command {
     .exitOverride()
 }
 
-function login(context: CommandContext, vendor: string, flags: LoginFlags): Promise<void> {
+function login(context: CommandContext, name: string, flags: LoginFlags, server?: string): Promise<void> {
   const { io } = context
+  if ((name === 'mcp') !== (server !== undefined)) {
+    throw new GwError('usage.invalid', name === 'mcp' ? 'which tool server?' : `${name} takes no second name`, {
+      hint: 'gw auth login mcp NAME; gw mcp servers lists them',
+    })
+  }
   return context.withSession(async (session) => {
+    const vendor = server === undefined
+      ? name
+      : (await session.call(mutation('mcp.login'), { server }) as { vendor: string }).vendor
     const method = flags.device ? 'device' : flags.paste ? 'paste' : 'browser'
     const begun = await session.call(mutation('auth.begin'), {
       vendor,

@@ -26,8 +26,8 @@ export {
   type Selector,
 } from './logins.ts'
 export { type LoginOverrides, loginOverrides, loginsConfig } from './vendors/config.ts'
-export { builtinVendors, resolveVendors, type Vendors } from './vendors/registry.ts'
-export type { Vendor, VendorUse } from './vendors/vendor.ts'
+export { builtinVendors, type FoundVendor, resolveVendors, type Vendors } from './vendors/registry.ts'
+export { type Vendor, vendorDefaults, type VendorUse } from './vendors/vendor.ts'
 export {
   type BeginLogin,
   createLoginSessions,

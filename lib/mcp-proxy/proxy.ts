@@ -16,6 +16,7 @@ import { type McpDiscovery, mcpDiscovery } from './discovery.ts'
 import { boundedEventStore } from './event-store.ts'
 import { serveHttpServer } from './http-server.ts'
 import { type MergedSession, mergedSession } from './merged.ts'
+import { type McpLogins, mcpVendorId } from './logins.ts'
 import { type Message, readMessage, rpcCodes, rpcError, writeMessage } from './message.ts'
 import { mergedName } from './names.ts'
 import { decideTool, type ToolAction } from './policy.ts'
@@ -35,6 +36,10 @@ export interface McpProxyOptions {
   readonly config: () => McpConfig
   readonly fetch: McpFetch
   readonly credentials: McpCredentials
+  /** Logins at servers that want OAuth. */
+  readonly logins: Pick<McpLogins, 'prepare'>
+  /** A client of gw's that its owner has registered by hand, by the vendor id of the server. */
+  readonly clientId: (vendor: string) => string | null
   readonly approvals: Approvals
   /** Where the fate of each use of a server goes: tool servers live on the same board as model targets. */
   readonly observe: McpObserver
@@ -67,6 +72,13 @@ export interface McpProxy {
    */
   handle(request: Request, principal: Principal, server: string | null): Promise<Response>
   readonly discovery: McpDiscovery
+  /**
+   * Makes a server one can log in to: finds its authorization server and registers gw there.
+   *
+   * @returns the vendor to log in with
+   * @throws GwError `request.not_found`, `login.failed`
+   */
+  prepareLogin(server: string): Promise<string>
   /** Names and kinds of the configured servers, and whether they answer (asks those not asked lately). */
   servers(): Promise<{ name: string; kind: 'http' | 'stdio'; merged: boolean; tools: number; error: string | null }[]>
   tools(): Promise<McpToolInfo[]>
@@ -271,6 +283,17 @@ export async function createMcpProxy(options: McpProxyOptions): Promise<McpProxy
         if (answer) return answer
         throw error
       }
+    },
+    async prepareLogin(name) {
+      const { url, local } = settings(name)
+      if (!url) {
+        throw new GwError('login.failed', `${name} is a command on this machine: there is nobody to log in to`, {
+          hint: `give it its secrets in mcp.servers.${name}.env`,
+        })
+      }
+      const authorization = await discovery.authorization(name)
+      const clientId = options.clientId(mcpVendorId(name))
+      return (await options.logins.prepare({ name, url: new URL(url), local }, authorization, clientId)).id
     },
     async servers() {
       return await Promise.all(

@@ -17,8 +17,13 @@ export type McpFetch = (request: {
 
 /** Where credentials of servers come from. */
 export interface McpCredentials {
-  /** The credential of an account, refreshed if it is near its end; `force` after the server refused it. */
-  get(account: string, force: boolean): Promise<Credential>
+  /**
+   * What proves gw to a server, refreshed if it is near its end: that of the account its config names, else that of the
+   * login made for it. `null` when there is neither.
+   *
+   * @param force the server has refused what was given before
+   */
+  get(server: string, account: string | null, force: boolean): Promise<Credential | null>
 }
 
 /** Takes what the use of a server showed; its target is `server:account#mcp`. */
@@ -52,7 +57,9 @@ export function httpServerLink(
     observe: McpObserver
   },
 ): HttpServerLink {
-  async function attempt(request: Parameters<HttpServerLink['send']>[0], force: boolean): Promise<Response> {
+  type Attempt = { readonly reply: Response; readonly proved: boolean }
+
+  async function attempt(request: Parameters<HttpServerLink['send']>[0], force: boolean): Promise<Attempt> {
     const config = server()
     const url = new URL(config.url!)
     const headers = new Headers()
@@ -63,10 +70,11 @@ export function httpServerLink(
     headers.set('accept-encoding', 'identity')
     headers.set('user-agent', 'gw')
     for (const [header, value] of Object.entries(config.headers)) headers.set(header, expand(value, env, name))
-    if (config.account && config.auth.type !== 'none') {
-      const credential = await credentials.get(config.account, force)
+    const credential = config.auth.type === 'none' ? null : await credentials.get(name, config.account ?? null, force)
+    if (credential && config.auth.type !== 'none') {
       if (credential.audience.length > 0 && !credential.audience.includes(url.origin)) {
-        throw new GwError('credential.audience', `account ${config.account} must not be used at ${url.origin}`, {
+        const whose = config.account ? `account ${config.account}` : `the login of ${name}`
+        throw new GwError('credential.audience', `${whose} must not be used at ${url.origin}`, {
           hint: `log in for this server: gw auth login mcp ${name}`,
         })
       }
@@ -74,22 +82,17 @@ export function httpServerLink(
       if (config.auth.type === 'bearer') headers.set('authorization', `Bearer ${secret}`)
       else headers.set(config.auth.name, config.auth.prefix + secret)
     }
-    return fetch({
-      url,
-      method: request.method,
-      headers,
-      body: request.body,
-      signal: request.signal,
-      local: config.local,
-    })
+    const { method, body, signal } = request
+    const reply = await fetch({ url, method, headers, body, signal, local: config.local })
+    return { reply, proved: credential !== null }
   }
 
   async function send(request: Parameters<HttpServerLink['send']>[0]): Promise<Response> {
-    const first = await attempt(request, false)
-    if (first.status !== 401 || !server().account) return first
-    await first.body?.cancel().catch(() => {})
+    const { reply, proved } = await attempt(request, false)
+    if (reply.status !== 401 || !proved) return reply
+    await reply.body?.cancel().catch(() => {})
     logger.log('info', 'mcp.credential_refused', { server: name })
-    return attempt(request, true)
+    return (await attempt(request, true)).reply
   }
 
   return {

@@ -21,6 +21,15 @@ export const mcp = area({
     cli: { columns: ['name', 'kind', 'merged', 'tools', 'error'] },
   }).query(async ({ ctx }) => ({ servers: await (await ctx.rooms.mcp()).servers() })),
 
+  login: operation({
+    summary: 'Make a tool server one can log in to: find who protects it and register gw there',
+    scope: 'admin',
+    effect: 'mutates',
+    input: z.object({ server: z.string().min(1).max(64).meta({ positional: 0 }) }).strict(),
+    output: z.object({ vendor: z.string().describe('to log in with: gw auth login <vendor>') }),
+    cli: { example: 'gw auth login mcp linear' },
+  }).mutation(async ({ ctx, input }) => ({ vendor: await (await ctx.rooms.mcp()).prepareLogin(input.server) })),
+
   tools: operation({
     summary: 'List the tools of those servers and what the rules say of each',
     scope: 'read',

@@ -51,6 +51,7 @@ export async function exchangeCode(vendor: Vendor, exchange: CodeExchange, conte
     ...(headers ? { headers } : {}),
     body: {
       grant_type: 'authorization_code',
+      ...vendor.tokenParams,
       ...body,
       code: exchange.code,
       redirect_uri: exchange.redirectUri,

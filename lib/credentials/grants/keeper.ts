@@ -220,6 +220,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
         what: vendor.name,
         body: {
           grant_type: 'refresh_token',
+          ...vendor.tokenParams,
           refresh_token: token.reveal(),
           client_id: grant.clientId ?? vendor.clientId ?? undefined,
           client_secret: vendor.clientAuth === 'post' ? secretOf(vendor) ?? undefined : undefined,

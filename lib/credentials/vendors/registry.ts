@@ -1,4 +1,4 @@
-import { GwError } from '../../base/mod.ts'
+import { GwError, type Secret } from '../../base/mod.ts'
 import { originsOf } from '../audience.ts'
 import { chatgpt } from './chatgpt.ts'
 import { claude } from './claude.ts'
@@ -14,6 +14,12 @@ import { type Vendor, vendorDefaults } from './vendor.ts'
 export const builtinVendors: readonly Vendor[] = [chatgpt, claude, copilot, gemini, minimax, qwen, ...connectorVendors]
 
 type Environment = Readonly<Record<string, string | undefined>>
+
+/** A vendor that this home found by discovery, with the secret of the client it registered there. */
+export interface FoundVendor {
+  readonly vendor: Vendor
+  readonly clientSecret: Secret | null
+}
 
 /** The vendors of a home: the built-in ones under its overrides, and the issuers its config adds. */
 export interface Vendors {
@@ -31,10 +37,15 @@ export interface Vendors {
 export function resolveVendors(
   overrides: Readonly<Record<string, LoginOverrides>>,
   env: Environment,
+  found: readonly FoundVendor[] = [],
 ): Vendors {
-  const builtin = new Map(builtinVendors.map((vendor) => [vendor.id, vendor]))
+  const builtin = new Map([...builtinVendors, ...found.map(({ vendor }) => vendor)].map((one) => [one.id, one]))
   const ids = new Set([...builtin.keys(), ...Object.keys(overrides)])
-  const secrets = new Map<string, string>()
+  const secrets = new Map(
+    found.flatMap(({ vendor, clientSecret }) =>
+      clientSecret === null ? [] : [[vendor.id, clientSecret.reveal()] as const]
+    ),
+  )
   const vendors = [...ids].map((id) => {
     const given = { ...overrides[id], ...fromEnvironment(id, env) }
     if (given.client_secret) secrets.set(id, given.client_secret)

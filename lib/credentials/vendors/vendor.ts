@@ -65,6 +65,8 @@ export interface Vendor {
   readonly tokenUrl: string | null
   /** Refresh goes elsewhere at some vendors. */
   readonly refreshUrl: string | null
+  /** Sent with every token request, such as the `resource` that a token is for. @see RFC 8707 §2.2 */
+  readonly tokenParams: Readonly<Record<string, string>>
   readonly tokenEncoding: 'form' | 'json'
   readonly refreshEncoding: 'form' | 'json'
   readonly headers: Readonly<Record<string, string>>
@@ -106,6 +108,7 @@ export const vendorDefaults = {
   pkce: true,
   tokenUrl: null,
   refreshUrl: null,
+  tokenParams: {},
   tokenEncoding: 'form',
   refreshEncoding: 'form',
   headers: {},

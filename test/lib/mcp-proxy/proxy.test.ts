@@ -162,7 +162,7 @@ describe('an HTTP server', () => {
     const proxy = started(
       await serveProxy({ servers: { fixture: { url: server.url, local: true, account: 'acc' } } }, {
         credentials: {
-          get: (_, force) => {
+          get: (_server, _account, force) => {
             forced.push(force)
             return Promise.resolve(credential(force ? 'new' : 'old'))
           },

@@ -45,7 +45,9 @@ export async function serveProxy(
     config: () => config,
     fetch: ({ url, method, headers, body, signal }) =>
       fetch(url, { method, headers, body, signal, redirect: 'manual' }),
-    credentials: options.credentials ?? { get: () => Promise.reject(new Error('no accounts here')) },
+    credentials: options.credentials ?? { get: () => Promise.resolve(null) },
+    logins: { prepare: () => Promise.reject(new Error('no logins here')) },
+    clientId: () => null,
     approvals,
     observe: (target, evidence) => void observed.push({ ...target, evidence }),
     storage,

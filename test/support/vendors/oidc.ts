@@ -52,6 +52,17 @@ export async function oidcIssuer(options: { accessTokenSeconds?: number } = {}):
       devInteractions: { enabled: true },
       deviceFlow: { enabled: true },
       introspection: { enabled: true, allowedPolicy: () => true },
+      registration: { enabled: true },
+      resourceIndicators: {
+        enabled: true,
+        defaultResource: () => [],
+        getResourceServerInfo: (_context: unknown, resource: string) => ({
+          scope: 'openid offline_access',
+          audience: resource,
+          accessTokenFormat: 'opaque',
+        }),
+        useGrantedResource: () => true,
+      },
       revocation: { enabled: true },
     },
     pkce: { required: () => true },
