@@ -256,7 +256,10 @@ function limitsOf({ limits }: Config): Limits {
 /** Prices each record and hands it to the batched writer. */
 function recorderOf(home: Home): Recorder {
   return {
-    record: (record) => home.usage.record(priced(home, record)),
+    record(record, plan) {
+      if (plan) home.receipts.keep(record.id, plan)
+      home.usage.record(priced(home, record))
+    },
   }
 }
 

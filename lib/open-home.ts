@@ -49,7 +49,7 @@ import {
   relayRoutes,
   type Repair,
 } from './repair/mod.ts'
-import { createRouter, type Router } from './routing/mod.ts'
+import { createReceipts, createRouter, type Receipts, type Router } from './routing/mod.ts'
 import { type Keychain, openSecretStore, type SecretStore } from './secrets/mod.ts'
 import { openStorage, type Storage } from './storage/mod.ts'
 import { createUpstream } from './upstream/mod.ts'
@@ -79,6 +79,7 @@ export interface Home {
   readonly usage: Usage
   readonly board: Board
   readonly router: Router
+  readonly receipts: Receipts
   /** The tool servers behind gw; opened by their first use. */
   mcp(): Promise<McpProxy>
   readonly repair: Repair
@@ -280,6 +281,7 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       usage,
       board,
       router,
+      receipts: createReceipts({ storage, clock, logger }),
       mcp: () =>
         mcp ??= openMcpProxy({
           config: () => config.current().config.mcp,
@@ -339,6 +341,7 @@ export function operationRooms(home: Home, facts: Omit<SystemFacts, 'runtime' | 
     usage: home.usage,
     board: home.board,
     router: home.router,
+    receipts: home.receipts,
     catalog: home.catalog,
     loadFacts: home.loadFacts,
     mcp: home.mcp,

@@ -88,7 +88,8 @@ export type Priced = 'costMicros' | 'shadowCostMicros' | 'priceSource'
 
 /** Where records go. Must not block and must not throw. */
 export interface Recorder {
-  record(record: Omit<RequestRecord, Priced>): void
+  /** `plan` is `null` for a request that never came so far. */
+  record(record: Omit<RequestRecord, Priced>, plan: RoutedPlan | null): void
   /** Tokens guessed for an answer whose upstream reported none. */
   estimate?(ask: Ask, responseBytes: number): TokenCounts
 }

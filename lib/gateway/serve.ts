@@ -25,6 +25,7 @@ export async function serve(call: Call, row: SurfaceRow, rooms: Rooms): Promise<
     const ask = await readAsk(call, row, principal, rooms)
     ledger = openLedger(call, rooms, ask)
     const plan = planFor(ask, rooms)
+    ledger.planned(plan)
     if (plan.targets.length === 0) {
       throw nothingToTry(plan, ask.model ?? plan.resolved.model, plan.resolved.provider.id, rooms.clock.now())
     }

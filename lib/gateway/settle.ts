@@ -1,3 +1,4 @@
+import type { RoutedPlan } from '../routing/mod.ts'
 import type { FailureKind, Loss, TokenCounts } from '../protocol/mod.ts'
 import { noTokens } from '../protocol/mod.ts'
 import type { Target } from '../accounts/mod.ts'
@@ -17,6 +18,8 @@ export interface Ledger {
   firstByte(): void
   /** The request is over. Records it, once. */
   close(end: LedgerEnd): void
+  /** Where it may go, and why. */
+  planned(plan: RoutedPlan): void
   /** What was set aside for it, to be settled at its end. */
   admitted(admission: Admission | null): void
   /** Calls `then` when the request is over. */
@@ -46,6 +49,7 @@ export function openLedger(call: Call, rooms: Rooms, ask: Ask | null): Ledger {
   let closed = false
   const closers: (() => void)[] = []
   let admission: Admission | null = null
+  let plan: RoutedPlan | null = null
 
   return {
     begin(target) {
@@ -112,9 +116,10 @@ export function openLedger(call: Call, rooms: Rooms, ask: Ask | null): Ledger {
         client: call.headers.get('user-agent')?.slice(0, 120) ?? null,
       }
       admission?.settle(record)
-      rooms.recorder.record(record)
+      rooms.recorder.record(record, plan)
       for (const then of closers) then()
     },
+    planned: (given) => void (plan = given),
     admitted: (given) => void (admission = given),
     onClose: (then) => void closers.push(then),
     get firstByteMs() {

@@ -186,7 +186,7 @@ export async function createBoard({ storage, clock, random, logger }: BoardOptio
       const known = standings.get(key)
       // Trouble that another process saw while we were still being served counts, though our good news is newer.
       const worse = known !== undefined && isGood(known) && !isGood(standing)
-      if (known && known.updatedAt >= row.updated_ms - (worse ? 2 * syncEveryMs : 0)) continue
+      if (known && known.updatedAt >= row.updated_ms + (worse ? 2 * syncEveryMs : 0)) continue
       standings.set(standing.key, standing)
       writtenAt.set(standing.key, standing.updatedAt)
       mark(standing)

@@ -10,6 +10,7 @@ export { type Board, type BoardOptions, createBoard, keysOf, type TargetEvidence
 export { classifyFailure, type FailedAnswer } from './classify.ts'
 export { type HeaderSource, lengthName, readRetryAfter, readWindows } from './headers.ts'
 export { bucketAt, livenessNumbers, mergeWindows, type Observation, observe, scoreAt } from './observe.ts'
+export { type QuotaRow, quotaRows } from './quota.ts'
 export type {
   Availability,
   Circuit,

@@ -7,7 +7,7 @@ import type { Logins, LoginSessions } from '../credentials/mod.ts'
 import type { Board } from '../liveness/mod.ts'
 import type { McpProxy } from '../mcp-proxy/mod.ts'
 import type { Paths } from '../platform/mod.ts'
-import type { Router } from '../routing/mod.ts'
+import type { Receipts, Router } from '../routing/mod.ts'
 import type { Usage } from '../usage/mod.ts'
 import type { Repair } from '../repair/mod.ts'
 import type { AuditLog } from './audit.ts'
@@ -52,6 +52,7 @@ export interface OperationRooms {
   readonly usage: Usage
   readonly board: Pick<Board, 'all' | 'get' | 'reset' | 'sync'>
   readonly router: Pick<Router, 'plan'>
+  readonly receipts: Pick<Receipts, 'find'>
   mcp(): Promise<McpProxy>
   catalog(): Catalog
   /** Brings in model facts and prices before {@link OperationRooms.catalog} is asked for them. */

@@ -2,9 +2,18 @@ import { z } from 'zod'
 import { formatTarget, parseTarget, type TargetKey } from '../accounts/mod.ts'
 import { GwError, type Json } from '../base/mod.ts'
 import { capabilities, type Capability } from '../catalog/mod.ts'
-import { explainStanding, headroom, judge, nextReset, type Standing, summarize, usedNow } from '../liveness/mod.ts'
+import {
+  explainStanding,
+  headroom,
+  judge,
+  nextReset,
+  quotaRows,
+  type Standing,
+  summarize,
+  usedNow,
+} from '../liveness/mod.ts'
 import { protocolIds } from '../protocol/mod.ts'
-import { strategyNames } from '../routing/mod.ts'
+import { planReceipt, strategyNames } from '../routing/mod.ts'
 import type { OperationContext } from './context.ts'
 import { area, operation } from './operation.ts'
 
@@ -75,8 +84,95 @@ async function planFor({ rooms, principal, clock }: OperationContext, input: Que
   }
 }
 
+const seen = z.object({
+  target: z.string(),
+  model: z.string(),
+  status: z.int().nullable(),
+  failure: z.string().nullable(),
+  message: z.string().nullable(),
+  durationMs: z.number(),
+})
+
+/** Why one past request went where it went. */
+const why = operation({
+  summary:
+    'Show for one past request which targets were considered, dropped and tried, and why the one that answered won',
+  scope: 'route:read',
+  effect: 'reads',
+  mcp: true,
+  input: z.object({
+    request: z.string().min(5).max(64).describe('x-gw-request-id of the answer').meta({ positional: 0 }),
+  })
+    .strict(),
+  output: z.object({
+    request: z.string(),
+    at: z.int(),
+    requested: z.string().nullable(),
+    outcome: z.string(),
+    status: z.int(),
+    error: z.string().nullable(),
+    sentence: z.string(),
+    attempts: z.array(seen).describe('upstream calls in order'),
+    plan: planReceipt.nullable().describe('null when there was nothing to choose, or it is older than a week'),
+    cache: z.object({
+      expected: z.enum(['warm', 'cold', 'none']),
+      cachedInputTokens: z.number().nullable().describe('tokens the provider read from its cache'),
+      inputTokens: z.number().nullable(),
+    }),
+    costMicros: z.number().nullable(),
+    shadowCostMicros: z.number().nullable(),
+    priceSource: z.string().nullable(),
+  }),
+  cli: { command: 'why', example: 'gw why req_01j9z…' },
+}).query(async ({ ctx: { rooms, principal }, input }) => {
+  const own = principal.scopes.has('admin') ? undefined : principal.id
+  const { request } = await rooms.usage.request(input.request, own)
+  const plan = await rooms.receipts.find(input.request)
+  const last = request.attempts.at(-1)
+  const chosen = last && plan?.candidates.find(({ target, model }) => target === last.target && model === last.model)
+  const answered = last !== undefined && last.failure === null
+  const home = plan?.session?.boundTo ?? null
+  return {
+    request: request.id,
+    at: request.at,
+    requested: request.requestedModel,
+    outcome: request.outcome,
+    status: request.status,
+    error: request.error,
+    sentence: !last
+      ? `no target was tried: ${request.error ?? request.outcome}`
+      : answered
+      ? `${last.target} answered: ${chosen?.because ?? 'it was the only target'}${
+        request.attempts.length > 1 ? `; ${request.attempts.length - 1} failed before it` : ''
+      }`
+      : `${request.attempts.length} tried, none answered: ${request.error ?? last.message ?? ''}`,
+    attempts: request.attempts.map(({ target, model, status, failure, message, durationMs }) => ({
+      target,
+      model,
+      status,
+      failure,
+      message,
+      durationMs,
+    })),
+    plan,
+    cache: {
+      expected: home === null
+        ? plan?.session ? 'cold' as const : 'none' as const
+        : home === request.account
+        ? 'warm' as const
+        : 'cold' as const,
+      cachedInputTokens: request.tokens.cachedInputTokens,
+      inputTokens: request.tokens.inputTokens,
+    },
+    costMicros: request.costMicros,
+    shadowCostMicros: request.shadowCostMicros,
+    priceSource: request.priceSource,
+  }
+})
+
 /** Where a request would go, and why. */
 export const routes = area({
+  why,
   explain: operation({
     summary: 'Show which targets would serve a model, in which order, and why each other one is out',
     scope: 'route:read',
@@ -178,6 +274,38 @@ export const liveness = area({
       wanted === null || one.key === wanted || one.key.startsWith(`${wanted}#`)
     )
     return { standings: all.map((one) => viewStanding(one, now)) }
+  }),
+
+  quota: operation({
+    summary: 'List each quota window of each account: how much is used, when it resets, how old that knowledge is',
+    scope: 'route:read',
+    effect: 'reads',
+    mcp: true,
+    input: z.object({ account: z.string().max(200).optional().describe('only this account') }).strict(),
+    output: z.object({
+      windows: z.array(z.object({
+        provider: z.string(),
+        account: z.string(),
+        window: z.string(),
+        lengthMs: z.number().nullable(),
+        model: z.string().nullable().describe('the model or family it limits; null is all'),
+        used: z.number().nullable().describe('part used, 0 to 1'),
+        limit: z.number().nullable(),
+        remaining: z.number().nullable(),
+        resetsAt: z.number().nullable().describe('epoch ms'),
+        passed: z.boolean().describe('its reset has passed since the provider last spoke of it'),
+        status: z.enum(['allowed', 'warning', 'rejected', 'unknown']),
+        ageMs: z.number().describe('age of the knowledge'),
+      })),
+    }),
+    cli: {
+      command: 'quota',
+      columns: ['account', 'window', 'model', 'used', 'remaining', 'resetsAt', 'status', 'ageMs'],
+    },
+  }).query(async ({ ctx: { rooms, clock }, input }) => {
+    await rooms.board.sync()
+    const rows = quotaRows(rooms.board.all(), clock.now())
+    return { windows: rows.filter(({ account }) => input.account === undefined || account === input.account) }
   }),
 
   reset: operation({

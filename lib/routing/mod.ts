@@ -14,6 +14,7 @@ export { type Next, nextAttempt, type NextInput } from './next.ts'
 export { allFailed, nothingToTry, reasonsOf, type TargetReason, worthTelling } from './outcome.ts'
 export type { Dropped, DropReason, PlannedSession, PlannedTarget, RoutePlan } from './plan.ts'
 export { type PlanMoment, type PlanRequest, planRoute, type Snapshot } from './planner.ts'
+export { createReceipts, type PlanReceipt, planReceipt, receiptOf, type Receipts } from './receipts.ts'
 export {
   type AttemptEnd,
   type Claim,

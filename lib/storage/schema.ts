@@ -249,6 +249,14 @@ export interface RouteSessionsTable {
   used_ms: number
 }
 
+/** The plan of one request as it was. Owner: routing. */
+export interface RouteReceiptsTable {
+  request: string
+  at_ms: number
+  /** JSON. */
+  value: string
+}
+
 /** Model ids that a provider listed when asked. Owner: routing. */
 export interface ProviderModelsTable {
   provider: string
@@ -351,6 +359,8 @@ export interface Database {
   liveness: LivenessTable
   /** routing */
   route_sessions: RouteSessionsTable
+  /** routing */
+  route_receipts: RouteReceiptsTable
   /** routing */
   provider_models: ProviderModelsTable
   /** repair */

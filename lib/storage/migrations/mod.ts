@@ -2,6 +2,7 @@ import { storage0001 } from './0001-storage.ts'
 import { access0010 } from './0010-access.ts'
 import { usage0020 } from './0020-usage.ts'
 import { liveness0040 } from './0040-liveness.ts'
+import { receipts0041 } from './0041-receipts.ts'
 import { secrets0050 } from './0050-secrets.ts'
 import { accounts0051 } from './0051-accounts.ts'
 import { repair0060 } from './0060-repair.ts'
@@ -20,6 +21,7 @@ export const migrations: readonly Migration[] = [
   access0010,
   usage0020,
   liveness0040,
+  receipts0041,
   secrets0050,
   accounts0051,
   repair0060,
