@@ -18,6 +18,10 @@ export interface Body {
   mentions(text: string): boolean
   /** A top-level field, parsed when first asked for; `undefined` when absent or a file. */
   field(name: string): unknown
+  /** Where the value of a top-level field lies. */
+  span(name: string): Span | undefined
+  /** Names of the top-level fields. */
+  names(): Iterable<string>
   /** The same bytes with another model name, and without the fields that were meant for gw alone. */
   rewrite(model: string, without?: readonly string[]): Uint8Array<ArrayBuffer>
 }
@@ -135,6 +139,8 @@ export function jsonBody(bytes: Uint8Array<ArrayBuffer>): Body {
     model: model ? model : null,
     stream: stream === true,
     has: (name) => fields.has(name),
+    span: (name) => fields.get(name),
+    names: () => fields.keys(),
     mentions: (text) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).includes(text),
     field,
     rewrite(name, without = []) {
@@ -223,6 +229,8 @@ export function formBody(bytes: Uint8Array<ArrayBuffer>, contentType: string | n
     model: model ? model : null,
     stream: field('stream') === 'true',
     has: (name) => spans.has(name),
+    span: (name) => spans.get(name),
+    names: () => spans.keys(),
     mentions: () => false,
     field,
     rewrite(name) {

@@ -14,7 +14,7 @@ export function planFor(ask: Ask, rooms: Rooms): RoutedPlan {
     protocol: ask.protocol,
     model: ask.model,
     headers: ask.headers,
-    body: ask.body.json ? ask.body.bytes : null,
+    body: ask.body.json ? ask.body : null,
     principal: ask.principal,
     ...(own ? { extraAccounts: own } : {}),
   })

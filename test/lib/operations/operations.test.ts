@@ -224,3 +224,32 @@ test('what the policy marks ask runs once after somebody approved that exact cal
   await callOperation('accounts.remove', { id: 'asked' }, home.context())
   expect((await failure(call('asked'))).code).toBe('access.approval_required')
 })
+
+test('routes.why and liveness.quota answer over the rooms', async () => {
+  const home = await openHome()
+  try {
+    const quota = await callOperation('liveness.quota', {}, home.context()) as { windows: unknown[] }
+    expect(quota.windows).toEqual([])
+    const { board } = home.home
+    board.note('alpha:one' as Parameters<typeof board.note>[0], {
+      is: 'windows',
+      source: 'serving',
+      windows: [{
+        id: '5h',
+        lengthMs: 18_000_000,
+        used: 0.4,
+        limit: null,
+        remaining: null,
+        resetsAt: Date.now() + 60_000,
+        status: 'allowed',
+        model: null,
+      }],
+    })
+    const after = await callOperation('liveness.quota', { account: 'one' }, home.context())
+    expect(after).toMatchObject({ windows: [{ account: 'one', window: '5h', used: 0.4, passed: false }] })
+    const error = await failure(callOperation('routes.why', { request: 'req_nobody' }, home.context()))
+    expect(error.code).toBe('request.not_found')
+  } finally {
+    await home.close()
+  }
+})
