@@ -168,8 +168,10 @@ export const contentFaults: readonly Fault[] = [
     answerWith('<html><body>hello</body></html>', { 'content-type': 'text/html' }),
   ),
   once('answers 200 with half of JSON', 'refused', answerWith(body.slice(0, 60))),
-  once('claims gzip and sends none', 'broken', answerWith(body, { 'content-encoding': 'gzip' })),
-  once('claims brotli and sends none', 'broken', answerWith(body, { 'content-encoding': 'br' })),
+  // gw asks for no compression: whether a claim of it is believed or not, nothing may come out but the answer.
+  once('claims gzip and sends none', 'either', answerWith(body, { 'content-encoding': 'gzip' })),
+  once('claims brotli and sends none', 'either', answerWith(body, { 'content-encoding': 'br' })),
+  once('compresses although asked not to', 'either', answerWith(gzipSync(body), { 'content-encoding': 'gzip' })),
   once('sends gzip that unpacks to 256 MB', 'broken', answerWith(bomb(), { 'content-encoding': 'gzip' })),
   streamed('sends a stream byte by byte', 'whole', async (exchange) => {
     await exchange.sse()
