@@ -1,6 +1,7 @@
 import { authCommands } from './auth.ts'
 import { chat } from './chat.ts'
 import { completions } from './completions.ts'
+import { conform } from './conform.ts'
 import { doctor } from './doctor.ts'
 import { llmCommands } from './llm.ts'
 import { mcp } from './mcp.ts'
@@ -15,6 +16,7 @@ export const modules: readonly CommandModule[] = [
   serve,
   chat,
   doctor,
+  conform,
   mcp,
   stayAfloat,
   onboarding,

@@ -1,0 +1,68 @@
+import { GwError } from '../../lib/base/mod.ts'
+import type { ConformanceReport } from '../../lib/conform/mod.ts'
+import { bold, dim, green, printable, red } from './output.ts'
+import type { CommandModule } from './program.ts'
+
+/** Options of `gw conform`. */
+interface Options {
+  readonly model?: string
+  readonly only?: string
+  readonly timeoutSecs: string
+}
+
+/** `gw conform`: does a gateway, this one or another, speak the protocols it says it speaks? */
+export const conform: CommandModule = (program, { io, options, withSession, exitWith }) => {
+  program.command('conform')
+    .description('test a gateway against the grammar of every protocol, case by case')
+    .argument('<url>', 'base URL of the gateway, with or without /v1')
+    .option('--model <name>', 'a model that can call tools (default: the first one listed)')
+    .option('--only <text>', 'run only cases whose id holds this text')
+    .option('--timeout-secs <seconds>', 'longest wait for one case', '60')
+    .addHelpText(
+      'after',
+      '\nThe token comes from --token or GW_TOKEN. Exits 1 when a case fails.\n' +
+        'Example: gw conform http://127.0.0.1:8080 --token env:GW_TOKEN',
+    )
+    .action(async (base: string, { model, only, timeoutSecs }: Options) => {
+      const seconds = Number(timeoutSecs)
+      if (!(seconds > 0 && seconds <= 3600)) {
+        throw new GwError('usage.invalid', '--timeout-secs takes a number of seconds up to 3600')
+      }
+      if (!URL.canParse(base) || !/^https?:/.test(base)) {
+        throw new GwError('usage.invalid', `${printable(base)} is no http URL`)
+      }
+      const token = await withSession(({ token }) => Promise.resolve(token))
+      if (token === null) {
+        throw new GwError('usage.invalid', 'a token is needed', { hint: '--token env:NAME, or GW_TOKEN' })
+      }
+      const { runConformance } = await import('../../lib/conform/mod.ts')
+      const report = await runConformance({
+        baseUrl: base,
+        token: token.reveal(),
+        fetch: (url, init) => fetch(url, { ...init, redirect: 'manual' }),
+        timeoutMs: seconds * 1000,
+        ...(model === undefined ? {} : { model }),
+        ...(only === undefined ? {} : { only }),
+      })
+      if (report.cases.length === 0) {
+        throw new GwError('usage.invalid', `no case holds ${printable(only ?? '')} in its id`)
+      }
+      if (options().json) io.out(`${JSON.stringify(report, null, 2)}\n`)
+      else print(report)
+      if (report.failed > 0) exitWith(1)
+    })
+
+  function print({ baseUrl, model, cases, passed, failed }: ConformanceReport): void {
+    io.out(`${printable(baseUrl)} with ${printable(model)}\n`)
+    let protocol = ''
+    for (const one of cases) {
+      if (one.protocol !== protocol) io.out(`\n${bold(io, protocol = one.protocol)}\n`)
+      const word = one.outcome === 'pass' ? green(io, 'pass') : red(io, 'FAIL')
+      const name = one.id.slice(protocol.length + 1)
+      io.out(`  ${word}  ${name.padEnd(18)}${one.title} ${dim(io, `(${Math.round(one.durationMs)} ms)`)}\n`)
+      if (one.detail !== '') io.out(`        ${printable(one.detail)}\n`)
+    }
+    const score = Math.floor((passed / cases.length) * 100)
+    io.out(`\n${passed} of ${cases.length} pass (${score} %)${failed > 0 ? `, ${failed} fail` : ''}\n`)
+  }
+}
