@@ -238,7 +238,13 @@ export async function openHome(options: HomeOptions): Promise<Home> {
           relay: relayAccounts({
             accounts,
             provider: (id) => catalogNow().provider(id),
-            upstream: createUpstream({ egress, provider: (id) => catalogNow().provider(id), environment: env, clock }),
+            upstream: createUpstream({
+              egress,
+              provider: (id) => catalogNow().provider(id),
+              environment: env,
+              clock,
+              baseUrl: (id) => accounts.list().find((account) => account.id === id)?.baseUrl ?? null,
+            }),
           }),
         }
         : {}),

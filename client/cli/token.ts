@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { GwError, isObject, Secret } from '../../lib/base/mod.ts'
+import { GwError, isGwError, isObject, Secret } from '../../lib/base/mod.ts'
 import type { LoginPlace, Logins, Selector } from '../../lib/credentials/mod.ts'
 import type { Home } from '../../lib/open-home.ts'
 import { embeddedAnthropic } from './embedded.ts'
@@ -139,7 +139,7 @@ async function ownToken(home: Home, flags: TokenFlags): Promise<Secret> {
   const kept = flags.refresh ? null : await home.secrets.get(ownRef)
   const known: unknown = kept ? JSON.parse(kept.reveal()) : null
   if (isObject(known) && typeof known.token === 'string' && Number(known.until) - ownMarginMs > home.clock.now()) {
-    return new Secret(known.token)
+    if (await isAccepted(home, known.token)) return new Secret(known.token)
   }
   const { operator } = await import('../../lib/access/mod.ts')
   const { token, info } = await home.access.issue({
@@ -150,4 +150,15 @@ async function ownToken(home: Home, flags: TokenFlags): Promise<Secret> {
   const until = info.expiresAt ?? home.clock.now() + ownLifeMs
   await home.secrets.put(ownRef, new Secret(JSON.stringify({ token: token.reveal(), until })))
   return token
+}
+
+/** Whether gw itself still takes a token: it may have been revoked since it was made, or its signing key rotated away. */
+async function isAccepted(home: Home, token: string): Promise<boolean> {
+  try {
+    await home.access.authenticate(new Headers({ authorization: `Bearer ${token}` }))
+    return true
+  } catch (error) {
+    if (isGwError(error) && error.code.startsWith('access.')) return false
+    throw error
+  }
 }

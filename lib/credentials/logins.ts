@@ -12,6 +12,7 @@ import { type ExchangedToken, exchangeToken } from './grants/exchange.ts'
 import { type Grant, type GrantIdentity, grantIdentity } from './grants/grant.ts'
 import { createKeeper, type Keeper, type KeptGrant } from './grants/keeper.ts'
 import { ownFile } from './grants/own-file.ts'
+import { withSpare } from './grants/spare.ts'
 import type { GrantStore } from './grants/store.ts'
 import type { Fetch } from './sources/source.ts'
 import { grantFromToken } from './flows/exchange-code.ts'
@@ -132,6 +133,8 @@ export function createLogins(options: LoginsOptions): Logins {
     return found
   }
 
+  const spared = (theirs: GrantStore): GrantStore => withSpare(theirs, folder, secrets)
+
   function own(id: string, { binding = null, file = null }: LoginPlace = {}): KeptGrant {
     const vendor = vendors().get(id)
     if (binding !== null && !bindingPattern.test(binding)) {
@@ -147,7 +150,7 @@ export function createLogins(options: LoginsOptions): Logins {
     return {
       vendor,
       mend: mend.join(' '),
-      store: store(path, () => file ? documentFile(file, vendor, plainShape) : ownFile(path, secrets)),
+      store: store(path, () => file ? spared(documentFile(file, vendor, plainShape)) : ownFile(path, secrets)),
     }
   }
 
@@ -155,7 +158,7 @@ export function createLogins(options: LoginsOptions): Logins {
     const tool = foreignTool(id)
     const vendor = vendors().get(tool.vendor)
     const key = `${tool.id}\0${path ?? ''}`
-    const known = stores.get(key) ?? await openForeign(tool, vendor, path, { env, keychain })
+    const known = stores.get(key) ?? spared(await openForeign(tool, vendor, path, { env, keychain }))
     stores.set(key, known)
     return {
       vendor: tool.refresh ? vendor : { ...vendor, tokenUrl: null, refreshUrl: null },

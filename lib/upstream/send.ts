@@ -2,11 +2,11 @@ import { type ByteSource, GwError, isGwError, readAll } from '../base/mod.ts'
 import type { Clock } from '../base/mod.ts'
 import type { Target } from '../accounts/mod.ts'
 import type { Provider } from '../catalog/mod.ts'
-import { assertAudience, type Credential } from '../credentials/mod.ts'
+import { assertAudience, type Credential, originsOf } from '../credentials/mod.ts'
 import type { Egress } from '../egress/mod.ts'
 import type { Dialling, ReplyHeaders } from '../platform/mod.ts'
 import type { UpstreamFailure } from '../protocol/mod.ts'
-import { endpointUrl, type Environment, type Surface, urlOf } from './endpoint.ts'
+import { endpointUrl, type Environment, interpolate, type Surface, urlOf } from './endpoint.ts'
 import { failureOf, type ReadFailure, readHttpFailure } from './failure.ts'
 import { type Field, setField } from './headers.ts'
 import { sign } from './signers/mod.ts'
@@ -89,7 +89,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     if (row?.headers) {
       for (const [name, value] of Object.entries(row.headers)) setField(headers, name.toLowerCase(), value)
     }
-    if (credential.audience.length > 0) assertAudience(credential, url)
+    assertAudience(credential.audience.length > 0 ? credential : { ...credential, audience: home(row, bound) }, url)
     // Compressed answers would have to be inflated to find the usage in them, and may be bombs.
     setField(headers, 'accept-encoding', 'identity')
     const scheme = deployment.auth ?? row?.auth ?? { type: 'bearer' }
@@ -99,6 +99,19 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       row,
       signed: sign({ method: call.method, url, headers, body: call.body }, credential, scheme),
     }
+  }
+
+  /** Where a credential belongs that names no origin itself: its account's own base URL, else its provider's. */
+  function home(row: Provider | null, bound: string | null | undefined): string[] {
+    if (bound) return originsOf([bound])
+    return originsOf((row?.deployments ?? []).map(({ baseUrl }) => {
+      try {
+        return interpolate(baseUrl, environment)
+      } catch {
+        // A deployment whose variable is not set is no place to send anything to.
+        return null
+      }
+    }))
   }
 
   async function receive(call: UpstreamCall, dialling: Dialling): Promise<UpstreamReply | UpstreamRefusal> {

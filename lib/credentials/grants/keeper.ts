@@ -8,6 +8,7 @@ import type { Vendor } from '../vendors/vendor.ts'
 import type { Vendors } from '../vendors/registry.ts'
 import { fingerprint, type Grant, grantAfter, sameTokens } from './grant.ts'
 import { type Ledger, takeLedger } from './ledger.ts'
+import { onReadOnlyMount } from './spare.ts'
 import type { GrantStore } from './store.ts'
 
 /** A login as it is asked for: where it is kept and whose it is. */
@@ -194,8 +195,11 @@ export function createKeeper(options: KeeperOptions): Keeper {
     }
   }
 
-  const take = (kept: KeptGrant): Promise<Ledger> =>
-    takeLedger({ platform, clock, path: kept.store.lockPath, waitMs: ledgerWaitMs, random })
+  async function take({ store }: KeptGrant): Promise<Ledger> {
+    const spare = store.spareLockPath
+    const path = spare && await onReadOnlyMount(store.lockPath) ? spare : store.lockPath
+    return await takeLedger({ platform, clock, path, waitMs: ledgerWaitMs, random })
+  }
 
   /** Spends the refresh token of `grant`, holding the ledger; what comes back is on disk before anybody uses it. */
   async function spend(kept: KeptGrant, grant: Grant, ledger: Ledger, again = true): Promise<Grant> {
@@ -256,8 +260,11 @@ export function createKeeper(options: KeeperOptions): Keeper {
       await store.write(renewed)
       unsaved.delete(store.lockPath)
     } catch (error) {
-      unsaved.set(store.lockPath, renewed)
-      logger.log('error', 'credential.unsaved', { vendor: vendor.id, login: store.name, error })
+      const rescued = await store.rescue?.(renewed).then(() => true, () => false) ?? false
+      if (rescued) unsaved.delete(store.lockPath)
+      else unsaved.set(store.lockPath, renewed)
+      const event = rescued ? 'credential.rescued' : 'credential.unsaved'
+      logger.log(rescued ? 'warn' : 'error', event, { vendor: vendor.id, login: store.name, error })
     }
     remember(store, renewed, await store.version().catch(() => null))
     for (const copy of options.copies?.(kept) ?? []) {

@@ -3,7 +3,7 @@ import type { AccountId, PrincipalId } from '../../../lib/base/mod.ts'
 import { operator, type Principal } from '../../../lib/access/mod.ts'
 import { formatTarget, type Target } from '../../../lib/accounts/mod.ts'
 import type { Provider } from '../../../lib/catalog/mod.ts'
-import type { Credential } from '../../../lib/credentials/mod.ts'
+import { type Credential, originsOf } from '../../../lib/credentials/mod.ts'
 import { createEgress, egressConfig, egressPolicy } from '../../../lib/egress/mod.ts'
 import { createDoor, defaultLimits, type Limits, type Rooms } from '../../../lib/gateway/mod.ts'
 import { detectPlatform } from '../../../lib/platform/mod.ts'
@@ -97,12 +97,12 @@ export async function openLine(options: LineOptions) {
       countRequest: () => {},
     },
     leaser: {
-      lease: () => ({
+      lease: (target) => ({
         kind: 'api-key',
         secret: new Secret(upstreamKey),
         accountId: null,
         expiresAt: null,
-        audience: [],
+        audience: originsOf([target.deployment.baseUrl]),
         identity: null,
         ...options.credential,
       }),
