@@ -1,5 +1,6 @@
 import { allowsProvider } from './access/mod.ts'
-import { formatTarget } from './accounts/mod.ts'
+import { type Account, formatTarget } from './accounts/mod.ts'
+import type { Credential } from './credentials/mod.ts'
 import { type Clock, createTicker, GwError, type Json, type Logger, silentLogger, systemClock } from './base/mod.ts'
 import type { Provider } from './catalog/mod.ts'
 import { type Config, loadConfig } from './config/mod.ts'
@@ -14,6 +15,7 @@ import {
   type Directory,
   type Door,
   errorResponse,
+  type Leaser,
   type Limits,
   type Peer,
   type Recorder,
@@ -135,6 +137,8 @@ export async function createGateway(options: GatewayOptions = {}): Promise<Gatew
     baseUrl: (account) => accountOf(home, account)?.baseUrl ?? null,
     readFailure: ({ model }) => (answer) => classifyFailure({ ...answer, model }),
   })
+  let limits = limitsOf(loaded.config)
+  home.config.onChange(({ config }) => limits = limitsOf(config))
   const ticker = createTicker(clock)
   const rooms: Rooms = {
     access: {
@@ -143,14 +147,7 @@ export async function createGateway(options: GatewayOptions = {}): Promise<Gatew
     },
     admitter: admitterOf(home),
     router: home.router,
-    leaser: {
-      lease: (target, refused) =>
-        home.accounts.credentialFor(
-          home.accounts.get(target.account),
-          // Many requests may hear the same refusal: what another of them renewed is taken, not renewed again.
-          refused ? { rejected: refused.secret } : {},
-        ),
-    },
+    leaser: leaserOf(home),
     upstream,
     observer: {
       served: (target, { status, headers, firstByteMs }) => {
@@ -163,7 +160,7 @@ export async function createGateway(options: GatewayOptions = {}): Promise<Gatew
     recorder: recorderOf(home),
     directory: directoryOf(home),
     get limits() {
-      return limitsOf(home.config.current().config)
+      return limits
     },
     clock,
     ticker,
@@ -268,6 +265,27 @@ function priced(home: Home, record: Parameters<Recorder['record']>[0]): RequestR
   const { provider, model, account } = record
   const price = provider !== null && model !== null ? home.catalog().model(provider, model, record.at).price : null
   return withCost(record, price, account !== null && accountOf(home, account)?.plan === true)
+}
+
+/** How long a credential is used before its source is asked again: sources remember for longer, but cost more to ask. */
+const leaseMs = 1_000
+
+/** Leases credentials, remembered for a second by the account as it is declared now. */
+function leaserOf(home: Home): Leaser {
+  const { clock } = home
+  const known = new WeakMap<Account, { readonly credential: Credential; readonly until: number }>()
+  return {
+    lease(target, refused) {
+      const account = home.accounts.get(target.account)
+      const hit = known.get(account)
+      if (hit && !refused && hit.until > clock.monotonic()) return hit.credential
+      return home.accounts.credentialFor(account, refused ? { force: true } : {}).then((credential) => {
+        const expiresInMs = credential.expiresAt === null ? leaseMs : credential.expiresAt - clock.now()
+        known.set(account, { credential, until: clock.monotonic() + Math.min(leaseMs, expiresInMs) })
+        return credential
+      })
+    },
+  }
 }
 
 /** Holds room in the budgets of tokens that have any; the others cost nothing here. */

@@ -46,7 +46,7 @@ export function createApp(gateway: Gateway, { mcp = null }: AppOptions = {}): Ap
     } catch (error) {
       return errorResponse(shown(error), dialectOf(pathOf(request.url).path))
     }
-    const origin = gate.allowedOrigin(request)
+    const origin = request.headers.get('origin') === null ? null : gate.allowedOrigin(request)
     if (origin !== null && request.method === 'OPTIONS') return preflight(request, origin)
     const answer = gateway.answer(request, peer) ?? routed(request, peer)
     return origin === null ? answer : Promise.resolve(answer).then((response) => withOrigin(response, origin))

@@ -30,15 +30,23 @@ export interface RunningServer {
  */
 export async function startServer(gateway: Gateway, options: ListenOptions = {}): Promise<RunningServer> {
   const { platform, clock, config } = gateway.rooms
-  const { server: wanted, limits } = config.current().config
+  const { server: wanted } = config.current().config
   const host = options.host ?? wanted.host
   const onLoopback = isLoopback(host)
   const app = createApp(gateway, { mcp: options.mcp ?? null })
   const server = await platform.serve({
     host,
     port: options.port ?? wanted.port,
-    maxBodyBytes: limits.body_bytes + 1024,
-    fetch: (request, { address }) => app(request, { address, loopback: onLoopback && isLoopback(address) }),
+    maxBodyBytes: 1024 * 1024 * 1024 * 1024,
+    fetch: (request, peer) =>
+      app(request, {
+        get address() {
+          return peer.address
+        },
+        get loopback() {
+          return onLoopback && isLoopback(peer.address)
+        },
+      }),
   })
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${server.port}`
   gateway.listening(url)

@@ -139,10 +139,11 @@ export function createEgress(options: EgressOptions): Egress {
 
   /** The addresses to dial, from memory or judged now. Throws the refusal. */
   function permit(question: EgressQuestion, purpose: EgressPurpose): Known | Promise<Known> {
-    const key = question.local ? `local ${question.url.origin}` : question.url.origin
+    const { url } = question
+    const key = question.local ? `local ${url.origin}` : url.origin
     const hit = known.get(key)
     // What is written in a URL beside its origin matters too: user info is never in an origin.
-    if (hit && hit.until > clock.monotonic() && question.url.username === '' && question.url.password === '') return hit
+    if (hit && hit.until > clock.monotonic() && url.username === '' && url.password === '') return hit
     return judge(question).then(({ verdict, addresses }) => {
       if (!verdict.allowed) {
         const error = refuse(question, purpose, verdict, addresses ?? [])

@@ -69,6 +69,8 @@ export function errorResponse(
     headers.set('retry-after', String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))))
   }
   if (error.status === 401) headers.set('www-authenticate', 'Bearer realm="gw"')
+  // What is left of the body is not read: it must not be taken for the next request.
+  if (error.code === 'request.too_large' || error.code === 'request.timeout') headers.set('connection', 'close')
   if (error.code === 'request.upgrade_required') headers.set('upgrade', 'HTTP/1.1')
   return new Response(JSON.stringify(errorBody(error, dialect)), { status: error.status, headers })
 }

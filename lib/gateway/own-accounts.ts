@@ -49,6 +49,7 @@ export function shadowed(target: Target, ask: Ask, rooms: Rooms): boolean {
 
 /** The caller's own credential for a target; `null` where gw's is used. It goes to the provider's own origin only. */
 export function ownCredential(target: Target, ask: Ask, rooms: Rooms): Credential | null {
+  if (target.account !== passthroughId && target.account !== providerKeyId) return null
   const shared = { accountId: null, expiresAt: null, identity: null, audience: originsOf([target.deployment.baseUrl]) }
   if (target.account === passthroughId && ask.planToken) {
     return { ...shared, kind: 'auth-token', secret: ask.planToken, accountId: ask.headers.get('chatgpt-account-id') }

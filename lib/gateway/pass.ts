@@ -35,10 +35,11 @@ export function pass(
   const wire = wireOf(row)
   const body = translation?.framed ? unframed(reply.body) : reply.body
   const type = translation?.framed ? 'text/event-stream' : reply.headers.get('content-type') ?? ''
-  const fields: AnswerField[] = replyFields(reply.headers).map(([name, value]) => [
-    name,
-    translation?.framed && name === 'content-type' ? `${type}; charset=utf-8` : value,
-  ])
+  const fields: AnswerField[] = replyFields(reply.headers)
+  if (translation?.framed) {
+    const at = fields.findIndex(([name]) => name === 'content-type')
+    fields[at < 0 ? fields.length : at] = ['content-type', `${type}; charset=utf-8`]
+  }
   const asked = translation?.losses ?? []
   fields.push(...lossFields(asked))
   fields.push(

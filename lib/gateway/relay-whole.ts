@@ -153,12 +153,12 @@ function readWhole(
   const said = error && parseSpan(bytes, error)
   if (typeof said === 'object' && said !== null) return { failure: reported(said) }
   // Only what the protocol's usage reader looks at is parsed.
-  const body = Object.fromEntries(
-    ['usage', 'input_tokens'].flatMap((name) => {
-      const span = scan.fields.get(name)
-      return span ? [[name, parseSpan(bytes, span)]] : []
-    }),
-  )
+  const usage = scan.fields.get('usage')
+  const counted = scan.fields.get('input_tokens')
+  const body = {
+    ...(usage ? { usage: parseSpan(bytes, usage) } : {}),
+    ...(counted ? { input_tokens: parseSpan(bytes, counted) } : {}),
+  }
   const id = scan.fields.get('id')
   const named = id && parseSpan(bytes, id)
   return { tokens: wire?.usage(body as never) ?? noTokens, id: typeof named === 'string' ? named : null }

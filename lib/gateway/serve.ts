@@ -19,11 +19,11 @@ import type { SurfaceRow } from './surfaces.ts'
  * its upstream call with it. The ledger is closed exactly once, however the request ends.
  */
 export async function serve(call: Call, row: SurfaceRow, rooms: Rooms): Promise<Response> {
-  let ledger = openLedger(call, rooms, null)
+  const ledger = openLedger(call, rooms)
   try {
     const principal = await rooms.access.authenticate(call.headers, call.peer)
     const ask = await readAsk(call, row, principal, rooms)
-    ledger = openLedger(call, rooms, ask)
+    ledger.asked(ask)
     const plan = planFor(ask, rooms)
     ledger.planned(plan)
     if (plan.targets.length === 0) {
@@ -67,11 +67,9 @@ async function pursue(line: Line): Promise<void> {
 function watchCaller({ call, ask, answer, ledger, rooms }: Line): void {
   const { signal } = call.request
   const leave = (): void => answer.leave()
+  // Not taken back at the end: a request that is over leaves nothing to stop, and its signal goes with it.
   if (signal.aborted) leave()
   else signal.addEventListener('abort', leave, { once: true })
-  const release = rooms.access.onEnd?.(ask.principal, leave)
-  ledger.onClose(() => {
-    signal.removeEventListener('abort', leave)
-    release?.()
-  })
+  const release = ask.stream && ask.principal.token !== null ? rooms.access.onEnd?.(ask.principal, leave) : undefined
+  if (release) ledger.onClose(release)
 }

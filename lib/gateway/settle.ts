@@ -20,6 +20,8 @@ export interface Ledger {
   close(end: LedgerEnd): void
   /** Where it may go, and why. */
   planned(plan: RoutedPlan): void
+  /** Its body has been read; one that never is was refused at the door. */
+  asked(ask: Ask): void
   /** What was set aside for it, to be settled at its end. */
   admitted(admission: Admission | null): void
   /** Calls `then` when the request is over. */
@@ -39,8 +41,8 @@ export interface LedgerEnd {
   readonly session?: string | null
 }
 
-/** Opens the {@link Ledger} of a request. `ask` is `null` for one that is refused at the door. */
-export function openLedger(call: Call, rooms: Rooms, ask: Ask | null): Ledger {
+/** Opens the {@link Ledger} of a request. */
+export function openLedger(call: Call, rooms: Rooms): Ledger {
   const { clock } = rooms
   const attempts: Attempt[] = []
   let current: { target: Target; at: number; mono: number; headMs: number | null; status: number | null } | null = null
@@ -50,6 +52,7 @@ export function openLedger(call: Call, rooms: Rooms, ask: Ask | null): Ledger {
   const closers: (() => void)[] = []
   let admission: Admission | null = null
   let plan: RoutedPlan | null = null
+  let ask: Ask | null = null
 
   return {
     begin(target) {
@@ -120,6 +123,7 @@ export function openLedger(call: Call, rooms: Rooms, ask: Ask | null): Ledger {
       for (const then of closers) then()
     },
     planned: (given) => void (plan = given),
+    asked: (given) => void (ask = given),
     admitted: (given) => void (admission = given),
     onClose: (then) => void closers.push(then),
     get firstByteMs() {

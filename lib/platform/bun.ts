@@ -32,7 +32,12 @@ export const bunPlatform: Platform = {
       // Bun's own idle timer cuts quiet streams (10 s by default, 255 s at most): gw keeps its own deadlines.
       idleTimeout: 0,
       maxRequestBodySize: options.maxBodyBytes,
-      fetch: (request, server) => options.fetch(request, { address: server.requestIP(request)?.address ?? '' }),
+      fetch: (request, server) =>
+        options.fetch(request, {
+          get address() {
+            return server.requestIP(request)?.address ?? ''
+          },
+        }),
       error: () => new Response(null, { status: 500 }),
     })
     const handle: HttpServer = {

@@ -21,8 +21,9 @@ export interface ServeOptions {
   readonly host: string
   /** 0 picks a free port. */
   readonly port: number
+  /** `peer.address` is looked up when it is read, which costs. */
   readonly fetch: (request: Request, peer: { readonly address: string }) => Response | Promise<Response>
-  /** Largest request body the runtime itself may buffer, bytes; gw's own limit is lower and answers first. */
+  /** Largest request body the runtime lets through, bytes; far above gw's own limit, which answers in the caller's words. */
   readonly maxBodyBytes: number
 }
 
