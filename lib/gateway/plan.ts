@@ -1,4 +1,4 @@
-import { controlKeys, type RoutedPlan } from '../routing/mod.ts'
+import type { RoutedPlan } from '../routing/mod.ts'
 import { ownAccounts, shadowed } from './own-accounts.ts'
 import type { Ask, Rooms } from './seams.ts'
 
@@ -16,8 +16,6 @@ export function planFor(ask: Ask, rooms: Rooms): RoutedPlan {
     headers: ask.headers,
     body: ask.body.json ? ask.body : null,
     principal: ask.principal,
-    // Its fields are known already: most bodies hold none of the router's, and need no search for them.
-    ...(controlKeys.some((key) => ask.body.has(key)) ? {} : { controls: null }),
     ...(own ? { extraAccounts: own } : {}),
   })
   if (!own) return plan
