@@ -11,7 +11,7 @@ export async function held(
   const rows: Row[] = []
   for (const target of targets) {
     const idleMb = (target.running?.residentBytes() ?? NaN) / 2 ** 20
-    const before = await unfinished(mockPort)
+    await quiet(mockPort)
     const run = await runLoad(target, 'bench-pace-1000-0', {
       windowMs,
       connections: streams,
@@ -19,7 +19,7 @@ export async function held(
       mode: 'hold',
     })
     await new Promise((resolve) => setTimeout(resolve, 2000))
-    const left = await unfinished(mockPort) - before
+    const left = await unfinished(mockPort)
     rows.push({
       target: target.name,
       values: {
@@ -35,10 +35,13 @@ export async function held(
         leftAfter2s: left,
       },
     })
-    // A target that cancels nothing must not burden the next one's numbers: its ghosts are let go of here.
-    for (let i = 0; i < 20 && await unfinished(mockPort) > before; i++) {
-      await new Promise((resolve) => setTimeout(resolve, 500))
-    }
   }
   return rows
+}
+
+/** Waits up to 10 s for what a target before left behind: its ghosts must not burden the next one's numbers. */
+async function quiet(mockPort: number): Promise<void> {
+  for (let i = 0; i < 20 && await unfinished(mockPort) > 0; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 500))
+  }
 }
