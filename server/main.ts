@@ -76,19 +76,26 @@ function isLoopback(address: string): boolean {
   return address === 'localhost' || address === '::1' || /^(::ffff:)?127\./.test(address)
 }
 
+/** Signals that come this close together are one. */
+const sameStrokeMs = 1_000
+
 /**
  * Serves until SIGTERM or SIGINT, then drains. A second signal ends it at once.
  *
  * @param graceMs how long requests are still answered after the signal
  */
 export async function serveUntilSignal(gateway: Gateway, running: RunningServer, graceMs = 0): Promise<void> {
-  const { logger } = gateway.rooms
+  const { logger, clock } = gateway.rooms
   // A promise nobody caught must not take ten thousand streams down with it.
   process.on('unhandledRejection', (error) => logger.log('error', 'process.unhandled_rejection', { error }))
   const signal = await new Promise<string>((resolve) => {
     for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve(name))
   })
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => process.exit(1))
+  // Ctrl-C reaches the whole group, and package runners pass it on once more: the same stroke is no second one.
+  const since = clock.monotonic()
+  for (const name of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(name, () => clock.monotonic() - since > sameStrokeMs && process.exit(1))
+  }
   logger.log('info', 'server.stopping', { signal })
   await running.stop({ graceMs })
 }

@@ -134,7 +134,10 @@ function addOperation(program: Command, operation: OperationDescription, context
     parent = parent.commands.find((command) => command.name() === word) ??
       parent.command(word).description(areas[word] ?? '').exitOverride()
   }
-  const command = parent.command(words[words.length - 1]!).description(operation.summary)
+  const command = parent.command(words[words.length - 1]!, { isDefault: hints.default === true })
+    .description(operation.summary)
+  // Commander hands a misspelt neighbour to the default command as an argument of it.
+  if (hints.default) command.allowExcessArguments().hook('preAction', () => refuseNeighbour(parent, command.args))
   for (const alias of hints.aliases ?? []) command.alias(alias)
   addFields(command, operation)
   const text = [operation.description, hints.example ? `Example: ${hints.example}` : undefined].filter(Boolean)
@@ -145,6 +148,12 @@ function addOperation(program: Command, operation: OperationDescription, context
       printResult(context.io, operation, await session.call(operation, input), context.options().json)
     })
   )
+}
+
+function refuseNeighbour(parent: Command, [word]: readonly string[]): void {
+  if (word === undefined) return
+  const [meant] = nearest(word, parent.commands.map((command) => command.name()), 1)
+  parent.error(`error: unknown command '${word}'${meant ? `\n(Did you mean ${meant}?)` : ''}`)
 }
 
 /** Whether commander ended because help or the version was shown. */

@@ -2,7 +2,7 @@ import { GwError, jsonLogger } from '../../lib/base/mod.ts'
 import type { Gateway } from '../../lib/create-gateway.ts'
 import { redactConfig } from '../../lib/operations/mod.ts'
 import type { CliIo } from './io.ts'
-import { bold, dim, printTable } from './output.ts'
+import { bold } from './output.ts'
 import type { CommandContext, CommandModule } from './program.ts'
 
 interface ServeFlags {
@@ -67,29 +67,60 @@ async function serveGateway({ io, options, withSession }: CommandContext, flags:
 /** What somebody who just started gw needs: where it is, with what, and a request that works. */
 function greet(io: CliIo, gateway: Gateway, at: { url: string; token: string | null; demo: boolean }): void {
   const { config, accounts } = gateway.rooms
-  const { origins, path, exists } = config.current()
+  const { path, exists } = config.current()
+  const self = commandName(io.env)
   io.out(`${bold(io, 'gw')} listens on ${at.url}\n\n`)
-  io.out(`config    ${path}${exists ? '' : ' (none: defaults)'}\n`)
-  const rows = [...origins].map(([key, { from }]) => {
-    let value: unknown = config.current().config
-    for (const step of key.split('.')) value = (value as Record<string, unknown> | undefined)?.[step]
-    const shown = JSON.stringify(redactConfig(value, key.split('.').pop()!))
-    return { key: `  ${key}`, value: shown.length > 60 ? `${shown.slice(0, 59)}…` : shown, from }
-  })
-  printTable(io, rows, ['key', 'value', 'from'])
+  io.out(`config    ${path}${exists ? '' : ' (none yet: all settings are the defaults)'}\n`)
+  io.out(`data      ${gateway.rooms.paths.data}\n`)
   const names = accounts.list().filter((account) => account.enabled).map((account) => account.id)
   io.out(
     `accounts  ${
-      names.length === 0 ? 'none yet: gw accounts add openai --from env:OPENAI_API_KEY' : names.join(', ')
+      names.length === 0 ? `none yet: ${self} accounts add openai --from env:OPENAI_API_KEY` : names.join(', ')
     }\n`,
   )
-  if (at.token !== null) {
-    io.out(`\nowner token, shown this once:\n\n  ${bold(io, at.token)}\n`)
-  } else io.out(`\n${dim(io, 'tokens for clients: gw tokens issue --label laptop')}\n`)
-  const model = at.demo ? 'demo-small' : 'MODEL'
+  for (const line of settingsInUse(gateway)) io.out(`${line}\n`)
+  if (at.token !== null) io.out(`\nowner token, shown this once:\n\n  ${bold(io, at.token)}\n`)
+  else {io.out(
+      `\nthe owner token is not shown again; for a token of your own:\n\n  export GW_TOKEN=$(${self} tokens issue --label me)\n`,
+    )}
+  const model = at.demo ? 'demo-small' : modelOf(gateway) ?? 'PROVIDER/MODEL'
   io.out(`\ntry it:\n\n  curl ${at.url}/v1/chat/completions \\
     -H "Authorization: Bearer ${at.token ?? '$GW_TOKEN'}" -H "Content-Type: application/json" \\
     -d '{"model":"${model}","messages":[{"role":"user","content":"hello"}]}'\n\n`)
+}
+
+/** The settings that are not defaults, each with where it comes from; long values cut. */
+function settingsInUse(gateway: Gateway): readonly string[] {
+  const { config, origins } = gateway.rooms.config.current()
+  return [...origins].filter(([key]) => key !== 'accounts.demo').map(([key, { from }]) => {
+    let value: unknown = config
+    for (const step of key.split('.')) value = (value as Record<string, unknown> | undefined)?.[step]
+    const shown = JSON.stringify(redactConfig(value, key.split('.').pop()!)) ?? ''
+    return `          ${key} = ${shown.length > 60 ? `${shown.slice(0, 59)}…` : shown}  (${from})`
+  })
+}
+
+/** The first chat model that the accounts offer, for an example that works. */
+function modelOf({ rooms }: Gateway): string | null {
+  const catalog = rooms.catalog()
+  const now = rooms.clock.now()
+  for (const { provider, enabled } of rooms.accounts.list()) {
+    if (!enabled) continue
+    const id = catalog.modelIds(provider).findLast((name) =>
+      catalog.model(provider, name, now).capabilities.includes('chat')
+    )
+    if (id !== undefined) return `${provider}/${id}`
+  }
+  return null
+}
+
+/** How the person at this terminal starts gw: a fresh clone has no `gw` on the path, and perhaps no Bun either. */
+function commandName(env: CliIo['env']): string {
+  if (env.npm_lifecycle_event !== 'start' || env.npm_package_name !== 'gw') return 'gw'
+  const version = /^bun\/(\S+)/.exec(env.npm_config_user_agent ?? '')?.[1]
+  return env.npm_command === 'exec'
+    ? `npx -y bun${version ? `@${version}` : ''} run --silent gw`
+    : 'bun run --silent gw'
 }
 
 async function serveDemo({ io, options, withSession }: CommandContext): Promise<void> {

@@ -173,7 +173,11 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
     get,
     reload,
     async add({ id: wanted, ...input }, secret) {
-      const id = wanted ?? freeId(byId, input.provider)
+      // A key of the environment that is written down keeps the name it had; a second key does not hide the first.
+      const found = byId.get(input.provider)
+      const same = found?.origin === 'environment' && found.source.type === 'env' &&
+        found.source.variable === input.token_env
+      const id = wanted ?? (same ? input.provider : freeId(byId, input.provider))
       if (!accountIdPattern.test(id)) {
         throw new GwError('request.invalid', `"${id}" is no name for an account`, { param: 'id' })
       }

@@ -59,6 +59,17 @@ function deploymentsOf(overlay: ProviderOverlay, base: Provider): readonly Deplo
       ...(paths ? { paths: { ...deployment.paths, ...paths } } : {}),
     }))
   }
+  if (protocol === undefined && capabilities === undefined) {
+    // What is served side by side at the vendor's address is served side by side at the owner's.
+    const together = base.deployments.filter((deployment) => deployment.baseUrl === base.deployments[0]!.baseUrl)
+    if (together.length > 1) {
+      return together.map((deployment) => ({
+        ...deployment,
+        baseUrl: baseUrl!,
+        ...(paths ? { paths: { ...deployment.paths, ...paths } } : {}),
+      }))
+    }
+  }
   const model = base.deployments.find((deployment) => protocol === undefined || deployment.protocol === protocol) ??
     base.deployments[0]
   return [{

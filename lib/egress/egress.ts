@@ -87,9 +87,9 @@ export function createEgress(options: EgressOptions): Egress {
     const phase = ips.length > 0 || verdict.reason.startsWith('dns_') ? 'resolved' : 'url'
     return new GwError(
       'egress.denied',
-      `${question.url.protocol}//${host} is not a place to connect to: ${verdict.detail}`,
+      `${question.url.origin} is not a place to connect to: ${verdict.detail}`,
       {
-        hint: 'an owner who wants it names the origin in egress.allow_origins',
+        hint: `if you want it, add "${question.url.origin}" to egress.allow_origins`,
         details: {
           code: 'egress_destination_blocked',
           provider: purpose.provider ?? null,

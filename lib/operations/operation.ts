@@ -25,6 +25,8 @@ export interface CliHints {
   readonly secretUnless?: string
   /** The whole command, where it is not `<area> <name>`. */
   readonly command?: string
+  /** What its area does when no command of it is named. */
+  readonly default?: boolean
   /** Further names of the command. */
   readonly aliases?: readonly string[]
   /** A command line that works, for the help. */

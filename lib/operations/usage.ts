@@ -120,6 +120,7 @@ export const usage = area({
     }),
     cli: {
       command: 'usage summary',
+      default: true,
       columns: ['key', 'requests', 'errors', 'inputTokens', 'outputTokens', 'costMicros', 'shadowCostMicros'],
     },
   }).query(async ({ ctx, input }) => {

@@ -186,11 +186,14 @@ function refusalOf(error: unknown): UpstreamRefusal {
       case null:
         throw error
       default:
-        return { ...failureOf('local', message, 'local'), code: (error as GwError).code }
+        return { ...failureOf('local', remedied(error as GwError), 'local'), code: (error as GwError).code }
     }
   })()
   return { ok: false, failure, answer: null }
 }
+
+/** What stopped gw itself, with what its owner can do about it: a failure has room for one sentence. */
+const remedied = ({ message, hint }: GwError): string => hint ? `${message} (${hint})` : message
 
 /** An upstream may echo what we sent: our credential never reaches the caller in its error text. */
 function withoutSecret(bytes: Uint8Array<ArrayBuffer>, credential: Credential): Uint8Array<ArrayBuffer> {
