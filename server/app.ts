@@ -32,6 +32,7 @@ export function createApp(gateway: Gateway, { mcp = null }: AppOptions = {}): Ap
   const peers = new WeakMap<Request, Peer>()
   const door: Door = { gateway, mcp, peerOf: (request) => peers.get(request) ?? { address: '', loopback: false } }
   const { server } = gateway.rooms.config.current().config
+  const limits = () => gateway.rooms.config.current().config.limits
   const gate: HostGate = hostGate({
     host: server.host,
     publicUrl: server.public_url ?? null,
@@ -53,7 +54,11 @@ export function createApp(gateway: Gateway, { mcp = null }: AppOptions = {}): Ap
   }
 
   function routed(request: Request, peer: Peer): Response | Promise<Response> {
-    const plain = withLongHost(request)
+    const most = limits().body_bytes
+    if (Number(request.headers.get('content-length') ?? 0) > most) {
+      return errorResponse(tooLarge(most), dialectOf(pathOf(request.url).path), [['connection', 'close']])
+    }
+    const plain = bounded(withLongHost(request), most)
     peers.set(plain, peer)
     const answer = app.fetch(plain)
     return pathOf(plain.url).path.startsWith('/docs') ? Promise.resolve(answer).then(withPagePolicy) : answer
@@ -95,6 +100,25 @@ function withLongHost(request: Request): Request {
   const { url } = request
   const slash = url.indexOf('/', url.indexOf('://') + 3)
   return slash >= 11 ? request : new Request(`http://localhost${slash < 0 ? '/' : url.slice(slash)}`, request)
+}
+
+const tooLarge = (most: number): GwError =>
+  new GwError('request.too_large', `the request body is larger than ${most} bytes`, {
+    hint: 'the limit is limits.body_bytes',
+  })
+
+/** The request with an end to a body that does not say how long it is; the model endpoints count for themselves. */
+function bounded(request: Request, most: number): Request {
+  if (!request.body || request.headers.has('content-length')) return request
+  let size = 0
+  const counting = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      size += chunk.length
+      if (size > most) controller.error(tooLarge(most))
+      else controller.enqueue(chunk)
+    },
+  })
+  return new Request(request, { body: request.body.pipeThrough(counting), duplex: 'half' } as RequestInit)
 }
 
 function preflight(request: Request, origin: string): Response {

@@ -37,6 +37,7 @@ export async function startServer(gateway: Gateway, options: ListenOptions = {})
   const server = await platform.serve({
     host,
     port: options.port ?? wanted.port,
+    // The runtime would cut the connection without a word: gw counts for itself, and says why it refuses.
     maxBodyBytes: 1024 * 1024 * 1024 * 1024,
     fetch: (request, peer) =>
       app(request, {

@@ -81,7 +81,7 @@ function greet(io: CliIo, gateway: Gateway, at: { url: string; token: string | n
   for (const line of settingsInUse(gateway)) io.out(`${line}\n`)
   if (at.token !== null) io.out(`\nowner token, shown this once:\n\n  ${bold(io, at.token)}\n`)
   else {io.out(
-      `\nthe owner token is not shown again; for a token of your own:\n\n  export GW_TOKEN=$(${self} tokens issue --label me)\n`,
+      `\na token of your own, as the owner's is shown only once:\n\n  export GW_TOKEN=$(${self} tokens issue --label me)\n`,
     )}
   const model = at.demo ? 'demo-small' : modelOf(gateway) ?? 'PROVIDER/MODEL'
   io.out(`\ntry it:\n\n  curl ${at.url}/v1/chat/completions \\

@@ -5,7 +5,14 @@ import type { Decision, SeenWindow, Standing } from './state.ts'
 export const bucketRefillPerMs = 0.1 / 1000
 
 /** Why a standing keeps a target out. */
-export type BlockReason = 'rate_limited' | 'quota_exhausted' | 'cooldown' | 'degraded' | 'dead' | 'circuit_open'
+export type BlockReason =
+  | 'rate_limited'
+  | 'quota_exhausted'
+  | 'cooldown'
+  | 'degraded'
+  | 'model_unavailable'
+  | 'dead'
+  | 'circuit_open'
 
 /**
  * What a standing means for the next request.
@@ -39,7 +46,8 @@ export function judge(standing: Standing, now: number): Verdict {
   if (liveness.state === 'degraded') {
     const over = liveness.retryAt !== null && liveness.retryAt <= now
     if (liveness.reason !== 'provider_degraded') {
-      return over ? trial('degraded') : blocked('degraded', liveness.retryAt, false)
+      const because = liveness.reason === 'unknown_4xx' ? 'model_unavailable' : 'degraded'
+      return over ? trial(because) : blocked(because, liveness.retryAt, false)
     }
     if (!over) verdict = last
   } else {

@@ -61,10 +61,14 @@ export function nothingToTry(plan: RoutePlan, model: string, provider: string, n
   const details = { targets }
   const all = (set: ReadonlySet<DropReason>) => [...reasons].every((reason) => set.has(reason))
   if (reasons.size === 0) {
-    return new GwError('route.no_account', `no account can serve ${model}: there is none for provider ${provider}`, {
-      hint: `gw accounts add ${provider} --from env:NAME, or set its variable and start again`,
-      details,
-    })
+    return new GwError(
+      'route.no_account',
+      `no account can serve ${model}: there is none for provider ${provider} that can do this`,
+      {
+        hint: `gw accounts add ${provider} --from env:NAME, or set its variable and start again`,
+        details,
+      },
+    )
   }
   const list = [...reasons].join(', ')
   if (plan.pinned) {
@@ -93,8 +97,15 @@ export function nothingToTry(plan: RoutePlan, model: string, provider: string, n
       details,
     })
   }
-  if (all(new Set<DropReason>(['model_not_offered']))) {
-    return new GwError('model.not_found', `no account offers ${model}`, { param: 'model', details })
+  // A provider that has just said it has no such model is not asked again at once, and the caller hears the same.
+  if (all(new Set<DropReason>(['model_not_offered', 'model_unavailable']))) {
+    const said = plan.dropped.find(({ because }) => because === 'model_unavailable')
+    const why = said ? `: provider ${said.target.provider} does not serve it` : ''
+    return new GwError('model.not_found', `no account offers ${model}${why}`, {
+      param: 'model',
+      hint: 'gw models list --available',
+      details,
+    })
   }
   const first = plan.dropped.find(({ because }) => because === 'undocumented_use') ?? plan.dropped[0]!
   return new GwError('route.none', `no target can serve ${model} now (${list}): ${first.detail}`, {

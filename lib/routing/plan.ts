@@ -22,6 +22,7 @@ export type DropReason =
   | 'quota_exhausted'
   | 'cooldown'
   | 'degraded'
+  | 'model_unavailable'
   | 'dead'
   | 'circuit_open'
   | 'concurrency'
