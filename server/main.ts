@@ -17,8 +17,8 @@ export interface RunningServer {
   readonly host: string
   readonly port: number
   /**
-   * Not ready at once; still answers for `graceMs`, so that whoever routes to it can look away; then takes nothing new,
-   * lets streams finish for `drainMs`, and ends what is left.
+   * Not ready at once; still answers for `graceMs`, so that whoever routes to it can look away; then answers 503
+   * to whatever is new, lets streams finish for `drainMs`, and ends what is left.
    */
   stop(options?: { readonly graceMs?: number; readonly drainMs?: number }): Promise<void>
 }
@@ -56,9 +56,15 @@ export async function startServer(gateway: Gateway, options: ListenOptions = {})
   async function stop(graceMs: number, drainMs: number): Promise<void> {
     gateway.drain()
     await clock.sleep(graceMs)
+    // Whoever asks is told that it is over, rather than finding nobody, for as long as anything still runs.
+    const { door } = gateway.rooms
+    door.drain()
+    const until = clock.monotonic() + drainMs
+    while (door.open > 0 && clock.monotonic() < until) await clock.sleep(20)
     const closed = server.stop(false)
     const late = new AbortController()
-    await Promise.race([closed, clock.sleep(drainMs, late.signal).catch(() => {})])
+    const left = Math.max(0, until - clock.monotonic())
+    await Promise.race([closed, clock.sleep(left, late.signal).catch(() => {})])
     late.abort()
     await server.stop(true)
     gateway.listening(null)

@@ -11,7 +11,7 @@ import { dialectOf, plainPath, surfaces } from './surfaces.ts'
 export interface Door {
   /** Answers a request to a model endpoint; `null` when the path is none of them. Never rejects. */
   fetch(request: Request, peer: Peer): Promise<Response> | null
-  /** Requests under way, streams included as far as their head. */
+  /** Requests under way, each until its last byte. */
   readonly open: number
   /** From now on every request is told to go elsewhere; what runs goes on. */
   drain(): void
@@ -22,8 +22,23 @@ export function createDoor(rooms: Rooms): Door {
   let open = 0
   let draining = false
 
+  // A request that is served has ended when its record is written, which happens exactly once: its stream counts too.
+  const counted: Rooms = {
+    ...rooms,
+    get limits() {
+      return rooms.limits
+    },
+    recorder: {
+      ...rooms.recorder,
+      record(record, plan) {
+        open--
+        rooms.recorder.record(record, plan)
+      },
+    },
+  }
+
   /** Runs one request among the others: counted, and never rejecting. */
-  async function among(path: string, work: () => Promise<Response>): Promise<Response> {
+  async function among(path: string, work: () => Promise<Response>, recorded = false): Promise<Response> {
     if (draining) {
       const error = new GwError('server.draining', 'gw is shutting down', { retryAfterMs: 1000 })
       return errorResponse(error, dialectOf(path), [['connection', 'close']])
@@ -40,7 +55,7 @@ export function createDoor(rooms: Rooms): Door {
       if (error.code === 'internal') rooms.log.log('error', 'gateway.failed', { path, error: caught })
       return errorResponse(error, dialectOf(path))
     } finally {
-      open--
+      if (!recorded) open--
     }
   }
 
@@ -50,10 +65,10 @@ export function createDoor(rooms: Rooms): Door {
       const path = plainPath(at.path)
       const row = Object.hasOwn(surfaces, path) ? surfaces[path] : undefined
       if (row) {
+        if (request.method === 'POST') {
+          return among(at.path, () => serve(openCall(request, peer, at, { ...row }, rooms), row, counted), true)
+        }
         return among(at.path, () => {
-          if (request.method === 'POST') {
-            return serve(openCall(request, peer, at, { ...row }, rooms), row, rooms)
-          }
           throw request.headers.get('upgrade')?.toLowerCase() === 'websocket'
             ? new GwError('request.upgrade_required', 'this path is served over plain HTTP', { hint: 'POST to it' })
             : new GwError('request.method_not_allowed', `${path} takes POST`)

@@ -19,6 +19,7 @@ for (
     [['tokns'], "unknown command 'tokns'\n(Did you mean tokens?)"],
     [['tokens', 'isue'], '(Did you mean issue?)'],
     [['tokens', 'list', '--limti', '3'], '(Did you mean --limit?)'],
+    [['usage', 'sumary'], "unknown command 'sumary'\n(Did you mean summary?)"],
     [['tokens', 'show'], "missing required argument 'id'"],
     [['tokens', 'list', 'extra'], 'too many arguments'],
     [['--sevrer-port', '1', 'version'], '(Did you mean --server-port?)'],
@@ -122,3 +123,8 @@ test('completion scripts are printed for each shell', async () => {
     expect([shell, status, stdout.length > 200]).toEqual([shell, 0, true])
   }
 }, 60_000)
+
+test('usage without a word adds up', async () => {
+  const { code, stdout } = await cli(['usage', '--by', 'model', '--json'], at())
+  expect([code, JSON.parse(stdout).by]).toEqual([0, 'model'])
+})

@@ -12,7 +12,8 @@ export interface ServedGateway {
   readonly token: string
   readonly root: string
   readonly gateway: Gateway
-  close(): Promise<void>
+  /** @param drainMs how long streams may finish; default: not at all */
+  close(drainMs?: number): Promise<void>
 }
 
 /** Opens a {@link ServedGateway} on a free port and a folder of its own. */
@@ -31,9 +32,9 @@ export async function openServed(env: Record<string, string> = {}): Promise<Serv
     token: owner!.token.reveal(),
     root,
     gateway,
-    async close() {
+    async close(drainMs = 0) {
       mcp.close()
-      await running.stop({ drainMs: 0 })
+      await running.stop({ drainMs })
       rmSync(root, { recursive: true, force: true })
     },
   }

@@ -195,3 +195,13 @@ describe('discoverAccounts()', () => {
     expect((await accounts.credentialFor(accounts.get('alpha'))).secret).toBeInstanceOf(Secret)
   })
 })
+
+test("writing the environment's own key down keeps its name; another key stands beside it", async () => {
+  const env = { BETA_API_KEY: 'one' }
+  const { accounts } = await home({}, env)
+  expect(accounts.list().map(({ id, origin }) => `${id} ${origin}`)).toEqual(['beta environment'])
+  await accounts.add({ provider: 'beta' }, new Secret('another'))
+  expect(accounts.list().map(({ id }) => id as string).sort()).toEqual(['beta', 'beta-2'])
+  await accounts.add({ provider: 'beta', token_env: 'BETA_API_KEY' })
+  expect(accounts.list().map(({ id, origin }) => `${id} ${origin}`).sort()).toEqual(['beta store', 'beta-2 store'])
+})
