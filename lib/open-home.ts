@@ -198,6 +198,7 @@ export async function openHome(options: HomeOptions): Promise<Home> {
     })
     const usage = createUsage({ storage, clock, config: loaded.config.usage, logger })
     closers.push(() => usage.close())
+    await usage.loadSpending()
     access.subscribe((event) =>
       event.type === 'issued'
         ? usage.metrics.tokens('issued')
@@ -215,6 +216,7 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       accounts: () => accounts.list(),
       settings: () => config.current().config.routing,
       identityOf: (id) => accounts.identityOf(id),
+      spentToday: usage.spentToday,
     })
     const approvals = createApprovals({
       storage,

@@ -1,7 +1,7 @@
 import { isGwError } from '../base/mod.ts'
 import type { Target } from '../accounts/mod.ts'
 import type { Credential } from '../credentials/mod.ts'
-import type { UpstreamFailure } from '../protocol/mod.ts'
+import type { Loss, UpstreamFailure } from '../protocol/mod.ts'
 import { failureOf, forwardHeaders, type UpstreamRefusal, type UpstreamReply } from '../upstream/mod.ts'
 import type { Answer } from './answer.ts'
 import type { Call } from './call.ts'
@@ -11,6 +11,7 @@ import { ownCredential } from './own-accounts.ts'
 import type { Ask, Rooms } from './seams.ts'
 import type { Ledger } from './settle.ts'
 import type { SurfaceRow } from './surfaces.ts'
+import { editedLine } from './edit.ts'
 import { estimatedCount, plainHeaders, translateFor, type Translation } from './translated.ts'
 
 /** One request on its way through its targets. */
@@ -23,6 +24,8 @@ export interface Line {
   readonly ledger: Ledger
   readonly rooms: Rooms
 }
+
+const none: readonly Loss[] = []
 
 /** A try that did not serve. */
 export interface Failed {
@@ -80,7 +83,9 @@ function localFailure(error: unknown): UpstreamFailure {
   return { ...failureOf('local', message, 'local'), code }
 }
 
-async function send(target: Target, claim: Claim, line: Line): Promise<Failed | null> {
+async function send(target: Target, claim: Claim, given: Line): Promise<Failed | null> {
+  const planned = given.plan.targets.find((one) => one.target === target)
+  const { line, losses } = planned?.edit ? editedLine(given, planned.edit) : { line: given, losses: none }
   const { ask, rooms, answer, row } = line
   if (row.surface === 'count_tokens' && target.deployment.protocol !== row.protocol) {
     return countHere(claim, line, estimatedCount(line))
@@ -103,7 +108,7 @@ async function send(target: Target, claim: Claim, line: Line): Promise<Failed | 
   const foreign = target.deployment.protocol !== row.protocol
   if (!reply.ok) return { target, failure: reply.failure, answer: foreign ? null : reply.answer }
   line.ledger.head(reply.status)
-  const failure = await pass({ target, claim, credential, own: own !== null, reply, translation }, line)
+  const failure = await pass({ target, claim, credential, own: own !== null, reply, translation, losses }, line)
   return failure && { target, failure, answer: null }
 }
 

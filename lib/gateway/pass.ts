@@ -21,6 +21,8 @@ export interface Served {
   readonly own: boolean
   readonly reply: UpstreamReply
   readonly translation: Translation | null
+  /** What was left out of the request before it was translated. */
+  readonly losses: readonly Loss[]
 }
 
 const eventStream = /^text\/event-stream\b/i
@@ -28,7 +30,7 @@ const webPage = /^text\/html\b/i
 
 /** Passes an answer on, stream or not, and closes the books when it is over; `null` at the commit point. */
 export function pass(
-  { target, claim, credential, own, reply, translation }: Served,
+  { target, claim, credential, own, reply, translation, losses }: Served,
   line: Line,
 ): Promise<UpstreamFailure | null> {
   const { call, row, answer, ledger, rooms, plan } = line
@@ -40,7 +42,7 @@ export function pass(
     const at = fields.findIndex(([name]) => name === 'content-type')
     fields[at < 0 ? fields.length : at] = ['content-type', `${type}; charset=utf-8`]
   }
-  const asked = translation?.losses ?? []
+  const asked = translation ? [...losses, ...translation.losses] : losses
   fields.push(...lossFields(asked))
   fields.push(
     ['x-gw-request-id', call.id],

@@ -1,6 +1,7 @@
 import { GwError, isObject } from '../base/mod.ts'
 import { allFailed, worthTelling } from '../routing/mod.ts'
 import { replyFields } from '../upstream/mod.ts'
+import type { AnswerField } from './answer.ts'
 import type { Failed, Line } from './attempt.ts'
 import { errorOf, errorResponse, shown } from './errors.ts'
 import { wireOf } from './surfaces.ts'
@@ -21,16 +22,21 @@ export function refuse(line: Line, failures: readonly Failed[], thrown: unknown)
     failure === told && answer && mayPass(line, answer.status) && isError(answer.body)
   )
     ?.answer
+  const { attempts } = ledger
+  const fields: AnswerField[] = [['x-gw-request-id', call.id], ['x-gw-attempts', String(attempts.length)]]
+  const last = attempts.at(-1)
+  if (last) fields.push(['x-gw-target', last.target])
+  fields.push(['x-gw-cache', 'none'])
   if (answer.down) {
     const tracker = wireOf(row)?.tracker()
     if (tracker) answer.down.write(tracker.failureEvent({ type: null, code: error.code, message: error.message }))
     answer.down.end()
   } else if (own && !thrown) {
-    const fields = replyFields(own.headers).filter(([name]) => name !== 'retry-after')
-    fields.push(['x-gw-request-id', call.id])
-    if (error.retryAfterMs !== undefined) fields.push(['retry-after', String(Math.ceil(error.retryAfterMs / 1000))])
-    answer.whole(new Response(own.body, { status: own.status, headers: fields }))
-  } else answer.whole(errorResponse(error, call.dialect, [['x-gw-request-id', call.id]]))
+    const passed = replyFields(own.headers).filter(([name]) => name !== 'retry-after')
+    passed.push(...fields as [string, string][])
+    if (error.retryAfterMs !== undefined) passed.push(['retry-after', String(Math.ceil(error.retryAfterMs / 1000))])
+    answer.whole(new Response(own.body, { status: own.status, headers: passed }))
+  } else answer.whole(errorResponse(error, call.dialect, fields))
   const aborted = answer.left || error.code === 'cancelled'
   ledger.close({
     outcome: aborted ? 'aborted' : failures.length > 0 ? 'failed' : 'denied',

@@ -40,7 +40,11 @@ export async function serve(call: Call, row: SurfaceRow, rooms: Rooms): Promise<
     if (denial.code === 'internal') rooms.log.log('error', 'gateway.failed', { request: call.id, error })
     const outcome = denial.code === 'cancelled' ? 'aborted' : 'denied'
     ledger.close({ outcome, status: denial.status, error: denial.message })
-    return errorResponse(denial, call.dialect, [['x-gw-request-id', call.id]])
+    return errorResponse(denial, call.dialect, [
+      ['x-gw-request-id', call.id],
+      ['x-gw-attempts', '0'],
+      ['x-gw-cache', 'none'],
+    ])
   }
 }
 

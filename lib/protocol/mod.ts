@@ -21,6 +21,8 @@ export {
 export { type FinishReason, type FinishRow, finishTable } from './finish.ts'
 export { type ProtocolId, protocolIds } from './id.ts'
 export type { Loss } from './loss.ts'
+export { canMiddleOut, type EditedBody, middleOut } from './middle-out.ts'
+export { stripReasoning } from './strip-reasoning.ts'
 export { protocolOf, protocols } from './protocols.ts'
 export { applyQuirks, type Quirk, quirkNames, quirks } from './quirks.ts'
 export { holdsPackedReasoning } from './reasoning.ts'

@@ -19,6 +19,8 @@ export interface Candidate {
   readonly keys: TargetKeys
   /** 0 for the model asked for, 1 and up for its fallbacks in order. */
   readonly tier: number
+  /** Whether it is here by the configured fallback alone, and not because the caller or a pool named it. */
+  readonly fallback: boolean
   /** Its place in the declared order. */
   readonly place: number
   /** Whether the caller's protocol is spoken there, so that bytes pass through. */
@@ -35,6 +37,7 @@ export interface ModelChoice {
   readonly model: string
   readonly free: boolean
   readonly tier: number
+  readonly fallback?: boolean
 }
 
 /** A candidate that was out before anything was looked up. */
@@ -118,6 +121,7 @@ export function candidatesFor(
           model,
           keys,
           tier: choice.tier,
+          fallback: choice.fallback === true,
           place: candidates.length,
           native: deployment.protocol === source.protocol,
           mustBeFree: choice.free,

@@ -10,8 +10,19 @@ const fallback = z.object({
     .describe(
       'fallback references (provider or provider/model) by op:provider/model, op:provider, provider/model, provider or model',
     ),
-  retry_statuses: z.array(z.number().int().min(400).max(599)).default([429, 500, 502, 503, 504])
-    .describe('upstream statuses after which another provider is tried'),
+  retry_statuses: z.array(z.number().int().min(400).max(599)).default([
+    401,
+    402,
+    403,
+    408,
+    429,
+    500,
+    502,
+    503,
+    504,
+    529,
+  ])
+    .describe('upstream statuses after which a fallback is tried; no answer at all always is one'),
   max_attempts: z.number().int().min(1).max(32).default(6).describe('most upstream calls for one request'),
 }).strict().prefault({})
 
@@ -44,6 +55,9 @@ export const routingConfig = z.object({
     .describe('part of a quota window left unused by new sessions, so that running ones can finish'),
   sticky,
   fallback,
+  strip_foreign_reasoning: z.boolean().default(false).describe(
+    'when the issuer of signed or encrypted reasoning cannot serve, leave the reasoning out and let another account serve',
+  ),
   retry_budget: z.number().min(0).max(1).default(0.2)
     .describe('further attempts allowed, as a part of the requests of the last minute; ten are always allowed'),
 }).strict().prefault({})

@@ -12,7 +12,7 @@ export { controlKeys, type Controls, controlsOf, noControls, readControls } from
 export { entitlementOf, entitlementRemedy, isNativeClient } from './entitlement.ts'
 export { type Next, nextAttempt, type NextInput } from './next.ts'
 export { allFailed, nothingToTry, reasonsOf, type TargetReason, worthTelling } from './outcome.ts'
-export type { Dropped, DropReason, PlannedSession, PlannedTarget, RoutePlan } from './plan.ts'
+export type { Dropped, DropReason, PlannedSession, PlannedTarget, RoutePlan, TargetEdit } from './plan.ts'
 export { type PlanMoment, type PlanRequest, planRoute, type Snapshot } from './planner.ts'
 export { createReceipts, type PlanReceipt, planReceipt, receiptOf, type Receipts } from './receipts.ts'
 export {

@@ -17,6 +17,8 @@ export interface NextInput {
   /** The failures of those attempts, in the same order. */
   readonly failures: readonly UpstreamFailure[]
   readonly maxAttempts: number
+  /** Upstream statuses after which a fallback is tried; absent is every one. */
+  readonly retryStatuses?: readonly number[]
   /** Epoch ms. */
   readonly now: number
 }
@@ -28,9 +30,12 @@ export interface NextInput {
  * request to another one first; what the caller's models list says about errors of the prompt itself (too long, refused
  * for its content) is that the next *model* may take it.
  */
-export function nextAttempt(plan: RoutePlan, { tried, failures, maxAttempts }: NextInput): Next {
+export function nextAttempt(plan: RoutePlan, { tried, failures, maxAttempts, retryStatuses }: NextInput): Next {
   const used = new Set(tried)
-  const left = plan.targets.map((_, index) => index).filter((index) => !used.has(index))
+  const status = failures.at(-1)?.status ?? null
+  const mayFallBack = retryStatuses === undefined || status === null || status < 400 || retryStatuses.includes(status)
+  const left = plan.targets.map((_, index) => index)
+    .filter((index) => !used.has(index) && (mayFallBack || plan.targets[index]!.fallback !== true))
   if (tried.length === 0) return left.length > 0 ? { is: 'target', index: left[0]! } : over('nothing_left')
   if (tried.length >= maxAttempts) return over('max_attempts')
   const last = failures.at(-1)

@@ -38,6 +38,14 @@ export interface Dropped {
   readonly until: number | null
 }
 
+/** What must be changed in the caller's body for one target, because the caller or the owner asked for it. */
+export interface TargetEdit {
+  /** Most tokens of prompt it takes: the rest is left out of the middle. `null` is no limit. */
+  readonly promptTokens: number | null
+  /** Whether reasoning that only another account can read is left out. */
+  readonly stripReasoning: boolean
+}
+
 /** A target in its place. */
 export interface PlannedTarget {
   readonly target: Target
@@ -45,6 +53,10 @@ export interface PlannedTarget {
   readonly because: string
   /** Its recovery is not proven: at most one request at a time may use it, see `Router.claim`. */
   readonly trial: boolean
+  /** Whether it stands here by the configured fallback alone. */
+  readonly fallback?: boolean
+  /** Absent: it gets the body as it is. */
+  readonly edit?: TargetEdit
 }
 
 /** The session of a request and what the plan does about it. */

@@ -1,12 +1,12 @@
 import type { Entitlement } from '../accounts/mod.ts'
 import { matchesAny } from '../catalog/mod.ts'
 import { explainStanding, judge, type Standing, type Verdict } from '../liveness/mod.ts'
-import type { ProtocolId } from '../protocol/mod.ts'
+import { canMiddleOut, type ProtocolId } from '../protocol/mod.ts'
 import type { Candidate, Unfit } from './candidates.ts'
 import { type Controls, noControls } from './controls.ts'
 import { entitlementOf, entitlementRemedy } from './entitlement.ts'
 import { unsupportedParameters } from './parameters.ts'
-import type { Dropped, DropReason, PlannedTarget, RoutePlan } from './plan.ts'
+import type { Dropped, DropReason, PlannedTarget, RoutePlan, TargetEdit } from './plan.ts'
 import type { SessionKey } from './session.ts'
 import { placeSession } from './stickiness.ts'
 import { strategies, type StrategyName, type StrategyView } from './strategies/mod.ts'
@@ -23,8 +23,14 @@ export interface PlanRequest {
   readonly session: SessionKey | null
   /** Whether it carries ciphertext that only its issuer can read. */
   readonly ciphertext: boolean
+  /** Whether what only its issuer can read may be left out and the rest still makes sense. */
+  readonly strippable: boolean
+  /** Whether the session was once served without its reasoning: nobody then has all of it, and everybody gets none. */
+  readonly stripAll: boolean
   /** Prompt length, when somebody counted it. */
   readonly inputTokens: number | null
+  /** Tokens its answer may take, when somebody looked. */
+  readonly outputTokens: number | null
   /** Names of the parameters it sets, when the caller wants all of them honoured. */
   readonly parameters: readonly string[]
   /** What the reference's suffix asks for. */
@@ -39,7 +45,13 @@ export interface Snapshot {
   readonly strategy: StrategyName
   readonly reserve: number
   readonly cursor: number
-  readonly sticky: { readonly enabled: boolean; readonly minGain: number; readonly expectedTurns: number }
+  readonly sticky: {
+    readonly enabled: boolean
+    readonly minGain: number
+    readonly expectedTurns: number
+    /** Whether foreign reasoning is left out where its issuer cannot serve. */
+    readonly stripForeign: boolean
+  }
   standing(key: string): Standing | null
   /** Keys with anything but a clean standing: the others need no look. */
   readonly troubled: ReadonlySet<string>
@@ -107,17 +119,33 @@ class LazyDrop implements Dropped {
 export function planRoute(request: PlanRequest, snapshot: Snapshot, { seed, now }: PlanMoment): RoutePlan {
   const controls = request.controls ?? noControls
   const dropped: Dropped[] = snapshot.unfit.map((unfit) => ({ ...unfit, until: null }))
+  const compress = controls.middleOut === true && canMiddleOut(request.protocol)
   const view = strategyView(snapshot, seed, now)
   const fits: Fit[] = []
   const guesses: { candidate: Candidate; drop: Dropped }[] = []
+  const tooLong: { candidate: Candidate; drop: Dropped }[] = []
   for (const candidate of snapshot.candidates) {
     const policy = policyDrop(candidate, request, controls)
     if (policy !== null) {
       dropped.push(policy)
       continue
     }
+    if (!compress && isTooLong(candidate, request)) {
+      const drop = tooLongDrop(candidate, request)
+      dropped.push(drop)
+      tooLong.push({ candidate, drop })
+      continue
+    }
     const fit = liveFit(candidate, snapshot, controls, view, dropped, guesses)
     if (fit !== null) fits.push(fit)
+  }
+  if (fits.length === 0 && tooLong.length > 0 && dropped.every(({ until }) => until === null)) {
+    // The count is an estimate, and a provider's own words about its limit are what clients act on.
+    for (const { candidate, drop } of tooLong) {
+      dropped.splice(dropped.indexOf(drop), 1)
+      const fit = liveFit(candidate, snapshot, controls, view, dropped, guesses)
+      if (fit !== null) fits.push({ ...fit, note: () => `no longer context is at hand, though ${drop.detail}` })
+    }
   }
   if (fits.length === 0) {
     // Waiting because of a guess of ours would be refusing the caller for nothing: one request at a time may find out.
@@ -132,7 +160,14 @@ export function planRoute(request: PlanRequest, snapshot: Snapshot, { seed, now 
   const distinct = withoutTwins(ordered, snapshot, dropped)
   const placed = placeSession({ request, fits: distinct, all: snapshot.candidates, dropped, snapshot, view })
   const words: Words = { first: placed.fits[0], note: placed.note, strategy: strategyName, view }
-  const targets: PlannedTarget[] = placed.fits.map((fit) => new LazyTarget(fit, words))
+  const targets: PlannedTarget[] = placed.fits.map((fit) => new LazyTarget(fit, words, null))
+  const strip = placed.strip ?? (request.stripAll ? '' : null)
+  if (compress || strip !== null) {
+    for (const [i, fit] of placed.fits.entries()) {
+      const edit = editFor(fit, request, compress, strip)
+      if (edit !== null) targets[i] = new LazyTarget(fit, words, edit)
+    }
+  }
   cutFallbacks(targets, controls, dropped)
   return {
     targets,
@@ -148,12 +183,16 @@ export function planRoute(request: PlanRequest, snapshot: Snapshot, { seed, now 
 class LazyTarget implements PlannedTarget {
   readonly target: PlannedTarget['target']
   readonly trial: boolean
+  readonly fallback: boolean
+  readonly edit?: TargetEdit
   readonly #fit: Fit
   readonly #words: Words
 
-  constructor(fit: Fit, words: Words) {
+  constructor(fit: Fit, words: Words, edit: TargetEdit | null) {
     this.target = fit.candidate.target
     this.trial = fit.trial
+    this.fallback = fit.candidate.fallback
+    if (edit !== null) this.edit = edit
     this.#fit = fit
     this.#words = words
   }
@@ -245,15 +284,36 @@ function policyDrop(candidate: Candidate, request: PlanRequest, controls: Contro
     const use: Entitlement = entitlementOf(account, provider, request.headers, candidate.native)
     if (use === 'undocumented') return out('undocumented_use', () => entitlementRemedy(account, provider))
   }
-  if (request.inputTokens !== null && model.contextTokens !== null && request.inputTokens > model.contextTokens) {
-    if (controls.middleOut !== true) {
-      return out(
-        'context',
-        () => `the prompt has ${request.inputTokens} tokens, the model takes ${model.contextTokens}`,
-      )
-    }
-  }
   return null
+}
+
+/** Part by which gw's estimate of a prompt may be too high. */
+const doubt = 0.85
+
+const isTooLong = ({ model }: Candidate, { inputTokens }: PlanRequest): boolean =>
+  inputTokens !== null && model.contextTokens !== null && inputTokens * doubt > model.contextTokens
+
+function tooLongDrop({ target, model }: Candidate, { inputTokens }: PlanRequest): Dropped {
+  const detail = () => `the prompt has about ${inputTokens} tokens, the model takes ${model.contextTokens}`
+  return new LazyDrop(target, 'context', null, detail)
+}
+
+/** What the body needs before this target can take it, as the caller or the owner asked; `null` is nothing. */
+function editFor(
+  { candidate }: Fit,
+  { inputTokens, outputTokens }: PlanRequest,
+  compress: boolean,
+  keepsReasoning: string | null,
+): TargetEdit | null {
+  const { contextTokens, maxOutputTokens } = candidate.model
+  // Half of the context at most is kept for the answer, and a tenth of the rest for what an estimate misses.
+  const answer = contextTokens === null
+    ? 0
+    : Math.min(outputTokens ?? maxOutputTokens ?? contextTokens / 8, contextTokens / 2)
+  const room = contextTokens === null ? null : Math.floor((contextTokens - answer) * 0.9)
+  const promptTokens = compress && inputTokens !== null && room !== null && inputTokens > room ? room : null
+  const stripReasoning = keepsReasoning !== null && candidate.account.id !== keepsReasoning
+  return promptTokens === null && !stripReasoning ? null : { promptTokens, stripReasoning }
 }
 
 const isFree = ({ account, model }: Candidate): boolean =>

@@ -2,7 +2,7 @@ import { type Clock, GwError, type Logger } from '../base/mod.ts'
 import type { Account, Target } from '../accounts/mod.ts'
 import { type Capability, type Catalog, matchesPattern, type ResolvedModel, resolveModel } from '../catalog/mod.ts'
 import { type Board, judge, keysOf } from '../liveness/mod.ts'
-import type { ProtocolId, UpstreamFailure } from '../protocol/mod.ts'
+import { estimateTokens, type ProtocolId, type UpstreamFailure } from '../protocol/mod.ts'
 import type { Storage } from '../storage/mod.ts'
 import { type Candidate, candidatesFor, type ModelChoice, type Unfit } from './candidates.ts'
 import type { RoutingSettings } from './config.ts'
@@ -109,6 +109,9 @@ interface Pool {
   readonly candidates: readonly Candidate[]
   readonly unfit: readonly Unfit[]
   readonly strategy: StrategyName
+  /** Shortest context among the candidates, when there are several lengths or the caller wants it met. */
+  readonly leastContext: number | null
+  readonly contextsDiffer: boolean
   cursor: number
 }
 
@@ -180,9 +183,9 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
   ): Pool {
     const now = clock.now()
     const choices: ModelChoice[] = []
-    const choose = (resolved: ResolvedModel, tier: number): void => {
+    const choose = (resolved: ResolvedModel, tier: number, fallback = false): void => {
       const { provider, account, model, free } = resolved
-      choices.push({ provider, account: account ?? profileName(profile, provider.id), model, free, tier })
+      choices.push({ provider, account: account ?? profileName(profile, provider.id), model, free, tier, fallback })
     }
     const expand = (reference: string | null, tier: number): ResolvedModel => {
       const wanted = reference?.trim() ?? catalog.defaultModel ?? null
@@ -211,7 +214,7 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     if (controls?.allowFallbacks !== false) {
       for (const reference of fallbackReferences(resolved, call.capability, rules, active)) {
         try {
-          choose(resolveOne(reference, call, catalog), ++tier)
+          choose(resolveOne(reference, call, catalog), ++tier, true)
         } catch (error) {
           // A fallback that names nothing must not take the request down that did not need it.
           logger.log('warn', 'routing.fallback_unknown', { reference, error })
@@ -220,9 +223,21 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     }
     const all = call.extraAccounts ? [...call.extraAccounts, ...accounts] : accounts
     const pool = poolNamed(rules, call.model ?? '')
+    const { candidates, unfit } = candidatesFor(choices, {
+      catalog,
+      accounts: all,
+      capability: call.capability,
+      protocol: call.protocol,
+      now,
+    })
+    const contexts = new Set(candidates.map(({ model }) => model.contextTokens))
+    const known = [...contexts].filter((tokens) => tokens !== null)
     return {
       resolved,
-      ...candidatesFor(choices, { catalog, accounts: all, capability: call.capability, protocol: call.protocol, now }),
+      candidates,
+      unfit,
+      leastContext: known.length > 0 ? Math.min(...known) : null,
+      contextsDiffer: contexts.size > 1,
       strategy: call.strategy ?? pool?.strategy ?? rules.provider_strategies[resolved.provider.id] ?? rules.strategy,
       cursor: Math.floor(random() * 1_000),
     }
@@ -259,6 +274,7 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
         enabled: rules.sticky.enabled,
         minGain: rules.sticky.min_gain_points,
         expectedTurns: rules.sticky.expected_turns,
+        stripForeign: rules.strip_foreign_reasoning,
       },
       standing: (key) => board.get(key as Parameters<Board['get']>[0]),
       troubled: board.troubled,
@@ -285,6 +301,11 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
         ? sessionOf({ headers: call.headers, body, principal: call.principal.id })
         : null
       const bound = session !== null && sessions.boundTo(session.key) !== null
+      // Ciphertext of a session that nobody holds was issued elsewhere: no account here is better than another.
+      const ciphertext = bound && body !== null && carriesCiphertext(body)
+      const strippable = body?.span('previous_response_id') === undefined
+      const stripAll = ciphertext && strippable && rules.strip_foreign_reasoning &&
+        sessions.boundTo(strippedKey(session.key)) !== null
       const request: PlanRequest = {
         headers: call.headers,
         controls,
@@ -292,9 +313,11 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
         providers: call.principal.providers,
         account: call.principal.account,
         session,
-        // Ciphertext of a session that nobody holds was issued elsewhere: no account here is better than another.
-        ciphertext: bound && body !== null && carriesCiphertext(body),
-        inputTokens: call.inputTokens ?? null,
+        ciphertext: ciphertext && !stripAll,
+        strippable,
+        stripAll,
+        inputTokens: call.inputTokens ?? (body === null ? null : promptTokens(body, pool, controls)),
+        outputTokens: controls?.middleOut === true && body !== null ? wantedOutput(body) : null,
         parameters: controls?.requireParameters === true && body !== null ? [...body.names()] : [],
         sort: pool.resolved.sort,
         protocol: call.protocol,
@@ -322,6 +345,7 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
           const { session } = plan
           if (end.responseId) sessions.bind(responseKey(end.responseId), target.account, false)
           if (session === null) return
+          if (planned.edit?.stripReasoning) sessions.bind(strippedKey(session.key), target.account, false)
           if (session.boundTo === target.account) sessions.touch(session.key)
           else if (session.boundTo === null || session.rebind) {
             sessions.bind(session.key, target.account, session.displaced)
@@ -331,7 +355,13 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     },
     next(plan, tried, failures) {
       const { fallback, retry_budget: part } = settings()
-      const next = nextAttempt(plan, { tried, failures, maxAttempts: fallback.max_attempts, now: clock.now() })
+      const next = nextAttempt(plan, {
+        tried,
+        failures,
+        maxAttempts: fallback.max_attempts,
+        retryStatuses: fallback.retry_statuses,
+        now: clock.now(),
+      })
       if (next.is !== 'target' || tried.length === 0) return next
       if (!load.mayRetry(part)) return { is: 'over', because: 'retry_budget' }
       load.countRetry()
@@ -342,6 +372,33 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     sessionsOf: sessions.count,
     sync: sessions.sync,
   }
+}
+
+/** Where it is kept that a session was served without its reasoning. */
+const strippedKey = (session: string): string => `x.${session}`
+
+/** Fewest bytes that a token of a prompt takes: below it a prompt cannot be too long, and nobody counts. */
+const leastBytesPerToken = 2.5
+
+/** A body's prompt in tokens, estimated only when a candidate's context could be too short for it and that matters. */
+function promptTokens(body: RouteBody, pool: Pool, controls: Controls | null): number | null {
+  const { leastContext, contextsDiffer } = pool
+  if (leastContext === null || body.bytes.length < leastContext * leastBytesPerToken) return null
+  if (!contextsDiffer && controls?.middleOut !== true) return null
+  try {
+    return estimateTokens(JSON.parse(new TextDecoder().decode(body.bytes))).inputTokens
+  } catch {
+    return null
+  }
+}
+
+/** Tokens that the answer may take, as the caller says. */
+function wantedOutput(body: RouteBody): number | null {
+  for (const name of ['max_completion_tokens', 'max_tokens', 'max_output_tokens']) {
+    const value = body.field(name)
+    if (typeof value === 'number' && value > 0 && Number.isFinite(value)) return value
+  }
+  return null
 }
 
 /** The key under which a use of the target would be a proof, or `null` when nothing needs proving. */

@@ -21,6 +21,8 @@ export interface Placement {
   readonly fits: readonly Fit[]
   readonly session: PlannedSession | null
   readonly pinned: boolean
+  /** The one account that gets the request's ciphertext; the others get the request without it. */
+  readonly strip: string | null
   /** Why the first target stands first, when the session decided it. */
   readonly note: string | null
 }
@@ -42,13 +44,25 @@ const typicalPrefixTokens = 20_000
 export function placeSession(input: PlacementInput): Placement {
   const { request, fits, snapshot } = input
   const { session } = request
-  if (session === null || !snapshot.sticky.enabled) return { fits, session: null, pinned: false, note: null }
+  if (session === null || !snapshot.sticky.enabled) {
+    return { fits, session: null, pinned: false, strip: null, note: null }
+  }
   const boundTo = snapshot.boundTo(session.key)
   if (boundTo === null) {
-    return { fits, session: { key: session.key, boundTo, rebind: true, displaced: false }, pinned: false, note: null }
+    return {
+      fits,
+      session: { key: session.key, boundTo, rebind: true, displaced: false },
+      pinned: false,
+      strip: null,
+      note: null,
+    }
   }
   const home = fits.findIndex(({ candidate }) => candidate.account.id === boundTo)
-  if (request.ciphertext && input.all.some(({ account }) => account.id === boundTo)) return pin(input, boundTo)
+  if (request.ciphertext && input.all.some(({ account }) => account.id === boundTo)) {
+    if (!snapshot.sticky.stripForeign || !request.strippable) return pin(input, boundTo)
+    const placed = home < 0 ? away(input, session.key, boundTo) : stay(input, session.key, boundTo, fits[home]!)
+    return { ...placed, strip: boundTo }
+  }
   if (home < 0) return away(input, session.key, boundTo)
   const better = betterPlace(input, fits[home]!)
   if (better !== null) {
@@ -56,13 +70,20 @@ export function placeSession(input: PlacementInput): Placement {
       fits: toFront(fits, better),
       session: { key: session.key, boundTo, rebind: true, displaced: false },
       pinned: false,
+      strip: null,
       note: `session moves here from ${boundTo}: more room than re-writing its cached prefix costs`,
     }
   }
+  return stay(input, session.key, boundTo, fits[home]!)
+}
+
+/** The home serves. */
+function stay({ fits }: PlacementInput, key: string, boundTo: string, home: Fit): Placement {
   return {
-    fits: toFront(fits, fits[home]!),
-    session: { key: session.key, boundTo, rebind: false, displaced: false },
+    fits: toFront(fits, home),
+    session: { key, boundTo, rebind: false, displaced: false },
     pinned: false,
+    strip: null,
     note: 'holds the session',
   }
 }
@@ -83,6 +104,7 @@ function pin({ request, fits, dropped }: PlacementInput, boundTo: string): Place
     fits: fits.filter(({ candidate }) => candidate.account.id === boundTo),
     session: { key: request.session!.key, boundTo, rebind: false, displaced: false },
     pinned: true,
+    strip: null,
     note: 'issued the ciphertext in the request',
   }
 }
@@ -99,6 +121,7 @@ function away(input: PlacementInput, key: string, boundTo: string): Placement {
       fits,
       session: { key, boundTo, rebind: false, displaced: false },
       pinned: false,
+      strip: null,
       note: `stands in for ${boundTo}, which is back soon`,
     }
   }
@@ -107,6 +130,7 @@ function away(input: PlacementInput, key: string, boundTo: string): Placement {
     fits: chosen === undefined ? fits : toFront(fits, chosen),
     session: { key, boundTo, rebind: true, displaced: true },
     pinned: false,
+    strip: null,
     note: `takes the session from ${boundTo}, which cannot serve`,
   }
 }

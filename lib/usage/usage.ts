@@ -6,6 +6,7 @@ import { createMetrics, type Metrics } from './metrics.ts'
 import { type UsageQueries, usageQueries } from './queries.ts'
 import type { RequestRecord } from './record.ts'
 import { type Retained, retainer } from './retention.ts'
+import { createSpending } from './spending.ts'
 import { recordWriter } from './writer.ts'
 
 /** What it cost. */
@@ -19,6 +20,10 @@ export interface Usage extends UsageQueries {
   subscribe(listener: (record: RequestRecord) => void): () => void
   readonly metrics: Metrics
   readonly capture: Capture
+  /** micro-USD that an account has cost since midnight, UTC; from memory. */
+  spentToday(account: string): number
+  /** Reads from disk what was spent today before this process began. */
+  loadSpending(): Promise<void>
   /** Commits what waits. */
   flush(): Promise<void>
   /** One bounded step of forgetting what is past its time. */
@@ -109,12 +114,14 @@ export function createUsage({ storage, clock, config, logger }: UsageOptions): U
     }
   }
 
+  const spending = createSpending({ storage, clock, logger, flush })
   const queries = usageQueries(storage, clock, config.time_zone)
   return {
     summary: async (query) => (await flush(), await queries.summary(query)),
     requests: async (query) => (await flush(), await queries.requests(query)),
     request: async (id, principal) => (await flush(), await queries.request(id, principal)),
     record(record) {
+      spending.add(record)
       waiting.push(record)
       if (waiting.length === flushAtRecords) {
         // After the current work: the hundredth request does not pay for the other ninety-nine.
@@ -132,6 +139,8 @@ export function createUsage({ storage, clock, config, logger }: UsageOptions): U
       listeners.add(listener)
       return () => void listeners.delete(listener)
     },
+    spentToday: spending.spentToday,
+    loadSpending: spending.load,
     metrics,
     capture: capture(storage, clock, config, logger),
     flush,

@@ -195,6 +195,74 @@ test('ciphertext goes to its issuer or nowhere', async () => {
   expect(error.retryAfterMs).toBeGreaterThanOrEqual(7_200_000)
 })
 
+test("with its owner's word, ciphertext is left out where its issuer cannot serve, and from then on", async () => {
+  const { router, board } = await bench([account('a', 'anthropic'), account('b', 'anthropic')], {
+    settings: { strip_foreign_reasoning: true },
+  })
+  const headers = new Headers({ 'x-claude-code-session-id': 'one' })
+  const first = router.plan(call(model, { headers }))
+  const home = first.targets[0]!.target
+  router.claim(first, 0)!.end({ is: 'answered' })
+  const body = json({
+    model,
+    messages: [...messages, { role: 'assistant', content: [{ type: 'thinking', thinking: 't', signature: 'c2ln' }] }],
+  })
+  const healthy = router.plan(call(model, { headers, body }))
+  expect(healthy.targets.map(({ target, edit }) => [target.account === home.account, edit?.stripReasoning])).toEqual([
+    [true, undefined],
+    [false, true],
+  ])
+  board.observe(home, {
+    is: 'failure',
+    failure: failure('quota_exhausted', { scope: 'account', retryAfterMs: 7_200_000 }),
+  })
+  const moved = router.plan(call(model, { headers, body }))
+  expect(moved.targets.map(({ edit }) => edit?.stripReasoning)).toEqual([true])
+  router.claim(moved, 0)!.end({ is: 'answered' })
+  // Its history now holds reasoning of two accounts, and nobody can read both.
+  expect(router.plan(call(model, { headers, body })).targets.every(({ edit }) => edit?.stripReasoning)).toBe(true)
+})
+
+test('a prompt too long for one model goes to another, and is compressed only when asked', async () => {
+  const overlays = {
+    up: {
+      protocol: 'openai-chat',
+      base_url: 'https://up.example/v1',
+      models: { small: { context_tokens: 1_000 }, large: { context_tokens: 100_000 } },
+    },
+  } as const
+  const { router } = await bench([account('one', 'up')], { overlays })
+  const long = [{ role: 'user', content: 'word '.repeat(4_000) }]
+  const both = { model: 'up/small', models: ['up/large'], messages: long }
+  const plan = router.plan(call('up/small', { body: json(both) }))
+  expect(plan.targets.map(({ target }) => target.model)).toEqual(['large'])
+  expect(plan.dropped[0]).toMatchObject({ because: 'context', until: null })
+  expect(plan.dropped[0]!.detail).toContain('the model takes 1000')
+  const squeezed = router.plan(
+    call('up/small', { body: json({ ...both, transforms: ['middle-out'], max_tokens: 100 }) }),
+  )
+  expect(squeezed.targets.map(({ target, edit }) => [target.model, edit?.promptTokens])).toEqual([
+    ['small', 810],
+    ['large', undefined],
+  ])
+  // Alone, the provider's own words about its limit are worth more than gw's guess.
+  const alone = router.plan(call('up/small', { body: json({ model: 'up/small', messages: long }) }))
+  expect(alone.targets.map(({ target, edit }) => [target.model, edit])).toEqual([['small', undefined]])
+})
+
+test('a status that is not listed ends the configured fallback, and not what the caller named', async () => {
+  const order = { dear: ['cheap/m'] }
+  const fallback = { order, retry_statuses: [503] }
+  const { router } = await bench(four, { overlays: lines, settings: { strategy: 'priority', fallback } })
+  const plan = router.plan(call('dear/m'))
+  const failed = (status: number | null) => [failure('server_error', { scope: 'provider', status })]
+  expect(router.next(plan, [0], failed(500))).toEqual({ is: 'over', because: 'nothing_left' })
+  expect(router.next(plan, [0], failed(503))).toEqual({ is: 'target', index: 1 })
+  expect(router.next(plan, [0], failed(null))).toEqual({ is: 'target', index: 1 })
+  const named = router.plan(call('dear/m', { body: json({ model: 'dear/m', models: ['free/m'] }) }))
+  expect(router.next(named, [0], failed(500))).toEqual({ is: 'target', index: 1 })
+})
+
 test('previous_response_id goes to the account that issued the response', async () => {
   const { router } = await bench([account('a', 'openai'), account('b', 'openai')])
   const first = router.plan(call('openai/gpt-5'))
@@ -396,6 +464,7 @@ test('planRoute() is deterministic given snapshot, seed and clock, and loses no 
     place,
     native: true,
     mustBeFree: false,
+    fallback: false,
   }))
   const history = fc.array(fc.tuple(fc.nat(11), fc.constantFrom(...kinds), fc.nat(100_000)), { maxLength: 30 })
   fc.assert(
@@ -420,7 +489,7 @@ test('planRoute() is deterministic given snapshot, seed and clock, and loses no 
           strategy,
           reserve: 0.02,
           cursor: Math.abs(seed) % 100,
-          sticky: { enabled: true, minGain: 10, expectedTurns: 8 },
+          sticky: { enabled: true, minGain: 10, stripForeign: false, expectedTurns: 8 },
           standing: (key) => standings.get(key) ?? null,
           troubled: new Set(standings.keys()),
           inFlight: () => 0,
@@ -441,6 +510,9 @@ test('planRoute() is deterministic given snapshot, seed and clock, and loses no 
           session: { key: 's', from: 'harness' },
           ciphertext: false,
           inputTokens: null,
+          outputTokens: null,
+          strippable: true,
+          stripAll: false,
           parameters: [],
           sort: null,
           protocol: 'openai-chat',

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
-import type { AccountId, PrincipalId } from '../../../lib/base/mod.ts'
+import { type AccountId, type PrincipalId, silentLogger } from '../../../lib/base/mod.ts'
 import type { ModelPrice } from '../../../lib/catalog/mod.ts'
-import { groupings, priceCall } from '../../../lib/usage/mod.ts'
+import { createUsage, groupings, priceCall, usageConfig } from '../../../lib/usage/mod.ts'
 import { aRecord, inUsage, start } from './home.ts'
 
 const hour = 3_600_000
@@ -175,4 +175,21 @@ test('a client that names itself differently each time cannot fill the sums', ()
     expect(totals.requests).toBe(700)
     expect(rows.length).toBe(501)
     expect(rows[0]).toMatchObject({ key: 'other', requests: 200 })
+  }))
+
+test('what an account spent today is known at once, survives a restart, and begins anew at midnight', () =>
+  inUsage({}, async ({ usage, clock, storage }) => {
+    usage.record(aRecord({ account: 'a' as AccountId, costMicros: 700 }))
+    usage.record(aRecord({ account: 'b' as AccountId, costMicros: null }))
+    expect([usage.spentToday('a'), usage.spentToday('b'), usage.spentToday('c')]).toEqual([700, 0, 0])
+    await usage.loadSpending()
+    usage.record(aRecord({ account: 'a' as AccountId, costMicros: 50 }))
+    expect(usage.spentToday('a')).toBe(750)
+    await usage.flush()
+    const other = createUsage({ storage, clock, config: usageConfig.parse({}), logger: silentLogger })
+    await other.loadSpending()
+    expect(other.spentToday('a')).toBe(750)
+    clock.advance(24 * hour)
+    expect([usage.spentToday('a'), other.spentToday('a')]).toEqual([0, 0])
+    await other.close()
   }))
