@@ -1,6 +1,5 @@
 import { Argument, type Command, Option } from 'commander'
 import { GwError, type Json, type JsonObject } from '../../lib/base/mod.ts'
-import { fromText } from '../../lib/config/mod.ts'
 import type { OperationDescription } from '../../lib/operations/mod.ts'
 import type { CliIo } from './io.ts'
 
@@ -87,11 +86,7 @@ export function addFields(command: Command, operation: OperationDescription): vo
       const value = field.type === 'list' ? 'list' : field.type === 'table' ? 'json' : valueName(field)
       const option = new Option(`${prefix}${field.flag} <${value}>`, describe(field, description))
       if (field.schema.enum) option.choices([...field.schema.enum])
-      if (field.type === 'list') {
-        option.argParser((text: string, before?: unknown) => [...(before as Json[] ?? []), ...listOf(text)])
-      } else if (field.type !== 'string') {
-        option.argParser((text: string) => fromText(field.type, text))
-      }
+      if (field.type === 'list') option.argParser((text: string, before?: string[]) => [...(before ?? []), text])
       if (field.required) option.makeOptionMandatory()
       command.addOption(option)
     }
@@ -108,24 +103,28 @@ function describe(field: Field, description: string): string {
   return [description, field.type === 'list' ? 'comma list, may be repeated' : '', shown].filter(Boolean).join('; ')
 }
 
-function listOf(text: string): Json[] {
-  const list = fromText('list', text)
-  return Array.isArray(list) ? [...list] : [list]
-}
-
 /** The input of an operation from what commander parsed, secrets asked for where they are needed. */
 export async function inputFrom(
   { operation, command, io }: { operation: OperationDescription; command: Command; io: CliIo },
 ): Promise<JsonObject> {
-  const given = command.opts() as Record<string, Json>
+  // Loaded here, so that help and completion do without the configuration.
+  const { fromText } = await import('../../lib/config/mod.ts')
+  const valueOf = (field: Field, text: string): Json => {
+    // A field that takes any JSON: a number is a number, a plain word a text.
+    if (field.type !== 'string') return fromText(field.type, text)
+    return field.schema.type === undefined && field.schema.anyOf === undefined ? fromText('table', text) : text
+  }
+  const listOf = (text: string): Json[] => {
+    const list = fromText('list', text)
+    return Array.isArray(list) ? [...list] : [list]
+  }
+  const given = command.opts() as Record<string, Json | undefined>
   const out: Record<string, Json> = {}
   for (const field of fieldsOf(operation)) {
     const { positional, secret } = field.schema
     if (positional !== undefined) {
       const text = command.processedArgs[positional] as string | undefined
-      if (text !== undefined) {
-        out[field.name] = field.type === 'string' ? plainOrJson(field, text) : fromText(field.type, text)
-      }
+      if (text !== undefined) out[field.name] = valueOf(field, text)
     } else if (secret) {
       const unless = operation.cli?.secretUnless
       const needed = unless !== undefined && given[camel(unless)] === undefined
@@ -133,15 +132,13 @@ export async function inputFrom(
     } else {
       const value = given[camel(field.name)]
       const untouched = field.type === 'boolean' && command.getOptionValueSource(camel(field.name)) === 'default'
-      if (value !== undefined && !untouched) out[field.name] = value
+      if (value === undefined || untouched) continue
+      if (Array.isArray(value)) out[field.name] = (value as string[]).flatMap(listOf)
+      else out[field.name] = typeof value === 'string' && field.type !== 'string' ? fromText(field.type, value) : value
     }
   }
   return out
 }
-
-/** A field that takes any JSON: a number is a number, a plain word a text. */
-const plainOrJson = (field: Field, text: string): Json =>
-  field.schema.type === undefined && field.schema.anyOf === undefined ? fromText('table', text) : text
 
 const camel = (name: string): string => kebab(name).replace(/-([a-z0-9])/g, (_, c: string) => c.toUpperCase())
 

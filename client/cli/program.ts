@@ -1,9 +1,9 @@
 import { Command, CommanderError, Option } from 'commander'
 import { GwError, nearest } from '../../lib/base/mod.ts'
-import { settings } from '../../lib/config/mod.ts'
-import { describeOperations, type OperationDescription, operations } from '../../lib/operations/mod.ts'
+import type { OperationDescription } from '../../lib/operations/mod.ts'
 import { addFields, inputFrom, kebab } from './fields.ts'
 import type { CliIo } from './io.ts'
+import { described, settings } from './manifest.ts'
 import { printResult } from './output.ts'
 import { type GlobalOptions, openSession, type Session } from './session.ts'
 
@@ -70,7 +70,7 @@ export function buildProgram(
     .option('--verbose', 'log what happens (log.level = debug)')
     .option('--set <key=value>', 'set any key of the config for this run; may be repeated', collect, [])
   for (const [flags, , description] of shortFlags) program.option(flags, description)
-  for (const setting of settings()) {
+  for (const setting of settings) {
     const option = new Option(`${setting.flag} <value>`, `${setting.description} (${setting.variable})`).hideHelp()
     program.addOption(option)
   }
@@ -88,7 +88,7 @@ export function buildProgram(
     },
     exitWith,
   }
-  for (const operation of describeOperations(operations)) addOperation(program, operation, context)
+  for (const operation of described) addOperation(program, operation, context)
   for (const module of modules) module(program, context)
   program.addHelpText('after', '\nEvery setting has a flag too: gw config show --all names them with their variables.')
   return program
@@ -99,7 +99,7 @@ const collect = (text: string, before: string[]): string[] => [...before, text]
 function globalOptions(program: Command): GlobalOptions {
   const given = program.opts() as Record<string, string | boolean | string[] | undefined>
   const flags: Record<string, string> = {}
-  for (const setting of settings()) {
+  for (const setting of settings) {
     const value = given[attribute(setting.flag)]
     if (typeof value === 'string') flags[setting.path] = value
   }
@@ -165,5 +165,5 @@ export function isShown(error: unknown): error is CommanderError {
 export function meantSetting(error: CommanderError): string | undefined {
   if (error.code !== 'commander.unknownOption' || error.message.includes('Did you mean')) return undefined
   const word = /'([^']+)'/.exec(error.message)?.[1] ?? ''
-  return nearest(word, settings().map((setting) => setting.flag), 1)[0]
+  return nearest(word, settings.map((setting) => setting.flag), 1)[0]
 }

@@ -1,6 +1,5 @@
 import { GwError, jsonLogger } from '../../lib/base/mod.ts'
 import type { Gateway } from '../../lib/create-gateway.ts'
-import { redactConfig } from '../../lib/operations/mod.ts'
 import type { CliIo } from './io.ts'
 import { bold } from './output.ts'
 import type { CommandContext, CommandModule } from './program.ts'
@@ -53,7 +52,7 @@ async function serveGateway({ io, options, withSession }: CommandContext, flags:
   try {
     const running = await startServer(gateway, { mcp: mcp.handle })
     const owner = io.terminal || flags.printToken ? await rooms.access.createOwnerToken() : null
-    greet(io, gateway, { url: running.url, token: owner?.token.reveal() ?? null, demo: flags.demo === true })
+    await greet(io, gateway, { url: running.url, token: owner?.token.reveal() ?? null, demo: flags.demo === true })
     const graceMs = Number(flags.grace) * 1_000
     await serveUntilSignal(gateway, running, Number.isFinite(graceMs) && graceMs >= 0 ? graceMs : 0)
   } catch (error) {
@@ -65,7 +64,12 @@ async function serveGateway({ io, options, withSession }: CommandContext, flags:
 }
 
 /** What somebody who just started gw needs: where it is, with what, and a request that works. */
-function greet(io: CliIo, gateway: Gateway, at: { url: string; token: string | null; demo: boolean }): void {
+async function greet(
+  io: CliIo,
+  gateway: Gateway,
+  at: { url: string; token: string | null; demo: boolean },
+): Promise<void> {
+  const { redactConfig } = await import('../../lib/operations/mod.ts')
   const { config, accounts } = gateway.rooms
   const { path, exists } = config.current()
   const self = commandName(io.env)

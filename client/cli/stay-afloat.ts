@@ -1,10 +1,11 @@
 import type { Command } from 'commander'
 import { GwError, isObject } from '../../lib/base/mod.ts'
-import { describeOperations, type OperationDescription, operations } from '../../lib/operations/mod.ts'
+import type { OperationDescription } from '../../lib/operations/mod.ts'
 import type { Consent, Repair, Shell, Used } from '../../lib/repair/mod.ts'
 import { addFields, inputFrom } from './fields.ts'
 import { bold, green, printable, printResult, red, yellow } from './output.ts'
 import type { CliIo } from './io.ts'
+import { described } from './manifest.ts'
 import type { CommandContext, CommandModule } from './program.ts'
 import type { Session } from './session.ts'
 
@@ -45,7 +46,7 @@ const scopeFlags: readonly (readonly [string, string])[] = [
 
 /** `gw route`, `repair`, `probe`, `stay-afloat`, `doctor`, `status`, `health`, `exec` and `env`. */
 export const stayAfloat: CommandModule = (program, context) => {
-  const known = new Map(describeOperations(operations).map((operation) => [operation.name, operation]))
+  const known = new Map(described.map((operation) => [operation.name, operation]))
   for (const command of wrapped) addWrapped(program, known.get(command.operation)!, command, context)
   addRouteExplain(program, known, context)
   addStatus(program, known, context)

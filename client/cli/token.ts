@@ -55,14 +55,14 @@ const printers: Readonly<Record<string, readonly [description: string, value: Pr
   }, false],
   'openai-api-key': ['print an OpenAI API key minted from the ChatGPT login', mint('chatgpt'), false],
   'anthropic-access-token': ['print a fresh Claude access token', async (home, flags) => {
-    return embedded(flags)?.accessToken ?? (await fresh(home.logins, 'claude', flags)).accessToken!
+    return (await embedded(flags))?.accessToken ?? (await fresh(home.logins, 'claude', flags)).accessToken!
   }, true],
   'anthropic-api-key': ['print an Anthropic API key minted from the Claude login', mint('claude'), true],
 }
 
 function mint(vendor: string): Print {
   return async (home, flags) => {
-    const key = vendor === 'claude' ? embedded(flags)?.apiKey : null
+    const key = vendor === 'claude' ? (await embedded(flags))?.apiKey : null
     if (key) return key
     const { mintApiKey } = await import('../../lib/credentials/mod.ts')
     const kept = await select(home.logins, vendor, flags)
@@ -72,12 +72,14 @@ function mint(vendor: string): Print {
 }
 
 /** The credentials that this build carries, when that was asked for. Said aloud each time: they are nobody's own. */
-function embedded(flags: TokenFlags): { accessToken: Secret | null; apiKey: Secret | null } | null {
+async function embedded(
+  flags: TokenFlags,
+): Promise<{ accessToken: Secret | null; apiKey: Secret | null } | null> {
   if ((flags.credentialSource ?? 'stored') === 'stored') return null
   if (flags.credentialSource !== 'embedded') {
     throw new GwError('usage.invalid', `--credential-source is stored or embedded, not ${flags.credentialSource}`)
   }
-  const found = embeddedAnthropic()
+  const found = await embeddedAnthropic()
   if (!found) {
     throw new GwError('credential.unavailable', 'this build of gw carries no credentials', {
       hint: 'build it with --define GW_EMBED_ANTHROPIC_CREDENTIALS_JSON=…',

@@ -1,0 +1,1 @@
+export { loginsConfig } from './vendors/config.ts'

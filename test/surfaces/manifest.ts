@@ -1,0 +1,11 @@
+import { settings } from '../../lib/config/mod.ts'
+import { describeOperations, operations } from '../../lib/operations/mod.ts'
+
+/** What `client/cli/manifest.json` must hold: names, schemas and settings as the code has them. */
+export const manifest = () => `${
+  JSON.stringify({ operations: describeOperations(operations), settings: settings() }, null, 1)
+}\n`
+
+if (import.meta.main) {
+  await Bun.write(new URL('../../client/cli/manifest.json', import.meta.url), manifest())
+}
