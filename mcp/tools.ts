@@ -2,7 +2,8 @@
 import type { CallToolResult, Tool } from '@modelcontextprotocol/sdk/types.js'
 import type { Principal } from '../lib/access/mod.ts'
 import { GwError, redact, toGwError } from '../lib/base/mod.ts'
-import { callOperation, describeOperations, type OperationContext, operations } from '../lib/operations/mod.ts'
+import { callOperation, describeOperations, type OperationContext } from '../lib/operations/mod.ts'
+import { operations } from '../lib/operations/router.ts'
 
 /** The name of an operation as a tool: many model APIs take no dots. */
 const toolName = (operation: string): string => operation.replaceAll('.', '_')

@@ -33,10 +33,14 @@ const areas: Readonly<Record<string, string>> = {
   approvals: 'what agents have asked leave for',
   auth: 'logins with vendors, yours and those of the programs beside gw',
   audit: 'the changes made through gw',
+  codex: 'the logins of the Codex program',
   config: 'the configuration',
+  enroll: 'take accounts into the configuration',
+  import: 'take over the files of other gateways',
   liveness: 'how accounts and routes fare',
   models: 'what can be asked for',
   providers: 'companies and services with an API',
+  repair: 'mend what keeps an account from being used',
   route: 'where a request would go, and why',
   usage: 'what it cost',
   tokens: 'the tokens of your clients',
@@ -49,6 +53,7 @@ export function buildProgram(
   version: string,
   modules: readonly CommandModule[],
   exitWith: (code: number) => void,
+  argv: readonly string[],
 ) {
   const program = new Command('gw')
     .description('One local door to every model account you own.')
@@ -70,9 +75,12 @@ export function buildProgram(
     .option('--verbose', 'log what happens (log.level = debug)')
     .option('--set <key=value>', 'set any key of the config for this run; may be repeated', collect, [])
   for (const [flags, , description] of shortFlags) program.option(flags, description)
+  // Completion looks at everything; any other run needs the flags and the operations that its words name.
+  const all = argv.includes('complete')
+  const words = new Set(argv.map((word) => word.split('=')[0]!))
   for (const setting of settings) {
-    const option = new Option(`${setting.flag} <value>`, `${setting.description} (${setting.variable})`).hideHelp()
-    program.addOption(option)
+    if (!all && !words.has(setting.flag)) continue
+    program.addOption(new Option(`${setting.flag} <value>`, setting.description).hideHelp())
   }
   const context: CommandContext = {
     io,
@@ -88,7 +96,12 @@ export function buildProgram(
     },
     exitWith,
   }
-  for (const operation of described) addOperation(program, operation, context)
+  for (const operation of described) {
+    const command = commandOf(operation)
+    if (!command) continue
+    if (all || command.length === 1 || words.has(command[0]!)) addOperation(program, operation, command, context)
+    else areaCommand(program, command[0]!)
+  }
   for (const module of modules) module(program, context)
   program.addHelpText('after', '\nEvery setting has a flag too: gw config show --all names them with their variables.')
   return program
@@ -125,15 +138,26 @@ function globalOptions(program: Command): GlobalOptions {
 const attribute = (flag: string): string =>
   flag.replace(/^--/, '').replace(/-([a-z0-9])/g, (_, c: string) => c.toUpperCase())
 
-function addOperation(program: Command, operation: OperationDescription, context: CommandContext): void {
+/** The words of an operation's command, or `null` when it has none of its own. */
+function commandOf({ name, kind, cli }: OperationDescription): readonly string[] | null {
+  if (cli?.hidden || kind === 'subscription') return null
+  return cli?.command?.split(' ') ?? name.split('.').map(kebab)
+}
+
+/** The command that holds those of an area. */
+export const areaCommand = (parent: Command, word: string): Command =>
+  parent.commands.find((command) => command.name() === word) ??
+    parent.command(word).description(areas[word] ?? '').exitOverride()
+
+function addOperation(
+  program: Command,
+  operation: OperationDescription,
+  words: readonly string[],
+  context: CommandContext,
+): void {
   const hints = operation.cli ?? {}
-  if (hints.hidden || operation.kind === 'subscription') return
-  const words = hints.command?.split(' ') ?? operation.name.split('.').map(kebab)
   let parent = program
-  for (const word of words.slice(0, -1)) {
-    parent = parent.commands.find((command) => command.name() === word) ??
-      parent.command(word).description(areas[word] ?? '').exitOverride()
-  }
+  for (const word of words.slice(0, -1)) parent = areaCommand(parent, word)
   const command = parent.command(words[words.length - 1]!, { isDefault: hints.default === true })
     .description(operation.summary)
   // Commander hands a misspelt neighbour to the default command as an argument of it.

@@ -20,7 +20,7 @@ export async function runCli(
   const json = argv.includes('--json')
   let exit = 0
   try {
-    const program = buildProgram(io, version, modules, (code) => exit = code)
+    const program = buildProgram(io, version, modules, (code) => exit = code, argv)
     if (argv.length === 0) {
       io.out(program.helpInformation())
       return 0

@@ -69,7 +69,6 @@ async function greet(
   gateway: Gateway,
   at: { url: string; token: string | null; demo: boolean },
 ): Promise<void> {
-  const { redactConfig } = await import('../../lib/operations/mod.ts')
   const { config, accounts } = gateway.rooms
   const { path, exists } = config.current()
   const self = commandName(io.env)
@@ -82,7 +81,7 @@ async function greet(
       names.length === 0 ? `none yet: ${self} accounts add openai --from env:OPENAI_API_KEY` : names.join(', ')
     }\n`,
   )
-  for (const line of settingsInUse(gateway)) io.out(`${line}\n`)
+  for (const line of await settingsInUse(gateway)) io.out(`${line}\n`)
   if (at.token !== null) io.out(`\nowner token, shown this once:\n\n  ${bold(io, at.token)}\n`)
   else {io.out(
       `\na token of your own, as the owner's is shown only once:\n\n  export GW_TOKEN=$(${self} tokens issue --label me)\n`,
@@ -94,7 +93,8 @@ async function greet(
 }
 
 /** The settings that are not defaults, each with where it comes from; long values cut. */
-function settingsInUse(gateway: Gateway): readonly string[] {
+async function settingsInUse(gateway: Gateway): Promise<readonly string[]> {
+  const { redactConfig } = await import('../../lib/config/mod.ts')
   const { config, origins } = gateway.rooms.config.current()
   return [...origins].filter(([key]) => key !== 'accounts.demo').map(([key, { from }]) => {
     let value: unknown = config

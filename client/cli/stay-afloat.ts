@@ -6,7 +6,7 @@ import { addFields, inputFrom } from './fields.ts'
 import { bold, green, printable, printResult, red, yellow } from './output.ts'
 import type { CliIo } from './io.ts'
 import { described } from './manifest.ts'
-import type { CommandContext, CommandModule } from './program.ts'
+import { areaCommand, type CommandContext, type CommandModule } from './program.ts'
 import type { Session } from './session.ts'
 
 type Result = Record<string, unknown>
@@ -59,9 +59,7 @@ export const stayAfloat: CommandModule = (program, context) => {
 /** The command of these words, its parents made on the way. */
 export function commandAt(program: Command, words: string): Command {
   let at = program
-  for (const word of words.split(' ')) {
-    at = at.commands.find((command) => command.name() === word) ?? at.command(word).exitOverride()
-  }
+  for (const word of words.split(' ')) at = areaCommand(at, word)
   return at
 }
 
@@ -96,7 +94,7 @@ function show(
 
 /** `gw route explain MODEL` plans a request; without a model it explains the routes that are looked after. */
 function addRouteExplain(program: Command, known: ReadonlyMap<string, OperationDescription>, context: CommandContext) {
-  const models = known.get('routes.explain')!
+  const models = known.get('route.plan')!
   const routes = known.get('route.explain')!
   const { required: _, ...input } = models.input
   const optional: OperationDescription = { ...models, input }
@@ -156,7 +154,7 @@ function addStatus(program: Command, known: ReadonlyMap<string, OperationDescrip
 }
 
 function addHealth(program: Command, known: ReadonlyMap<string, OperationDescription>, context: CommandContext) {
-  const [list, reset] = [known.get('state.health')!, known.get('state.resetHealth')!]
+  const [list, reset] = [known.get('state.health')!, known.get('liveness.reset')!]
   const command = commandAt(program, 'health').description(list.summary)
     .option('--provider <name>', 'exactly this provider')
     .option('--reset <key>', 'forget what is believed of this key')
@@ -164,9 +162,12 @@ function addHealth(program: Command, known: ReadonlyMap<string, OperationDescrip
     context.withSession(async (session) => {
       const { provider, reset: key } = command.opts() as { provider?: string; reset?: string }
       if (key !== undefined) {
-        const result = await session.call(reset, { key }) as Result
-        if (context.options().json) return context.io.out(`${JSON.stringify(result, null, 2)}\n`)
-        return context.io.out(`${printable(String(result.message))}\n`)
+        const { known } = await session.call(reset, { key }) as Result
+        const message = known ? `reset health for ${key}` : `no health data for ${key}`
+        if (context.options().json) {
+          return context.io.out(`${JSON.stringify({ key, reset: known, message }, null, 2)}\n`)
+        }
+        return context.io.out(`${printable(message)}\n`)
       }
       const result = await session.call(list, provider === undefined ? {} : { provider }) as Result
       if (context.options().json) return context.io.out(`${JSON.stringify(result, null, 2)}\n`)

@@ -101,7 +101,7 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
     origin: { layer: 'environment', from: variable },
   }), warnings))
   for (const [key, value] of Object.entries(sources.flags ?? {})) {
-    const setting = table.byPath.get(key)
+    const setting = table().byPath.get(key)
     assignments.push({
       path: key.split('.'),
       value: typeof value === 'string' ? setting ? fromText(setting.type, value) : literal(value) ?? value : value,
@@ -166,11 +166,16 @@ interface SettingTable {
   readonly byVariable: ReadonlyMap<string, Setting>
 }
 
-function settingTable(): SettingTable {
-  const all = settings()
-  return {
-    byPath: new Map(all.map((setting) => [setting.path, setting])),
-    byVariable: new Map(all.map((setting) => [setting.variable, setting])),
+/** Drawn up by its first use: most commands set nothing by flag or variable, and should start at once. */
+function settingTable(): () => SettingTable {
+  let table: SettingTable | null = null
+  return () => {
+    if (table) return table
+    const all = settings()
+    return table = {
+      byPath: new Map(all.map((setting) => [setting.path, setting])),
+      byVariable: new Map(all.map((setting) => [setting.variable, setting])),
+    }
   }
 }
 
@@ -179,28 +184,29 @@ type Place = Pick<Assignment, 'where' | 'line' | 'origin'>
 /** What variables set: other gateways' names first, so that gw's own name wins where both are given. */
 function fromVariables(
   env: Readonly<Record<string, string | undefined>>,
-  table: SettingTable,
+  table: () => SettingTable,
   place: (variable: string) => Place,
   warnings: string[],
 ): Assignment[] {
   const out: Assignment[] = []
   for (const { variable, path, read } of foreignVariables) {
     const text = env[variable]
-    const setting = path === null ? undefined : table.byPath.get(path)
-    if (text === undefined || text === '' || path === null || !setting) continue
+    if (text === undefined || text === '' || path === null) continue
+    const setting = table().byPath.get(path)
+    if (!setting) continue
     const value = read ? read(text) : fromText(setting.type, text)
     if (value !== undefined) out.push({ path: path.split('.'), value, ...place(variable) })
   }
   for (const [variable, text] of Object.entries(env)) {
     if (!variable.startsWith('GW_') || text === undefined || ownVariables.has(variable)) continue
-    const setting = table.byVariable.get(variable)
+    const setting = table().byVariable.get(variable)
     const nested = /^GW_([A-Z]+)__(.+)$/.exec(variable)
     if (setting) out.push({ path: setting.path.split('.'), value: fromText(setting.type, text), ...place(variable) })
     else if (nested) {
       const path = [nested[1]!, ...nested[2]!.split('__')].map((part) => part.toLowerCase())
       out.push({ path, value: literal(text) ?? text, ...place(variable) })
     } else {
-      const [meant] = nearest(variable, table.byVariable.keys(), 1)
+      const [meant] = nearest(variable, table().byVariable.keys(), 1)
       warnings.push(`${place(variable).origin.from} is no setting${meant ? `; did you mean ${meant}?` : ''}`)
     }
   }

@@ -3,16 +3,15 @@
  *
  * Owns the name, the schemas, the scope and the effect of each operation, the audit record of each change, and how their
  * errors look. HTTP, tRPC, MCP and the command line are made from {@link describeOperations} and call through
- * {@link callOperation}, so that none of them can skip a check. It decides nothing that a room decides. Start at
- * {@link operations}.
+ * {@link callOperation}, so that none of them can skip a check. It decides nothing that a room decides. The whole list is
+ * behind a door of its own, `router.ts`: one call needs only its own area. Start at {@link callOperation}.
  * @module
  */
 export { type AuditEnd, type AuditEntry, type AuditLog, type AuditRecord, createAuditLog } from './audit.ts'
 export { callOperation } from './call.ts'
-export { redactConfig } from './config.ts'
 export type { GatedCall, OperationContext, OperationRooms, Surface, SystemFacts } from './context.ts'
 export { describeOperations, type OperationDescription } from './describe.ts'
 export { fromTrpc, toTrpc } from './errors.ts'
 export { approvalGate, judge } from './gate.ts'
 export type { CliHints, Effect, OperationMeta } from './operation.ts'
-export { type Operations, operations } from './router.ts'
+export type { Operations } from './router.ts'

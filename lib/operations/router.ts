@@ -7,8 +7,9 @@ import { mcp } from './mcp.ts'
 import { models } from './models.ts'
 import { area } from './operation.ts'
 import { providers } from './providers.ts'
-import { liveness, routes } from './routing.ts'
-import { afloat, repair, routes as route, state } from './stay-afloat.ts'
+import { route } from './route.ts'
+import { liveness } from './liveness.ts'
+import { afloat, repair, state } from './stay-afloat.ts'
 import { system } from './system.ts'
 import { tokens } from './tokens.ts'
 import { usage } from './usage.ts'
@@ -27,7 +28,6 @@ export const operations = area({
   providers,
   repair,
   route,
-  routes,
   state,
   system,
   tokens,

@@ -1,69 +1,14 @@
 import { z } from 'zod'
 import { GwError, type Json } from '../base/mod.ts'
-import type { Scope as RouteScope } from '../repair/mod.ts'
-import type { OperationContext, OperationRooms } from './context.ts'
-import { anyJson, area, nothing, operation } from './operation.ts'
-
-const name = z.string().min(1).max(1_024)
-const scope = {
-  profile: name.optional().describe('routes of this profile, in its order'),
-  provider: name.optional().describe('only this provider'),
-  account: name.optional().describe('only this account of the provider'),
-  capability: name.optional().describe('only this capability'),
-}
-const scoped = z.object(scope).strict()
-const route = z.object({
-  provider: z.string(),
-  account: z.string(),
-  capability: z.string().nullable(),
-  health_key: z.string(),
-})
-const reports = z.array(anyJson)
-
-const explanation = z.object({
-  version: z.string(),
-  action: z.string(),
-  policy: anyJson,
-  profile: z.string().nullable(),
-  capability: z.string().nullable(),
-  ok: z.boolean().describe('a route can be used now'),
-  selected: route.nullable(),
-  routes: reports.describe('each route with its state, evidence, admission and next step'),
-})
+import type { OperationContext } from './context.ts'
+import { explain, explanation, name, reports, scope, scoped } from './explanation.ts'
+import { area, nothing, operation } from './operation.ts'
 
 /** A report whose members are its own business: checked for being an object, passed whole. */
 const whole = z.looseObject({})
 
-async function explain(rooms: OperationRooms, input: RouteScope, action: 'explain' | 'select' | 'repair-plan') {
-  await rooms.accounts.reload()
-  return await rooms.repair.explain(input, action) as unknown as z.output<typeof explanation>
-}
-
 /** A value as plain JSON: what leaves on every surface alike. */
 const plain = <T>(value: unknown): T => JSON.parse(JSON.stringify(value)) as T
-
-/** Where a request could go. */
-export const routes = area({
-  explain: operation({
-    summary: 'Show every route with its state, its evidence, what may be done about it and the next step',
-    description: 'Reads only: nothing is probed, written or connected to.',
-    scope: 'route:read',
-    effect: 'reads',
-    mcp: true,
-    input: scoped,
-    output: explanation,
-    cli: { hidden: true },
-  }).query(({ ctx: { rooms }, input }) => explain(rooms, input, 'explain')),
-
-  select: operation({
-    summary: 'Name the route that would be used now; exits 201 when there is none',
-    scope: 'route:read',
-    effect: 'reads',
-    input: scoped,
-    output: explanation,
-    cli: { hidden: true },
-  }).query(({ ctx: { rooms }, input }) => explain(rooms, input, 'select')),
-})
 
 const events = z.object({
   limit: z.int().min(1).max(1_000).default(50),
@@ -248,24 +193,6 @@ export const state = area({
     output: listed({ accounts: reports }),
     cli: { hidden: true },
   }).query(async ({ ctx: { rooms }, input }) => plain((await room()).health(rooms.repair.context, input.provider))),
-
-  resetHealth: operation({
-    summary: 'Forget what is believed of one key and everything below it',
-    scope: 'admin',
-    effect: 'mutates',
-    idempotent: true,
-    input: z.object({ key: name.meta({ positional: 0 }) }).strict(),
-    output: z.object({ key: z.string(), reset: z.boolean(), message: z.string() }),
-    cli: { hidden: true },
-  }).mutation(async ({ ctx: { rooms }, input }) => {
-    const reset = rooms.repair.context.board.reset(input.key as never)
-    await rooms.repair.context.storage.batch.flush()
-    return {
-      key: input.key,
-      reset,
-      message: reset ? `reset health for ${input.key}` : `no health data for ${input.key}`,
-    }
-  }),
 
   discover: operation({
     summary: 'Show what is there, for agents: no secret, nothing spent, and the commands they may run',

@@ -1,5 +1,6 @@
 import { Elysia } from 'elysia'
-import { callOperation, describeOperations, type OperationDescription, operations } from '../../lib/operations/mod.ts'
+import { callOperation, describeOperations, type OperationDescription } from '../../lib/operations/mod.ts'
+import { operations } from '../../lib/operations/router.ts'
 import { contextFor, inputFromQuery, principalOf, readJsonBody } from '../call.ts'
 import type { Door } from '../door.ts'
 

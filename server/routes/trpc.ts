@@ -1,7 +1,8 @@
 import { fetchRequestHandler } from '@trpc/server/adapters/fetch'
 import { Elysia } from 'elysia'
 import { GwError, toGwError } from '../../lib/base/mod.ts'
-import { operations, toTrpc } from '../../lib/operations/mod.ts'
+import { toTrpc } from '../../lib/operations/mod.ts'
+import { operations } from '../../lib/operations/router.ts'
 import { contextFor, principalOf } from '../call.ts'
 import type { Door } from '../door.ts'
 

@@ -7,9 +7,10 @@ import {
   describeOperations,
   fromTrpc,
   judge,
-  operations,
   toTrpc,
 } from '../../../lib/operations/mod.ts'
+import { loadArea } from '../../../lib/operations/areas.ts'
+import { operations } from '../../../lib/operations/router.ts'
 import { openHome, type TestHome } from '../../surfaces/home.ts'
 
 let home: TestHome
@@ -225,7 +226,7 @@ test('what the policy marks ask runs once after somebody approved that exact cal
   expect((await failure(call('asked'))).code).toBe('access.approval_required')
 })
 
-test('routes.why and liveness.quota answer over the rooms', async () => {
+test('route.why and liveness.quota answer over the rooms', async () => {
   const home = await openHome()
   try {
     const quota = await callOperation('liveness.quota', {}, home.context()) as { windows: unknown[] }
@@ -247,9 +248,20 @@ test('routes.why and liveness.quota answer over the rooms', async () => {
     })
     const after = await callOperation('liveness.quota', { account: 'one' }, home.context())
     expect(after).toMatchObject({ windows: [{ account: 'one', window: '5h', used: 0.4, passed: false }] })
-    const error = await failure(callOperation('routes.why', { request: 'req_nobody' }, home.context()))
+    const error = await failure(callOperation('route.why', { request: 'req_nobody' }, home.context()))
     expect(error.code).toBe('request.not_found')
   } finally {
     await home.close()
   }
+})
+
+test('one area by itself is the area of the whole list', async () => {
+  const areas = new Set(describeOperations(operations).map(({ name }) => name.split('.')[0]!))
+  for (const area of areas) {
+    const alone = await loadArea(area)
+    expect(alone && describeOperations(alone).map(({ name }) => `${area}.${name}`)).toEqual(
+      describeOperations(operations).map(({ name }) => name).filter((name) => name.startsWith(`${area}.`)),
+    )
+  }
+  expect(await loadArea('constructor')).toBeNull()
 })
