@@ -77,8 +77,11 @@ function tracker(): StreamTracker {
   }
 
   return {
+    // event: content_block_… — nearly every event, and nothing to read in it once the model has begun.
     read: (bytes, start, end) =>
-      role(eventType(bytes, start, end) ?? text(readData(bytes, start, end), 'type'), bytes, start, end),
+      content && bytes[start] === 101 && bytes[start + 7] === 99
+        ? 'content'
+        : role(eventType(bytes, start, end) ?? text(readData(bytes, start, end), 'type'), bytes, start, end),
     get tokens() {
       return tokens
     },

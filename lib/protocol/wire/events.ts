@@ -1,4 +1,5 @@
 /** Reading single events of a text/event-stream in place. */
+import { Buffer } from 'node:buffer'
 
 const text = new TextDecoder()
 const newline = 10
@@ -83,20 +84,18 @@ function latin(bytes: Uint8Array, start: number, end: number): string {
   return out
 }
 
-/** Whether `needle` lies in `bytes[start..end)`. */
-export function holds(bytes: Uint8Array, start: number, end: number, needle: Uint8Array): boolean {
-  const first = needle[0]!
-  const last = end - needle.length
-  let at = start
-  search: for (;;) {
-    at = bytes.indexOf(first, at)
-    if (at < 0 || at > last) return false
-    for (let i = 1; i < needle.length; i++) {
-      if (bytes[at + i] !== needle[i]) {
-        at++
-        continue search
-      }
-    }
-    return true
+/**
+ * Whether any of a few marks lies in a piece of a stream, asked once per piece and not once per event: a native search
+ * over a whole piece costs less than a look at one event.
+ */
+export function markFinder(marks: readonly string[]): (bytes: Uint8Array<ArrayBuffer>) => boolean {
+  let last: Uint8Array | null = null
+  let found = false
+  return (bytes) => {
+    if (bytes === last) return found
+    last = bytes
+    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    found = marks.some((mark) => buffer.includes(mark, 0, 'latin1'))
+    return found
   }
 }

@@ -1,13 +1,10 @@
 import { formatSse, type JsonObject } from '../../base/mod.ts'
 import { addTokens, noTokens, type TokenCounts } from '../usage.ts'
-import { dataStart, holds, readData } from './events.ts'
+import { dataStart, markFinder, readData } from './events.ts'
 import { count, member, text } from './numbers.ts'
 import type { EventRole, StreamFailure, StreamTracker, Wire } from './wire.ts'
 
 const encoder = new TextEncoder()
-const usageMark = encoder.encode('"usage":{')
-const usageMarkSpaced = encoder.encode('"usage": {')
-const errorMark = encoder.encode('"error"')
 
 /**
  * Counts of a chat completion or embedding. `prompt_tokens` includes the cached ones, `completion_tokens` the reasoning.
@@ -30,6 +27,7 @@ function chatUsage(body: unknown): TokenCounts {
 }
 
 function tracker(): StreamTracker {
+  const marked = markFinder(['"usage":{', '"usage": {', '"error"'])
   let tokens = noTokens
   let failure: StreamFailure | null = null
   let content = false
@@ -82,12 +80,12 @@ function tracker(): StreamTracker {
       last = bytes
       lastStart = start
       lastEnd = end
-      const counts = holds(bytes, data, end, usageMark) || holds(bytes, data, end, usageMarkSpaced)
-      if (content && !counts && !holds(bytes, data, Math.min(end, data + 64), errorMark)) return 'content'
+      // Once the model has begun, a chunk is opened only for its usage, or for an error.
+      if (content && !marked(bytes)) return 'content'
       const chunk = readData(bytes, start, end)
       if (!chunk) return content ? 'content' : 'idle'
       if (chunk['error'] !== undefined && chunk['error'] !== null) return fail(chunk)
-      if (counts) tokens = addTokens(tokens, chatUsage(chunk))
+      if (chunk['usage']) tokens = addTokens(tokens, chatUsage(chunk))
       if (content) return 'content'
       const role = look(chunk)
       if (role === 'content') content = true

@@ -90,6 +90,11 @@ function tracker(): StreamTracker {
 
   return {
     read(bytes, start, end) {
+      // event: response.output_… — nearly every event, and nothing to read in it once the model has begun.
+      if (content && bytes[start] === 101 && bytes[start + 16] === 111) {
+        sequence++
+        return 'content'
+      }
       const type = eventType(bytes, start, end) ?? text(readData(bytes, start, end), 'type')
       if (type !== null) sequence++
       return role(type, bytes, start, end)

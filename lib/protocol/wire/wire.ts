@@ -20,7 +20,7 @@ export interface StreamFailure {
 /** Follows one stream of a protocol. Reads events, changes none. */
 export interface StreamTracker {
   /** The role of the event `bytes[start..end)`; takes note of usage, ids and failures on the way. */
-  read(bytes: Uint8Array, start: number, end: number): EventRole
+  read(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): EventRole
   /** Of what has passed so far. */
   readonly tokens: TokenCounts
   /** The answer's own id, once an event named it. */
