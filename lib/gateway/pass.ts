@@ -1,12 +1,12 @@
 import type { Target } from '../accounts/mod.ts'
-import type { Secret } from '../base/mod.ts'
+import type { ByteSource, Secret } from '../base/mod.ts'
 import type { Credential } from '../credentials/mod.ts'
-import { type Loss, noTokens, type TokenCounts, type Translator, type UpstreamFailure } from '../protocol/mod.ts'
+import { graft, type Loss, noTokens, type TokenCounts, type Translator, type UpstreamFailure } from '../protocol/mod.ts'
 import type { Claim } from '../routing/mod.ts'
 import { lossFields, streamSource, type Translation, unframed, wholeSource } from './translated.ts'
 import { classifyFailure } from '../liveness/mod.ts'
 import { failureOf, replyFields, type UpstreamReply } from '../upstream/mod.ts'
-import type { AnswerField } from './answer.ts'
+import type { Answer, AnswerField } from './answer.ts'
 import type { Line } from './attempt.ts'
 import { relayStream } from './relay-stream.ts'
 import { relayWhole } from './relay-whole.ts'
@@ -108,11 +108,16 @@ export function pass(
       }),
     committed,
   }
+  if (answer.opened && !eventStream.test(type) && !translation?.exchange) {
+    reply.body.cancel()
+    return Promise.resolve(failureOf('malformed', 'the provider did not answer with a stream', 'provider'))
+  }
   if (translation?.exchange && wire) return passTranslated(translation.exchange)
   if (wire && eventStream.test(type)) {
     const tracker = wire.tracker()
     return relayStream({
       ...shared,
+      source: continued(body, answer),
       tracker,
       clean: (bytes) => withoutSecret(bytes, credential.secret),
       ended: ({ failure }) => ended(failure, tracker.tokens, answer.down?.bytes ?? 0, tracker.id),
@@ -141,7 +146,7 @@ export function pass(
       const through = streamSource(body, exchange, wire!.tracker(), rooms.limits.replyBytes)
       const failure = await relayStream({
         ...shared,
-        source: through.source,
+        source: continued(through.source, answer),
         fields: named('text/event-stream; charset=utf-8'),
         tracker: through.tracker,
         clean,
@@ -168,6 +173,11 @@ export function pass(
     })
     return failure && (through.failure ?? failure)
   }
+}
+
+/** The answer as the rest of one that the caller has seen begin, where it has. */
+function continued(source: ByteSource, { startedAs }: Answer): ByteSource {
+  return startedAs === null ? source : graft(source, startedAs)
 }
 
 /** An upstream may echo what we sent in its error: our credential never reaches the caller. */

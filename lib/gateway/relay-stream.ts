@@ -85,7 +85,7 @@ export function relayStream(parts: StreamParts): Promise<UpstreamFailure | null>
       if (now - lastIn > limits.idleMs) {
         return cut('timeout', `the provider was silent for ${Math.round((now - lastIn) / 1000)} s`)
       }
-      if (answer.down && !answer.down.full && now - lastOut >= limits.keepAliveMs) {
+      if (committed && answer.down && !answer.down.full && now - lastOut >= limits.keepAliveMs) {
         lastOut = now
         answer.down.write(tracker.keepAlive())
       }
@@ -99,6 +99,7 @@ export function relayStream(parts: StreamParts): Promise<UpstreamFailure | null>
 
     function commit(): void {
       committed = true
+      answer.commit()
       parts.committed()
       const down = answer.open(parts.status, parts.fields)
       for (const piece of held) down.write(piece)
@@ -147,6 +148,12 @@ export function relayStream(parts: StreamParts): Promise<UpstreamFailure | null>
       resolve(failure)
     })
     answer.onDrain(() => source.resume())
+    answer.onEarly(() => {
+      if (over || committed || tracker.id === null || answer.startedAs !== null) return null
+      const pieces = held
+      held = []
+      return { id: tracker.id, pieces }
+    })
 
     source.start({
       chunk(bytes) {

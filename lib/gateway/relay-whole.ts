@@ -75,6 +75,7 @@ export function relayWhole(parts: WholeParts): Promise<UpstreamFailure | null> {
     }
 
     function flow(): void {
+      answer.commit()
       flowing = true
       kept = size
       parts.committed()

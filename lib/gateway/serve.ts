@@ -4,6 +4,7 @@ import { createAnswer } from './answer.ts'
 import { readAsk } from './ask.ts'
 import { attempt, busy, type Failed, type Line } from './attempt.ts'
 import type { Call } from './call.ts'
+import { keepCompany } from './early.ts'
 import { errorResponse, shown } from './errors.ts'
 import { planFor } from './plan.ts'
 import { refuse } from './refuse.ts'
@@ -33,6 +34,7 @@ export async function serve(call: Call, row: SurfaceRow, rooms: Rooms): Promise<
     const answer = createAnswer(() => errorResponse(new GwError('cancelled', 'the caller left'), call.dialect))
     const line: Line = { call, row, ask, plan, answer, ledger, rooms }
     watchCaller(line)
+    keepCompany(line)
     pursue(line).catch((error) => refuse(line, [], error))
     return await answer.response
   } catch (error) {

@@ -42,6 +42,7 @@ export {
 export { addTokens, noTokens, type TokenCounts } from './usage.ts'
 export { type EventScanner, eventScanner } from './wire/event-scanner.ts'
 export { type FieldScan, parseSpan, scanFields, type Span, splice } from './wire/json-fields.ts'
+export { graft } from './wire/graft.ts'
 export { boundaryOf, type FormField, scanForm } from './wire/multipart.ts'
 export { transcriptionWire } from './wire/openai-transcription.ts'
 export { wires } from './wire/registry.ts'

@@ -126,4 +126,10 @@ function tracker(): StreamTracker {
 }
 
 /** OpenAI Responses. */
-export const openaiResponsesWire: Wire = { protocol: 'openai-responses', tracker, usage: responseUsage }
+export const openaiResponsesWire: Wire = {
+  protocol: 'openai-responses',
+  // The official SDK takes an answer by its `response.created` and refuses whatever comes before it.
+  startsFirst: true,
+  tracker,
+  usage: responseUsage,
+}

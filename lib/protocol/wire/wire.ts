@@ -38,6 +38,8 @@ export interface StreamTracker {
 /** The byte-level half of a protocol: all that passing it through needs. */
 export interface Wire {
   readonly protocol: ProtocolId
+  /** Whether nothing, not even a keep-alive, may come before the protocol's own first event. */
+  readonly startsFirst?: boolean
   /** A tracker for a stream that begins now. */
   tracker(): StreamTracker
   /** What a whole answer says it used. */
