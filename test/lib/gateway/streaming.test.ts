@@ -50,7 +50,7 @@ const protocols = [
       `data: {"id":"${id}","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}\n\n`,
     content: (id: string) =>
       `data: {"id":"${id}","choices":[{"index":0,"delta":{"content":"hi"},"finish_reason":null}]}\n\n`,
-    end: () => 'data: [DONE]\n\n',
+    end: (_id: string) => 'data: [DONE]\n\n',
     failure: 'data: {"error":{"message":"overloaded","type":"server_error"}}\n\n',
     keepAlive: /data: \{"id":"","object":"chat\.completion\.chunk"[^\n]*\n\n/,
   },
@@ -60,9 +60,9 @@ const protocols = [
     prefix: '',
     opening: (id: string) =>
       `event: message_start\ndata: {"type":"message_start","message":{"id":"${id}","usage":{"input_tokens":3,"output_tokens":1}}}\n\n`,
-    content: () =>
+    content: (_id: string) =>
       'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"hi"}}\n\n',
-    end: () =>
+    end: (_id: string) =>
       'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":5}}\n\nevent: message_stop\ndata: {"type":"message_stop"}\n\n',
     failure: 'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}\n\n',
     keepAlive: /event: ping\ndata: \{"type": "ping"\}\n\n/,
@@ -73,7 +73,7 @@ const protocols = [
     prefix: '/v1',
     opening: (id: string) =>
       `event: response.created\ndata: {"type":"response.created","sequence_number":0,"response":{"id":"${id}","status":"in_progress"}}\n\n`,
-    content: () =>
+    content: (_id: string) =>
       'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","sequence_number":1,"delta":"hi"}\n\n',
     end: (id: string) =>
       `event: response.completed\ndata: {"type":"response.completed","sequence_number":2,"response":{"id":"${id}","status":"completed","usage":{"input_tokens":3,"output_tokens":5}}}\n\n`,
@@ -234,7 +234,7 @@ test('a thousand streams that are dropped leave nothing behind and harm nobody',
   const far = await upstream((socket) =>
     void socket.write(head + chunk(protocols[0]!.opening('a')) + chunk(protocols[0]!.content('a')))
   )
-  const line = await openLine({ urls: [far.url], limits: quick })
+  const line = await openLine({ urls: [far.url], limits: { ...quick, openAfterMs: 60_000 } })
   const server = Bun.serve({
     port: 0,
     hostname: '127.0.0.1',
@@ -268,7 +268,7 @@ test('a thousand streams that are dropped leave nothing behind and harm nobody',
 
 test('400 streams are all live at once', async () => {
   const far = await upstream((socket) => void socket.write(head + chunk(protocols[0]!.content('a'))))
-  const line = await openLine({ urls: [far.url], limits: quick })
+  const line = await openLine({ urls: [far.url], limits: { ...quick, openAfterMs: 60_000 } })
   const readers = await Promise.all(Array.from({ length: 400 }, async () => {
     const reply = await line.post('/v1/chat/completions', { model: 'm-1', stream: true })
     const reader = reply.body!.getReader()
