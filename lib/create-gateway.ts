@@ -159,6 +159,7 @@ export async function createGateway(options: GatewayOptions = {}): Promise<Gatew
     },
     recorder: recorderOf(home),
     directory: directoryOf(home),
+    waiting: () => home.afloat.pending(),
     get limits() {
       return limits
     },

@@ -71,12 +71,13 @@ function addWrapped(
 ): void {
   const command = commandAt(program, words).description(operation.summary)
   addFields(command, operation)
+  // `gw doctor` has the flag too, and takes it from the commands below it.
   if (strict) command.option('--strict', 'exit 1 when something is not in order')
   command.action(() =>
     context.withSession(async (session) => {
       const result = await session.call(operation, await inputFrom({ operation, command, io: context.io })) as Result
       show(context, operation, result, print)
-      const code = exit?.(result, command.opts().strict === true) ?? 0
+      const code = exit?.(result, command.optsWithGlobals().strict === true) ?? 0
       if (code !== 0) context.exitWith(code)
     })
   )

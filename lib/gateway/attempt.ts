@@ -3,7 +3,7 @@ import type { Target } from '../accounts/mod.ts'
 import type { Credential } from '../credentials/mod.ts'
 import type { Loss, UpstreamFailure } from '../protocol/mod.ts'
 import { failureOf, forwardHeaders, type UpstreamRefusal, type UpstreamReply } from '../upstream/mod.ts'
-import type { Answer } from './answer.ts'
+import type { Answer, AnswerField } from './answer.ts'
 import type { Call } from './call.ts'
 import { pass } from './pass.ts'
 import { type Claim, controlKeys, type RoutedPlan } from '../routing/mod.ts'
@@ -23,6 +23,8 @@ export interface Line {
   readonly answer: Answer
   readonly ledger: Ledger
   readonly rooms: Rooms
+  /** What the caller is told beside its answer, see {@link handoffFields}. */
+  readonly notices: readonly AnswerField[]
 }
 
 const none: readonly Loss[] = []

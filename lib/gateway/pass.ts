@@ -49,6 +49,7 @@ export function pass(
     ['x-gw-target', target.key],
     ['x-gw-attempts', String(ledger.attempts.length + 1)],
     ['x-gw-cache', plan.session === null ? 'none' : plan.session.boundTo === target.account ? 'warm' : 'cold'],
+    ...line.notices,
   )
 
   const committed = (): void => {

@@ -26,7 +26,7 @@ export function refuse(line: Line, failures: readonly Failed[], thrown: unknown)
   const fields: AnswerField[] = [['x-gw-request-id', call.id], ['x-gw-attempts', String(attempts.length)]]
   const last = attempts.at(-1)
   if (last) fields.push(['x-gw-target', last.target])
-  fields.push(['x-gw-cache', 'none'])
+  fields.push(['x-gw-cache', 'none'], ...line.notices)
   if (answer.down) {
     const tracker = wireOf(row)?.tracker()
     if (tracker) answer.down.write(tracker.failureEvent({ type: null, code: error.code, message: error.message }))

@@ -116,6 +116,14 @@ export interface ModelRow {
   readonly maxOutputTokens: number | null
 }
 
+/** An account that only a person can mend. */
+export interface Waiting {
+  readonly provider: string
+  readonly account: string
+  /** What that person runs; `null` where there is no command for it. */
+  readonly command: string | null
+}
+
 /** Everything the line is made of. */
 export interface Rooms {
   readonly access: Authenticator
@@ -126,6 +134,8 @@ export interface Rooms {
   readonly observer: Observer
   readonly recorder: Recorder
   readonly directory: Directory
+  /** Accounts that wait for a person; absent where nobody looks after them. */
+  readonly waiting?: () => readonly Waiting[]
   readonly limits: Limits
   readonly clock: Clock
   readonly ticker: Ticker

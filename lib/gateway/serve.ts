@@ -1,11 +1,12 @@
 import { GwError } from '../base/mod.ts'
 import { nothingToTry } from '../routing/mod.ts'
-import { createAnswer } from './answer.ts'
+import { type AnswerField, createAnswer } from './answer.ts'
 import { readAsk } from './ask.ts'
 import { attempt, busy, type Failed, type Line } from './attempt.ts'
 import type { Call } from './call.ts'
 import { keepCompany } from './early.ts'
 import { errorResponse, shown } from './errors.ts'
+import { handoffFields } from './handoff.ts'
 import { planFor } from './plan.ts'
 import { refuse } from './refuse.ts'
 import type { Rooms } from './seams.ts'
@@ -21,18 +22,20 @@ import type { SurfaceRow } from './surfaces.ts'
  */
 export async function serve(call: Call, row: SurfaceRow, rooms: Rooms): Promise<Response> {
   const ledger = openLedger(call, rooms)
+  let notices: readonly AnswerField[] = []
   try {
     const principal = await rooms.access.authenticate(call.headers, call.peer)
     const ask = await readAsk(call, row, principal, rooms)
     ledger.asked(ask)
     const plan = planFor(ask, rooms)
     ledger.planned(plan)
+    notices = handoffFields(plan, rooms)
     if (plan.targets.length === 0) {
       throw nothingToTry(plan, ask.model ?? plan.resolved.model, plan.resolved.provider.id, rooms.clock.now())
     }
     ledger.admitted(await rooms.admitter.admit(ask, plan))
     const answer = createAnswer(() => errorResponse(new GwError('cancelled', 'the caller left'), call.dialect))
-    const line: Line = { call, row, ask, plan, answer, ledger, rooms }
+    const line: Line = { call, row, ask, plan, answer, ledger, rooms, notices }
     watchCaller(line)
     keepCompany(line)
     pursue(line).catch((error) => refuse(line, [], error))
@@ -46,6 +49,7 @@ export async function serve(call: Call, row: SurfaceRow, rooms: Rooms): Promise<
       ['x-gw-request-id', call.id],
       ['x-gw-attempts', '0'],
       ['x-gw-cache', 'none'],
+      ...notices,
     ])
   }
 }

@@ -1,8 +1,9 @@
+import { tracked } from '@trpc/server'
 import { z } from 'zod'
-import { GwError, type Json } from '../base/mod.ts'
+import { GwError, type Json, type JsonObject } from '../base/mod.ts'
 import type { OperationContext } from './context.ts'
 import { explain, explanation, name, reports, scope, scoped } from './explanation.ts'
-import { area, nothing, operation } from './operation.ts'
+import { area, nothing, operation, stream } from './operation.ts'
 
 /** A report whose members are its own business: checked for being an object, passed whole. */
 const whole = z.looseObject({})
@@ -82,6 +83,18 @@ export const repair = area({
     output: z.object({ events: reports, next: z.int().nullable() }),
     cli: { command: 'events', columns: ['ts', 'kind', 'provider', 'account', 'action', 'outcome', 'reason'] },
   }).query(async ({ ctx: { rooms }, input }) => plain(await rooms.repair.events.list(input))),
+
+  watch: stream({
+    summary: 'Follow what stay-afloat does and what waits for a person; resumes after the last one that was seen',
+    scope: 'route:read',
+    input: z.object({ lastEventId: z.string().regex(/^\d{1,15}$/).nullish() }).strict(),
+  }).subscription(async function* ({ ctx: { rooms }, input, signal }) {
+    const after = input.lastEventId ? Number(input.lastEventId) : undefined
+    const ended = signal ?? new AbortController().signal
+    for await (const { position, event } of rooms.repair.events.follow({ after, signal: ended })) {
+      yield tracked(String(position), plain<JsonObject>(event))
+    }
+  }),
 })
 
 const handoffInput = z.object(scope).strict()

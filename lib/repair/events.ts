@@ -1,4 +1,4 @@
-import { isObject } from '../base/mod.ts'
+import { type Clock, isObject } from '../base/mod.ts'
 import type { Storage } from '../storage/mod.ts'
 
 /** What an event is about. */
@@ -66,6 +66,14 @@ export interface EventLog {
   append(event: EventInput): Promise<RepairEvent>
   /** The newest first, after the given position; `next` continues there. */
   list(options?: EventQuery): Promise<{ readonly events: readonly RepairEvent[]; readonly next: number | null }>
+  /**
+   * Events as they happen, those of other processes of this home within {@link pollMs}; oldest first, after the given
+   * position or from now on. Ends when `signal` does.
+   */
+  follow(options: {
+    readonly after?: number | undefined
+    readonly signal: AbortSignal
+  }): AsyncGenerator<{ readonly position: number; readonly event: RepairEvent }, void, undefined>
   /** Takes in the lines of an oauth-mux `repair-events.jsonl`. Lines that are torn or not events are counted. */
   import(text: string): Promise<{ readonly imported: number; readonly skipped: number }>
 }
@@ -82,8 +90,15 @@ export interface EventQuery {
   readonly account?: string | undefined
 }
 
+/** How often a follower looks for what other processes wrote. */
+export const pollMs = 1_000
+/** Events that a follower reads at once. */
+const page = 100
+
 /** The log of this home. */
-export function createEventLog(storage: Storage, now: () => number): EventLog {
+export function createEventLog(storage: Storage, clock: Pick<Clock, 'now' | 'sleep'>): EventLog {
+  let written = Promise.withResolvers<void>()
+
   async function insert(events: readonly RepairEvent[]): Promise<void> {
     if (events.length === 0) return
     await storage.write(async (tx) => {
@@ -107,11 +122,19 @@ export function createEventLog(storage: Storage, now: () => number): EventLog {
         await tx.deleteFrom('repair_events').where('id', '<=', last.id - maxEvents).execute()
       }
     })
+    written.resolve()
+    written = Promise.withResolvers<void>()
+  }
+
+  async function lastPosition(): Promise<number> {
+    const row = await storage.db.selectFrom('repair_events').select('id').orderBy('id', 'desc').limit(1)
+      .executeTakeFirst()
+    return row?.id ?? 0
   }
 
   return {
     async append(input) {
-      const event = completeEvent(input, Math.floor(now() / 1000))
+      const event = completeEvent(input, Math.floor(clock.now() / 1000))
       await insert([event])
       return event
     },
@@ -126,6 +149,25 @@ export function createEventLog(storage: Storage, now: () => number): EventLog {
       return {
         events: rows.map((row) => JSON.parse(row.value) as RepairEvent),
         next: rows.at(-1)?.id ?? null,
+      }
+    },
+    async *follow({ after, signal }) {
+      let position = after ?? await lastPosition()
+      while (!signal.aborted) {
+        // Taken before the look: what is written during it wakes the wait after it.
+        const more = written.promise
+        const rows = await storage.db.selectFrom('repair_events').select(['id', 'value']).where('id', '>', position)
+          .orderBy('id').limit(page).execute()
+        for (const row of rows) {
+          position = row.id
+          yield { position, event: JSON.parse(row.value) as RepairEvent }
+          if (signal.aborted) return
+        }
+        if (rows.length === page) continue
+        const waiting = new AbortController()
+        const either = AbortSignal.any([signal, waiting.signal])
+        await Promise.race([more, clock.sleep(pollMs, either).catch(() => {})])
+        waiting.abort()
       }
     },
     async import(text) {

@@ -56,7 +56,7 @@ export interface RepairOptions {
 /** Puts the engine together. Opens nothing by itself. */
 export function createRepair(options: RepairOptions): Repair {
   const { storage, clock } = options
-  const events = createEventLog(storage, () => clock.now())
+  const events = createEventLog(storage, clock)
   const handoffs = createHandoffs(storage, events, () => clock.now())
   const context: RepairContext = {
     storage,
