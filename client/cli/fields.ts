@@ -103,6 +103,19 @@ function describe(field: Field, description: string): string {
   return [description, field.type === 'list' ? 'comma list, may be repeated' : '', shown].filter(Boolean).join('; ')
 }
 
+/**
+ * The options of a command. A command above it that has a flag of the same name takes the flag wherever it stands, so
+ * those are looked at too; the program's own are not.
+ */
+export function givenTo(command: Command): Record<string, unknown> {
+  const above = command.parent
+  if (!above?.parent) return command.opts()
+  const mine = Object.entries(command.opts() as Record<string, unknown>).filter(([name, value]) =>
+    value !== undefined && !(name in above.opts() && command.getOptionValueSource(name) === 'default')
+  )
+  return { ...givenTo(above), ...Object.fromEntries(mine) }
+}
+
 /** The input of an operation from what commander parsed, secrets asked for where they are needed. */
 export async function inputFrom(
   { operation, command, io }: { operation: OperationDescription; command: Command; io: CliIo },
@@ -118,7 +131,7 @@ export async function inputFrom(
     const list = fromText('list', text)
     return Array.isArray(list) ? [...list] : [list]
   }
-  const given = command.opts() as Record<string, Json | undefined>
+  const given = givenTo(command) as Record<string, Json | undefined>
   const out: Record<string, Json> = {}
   for (const field of fieldsOf(operation)) {
     const { positional, secret } = field.schema

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { dirname, join } from 'node:path'
 import { GwError, type Json } from '../../lib/base/mod.ts'
 import type { ConfigChange, EnrollRequest } from '../../lib/repair/mod.ts'
+import { givenTo } from './fields.ts'
 import { printable } from './output.ts'
 import type { CommandContext, CommandModule } from './program.ts'
 import { commandAt, withRepair } from './stay-afloat.ts'
@@ -48,7 +49,7 @@ function addInit(program: Command, context: CommandContext): void {
       const { path, exists } = home.config.current()
       if (exists) return print(context, { created: false, path }, `${path} exists; nothing was changed`)
       const { starterConfig } = await room()
-      const starter = starterConfig(repair.context.env, command.opts().codexMax === true)
+      const starter = starterConfig(repair.context.env, givenTo(command).codexMax === true)
       await home.config.write(
         Object.entries(starter).flatMap(([table, entries]) =>
           Object.entries(entries as Record<string, Json>).map(([key, value]) => ({
@@ -68,7 +69,7 @@ function addEnroll(program: Command, context: CommandContext): void {
       .option('--account <name>', 'name of the new account')
       .option('--mode <oauth|pat|plan>', 'what kind of credential')
   const request = (command: Command): EnrollRequest => {
-    const given = command.opts() as Record<string, string | undefined>
+    const given = givenTo(command) as Record<string, string | undefined>
     if (given.mode !== undefined && !['oauth', 'pat', 'plan'].includes(given.mode)) {
       throw new GwError('usage.invalid', '--mode is oauth, pat or plan')
     }
@@ -87,7 +88,7 @@ function addEnroll(program: Command, context: CommandContext): void {
       print(context, report, report.steps.map(({ kind, command }) => `${kind}: ${command ?? 'by hand'}`).join(' · '))
     })
   )
-  const add = options(commandAt(program, 'enroll add')).description('Add an account, once confirmed')
+  const add = options(commandAt(program, 'enroll')).description('Add an account, once confirmed')
     .option('--store-root <folder>', 'folder in which its own directory is made')
     .option('--config-root <folder>', 'the same, as some tools call it')
     .option('--secret-env <name>', 'variable that holds its token')
@@ -96,7 +97,7 @@ function addEnroll(program: Command, context: CommandContext): void {
     withRepair(context, async (repair, session) => {
       const home = await session.home()
       const asked = request(add)
-      const { enrollChange } = await room()
+      const { enrollChange, quoteLine } = await room()
       const change = enrollChange(repair.inventory(), asked, repair.context.env)
       const base = {
         action: 'enroll',
@@ -106,8 +107,18 @@ function addEnroll(program: Command, context: CommandContext): void {
         mutates: true,
         spends_provider_calls: false,
       }
-      if (add.opts().confirmEnroll !== true) {
-        const confirm = `gw enroll add ${asked.provider} --account ${change.account} --confirm-enroll`
+      if (givenTo(add).confirmEnroll !== true) {
+        const confirm = quoteLine([
+          'gw',
+          'enroll',
+          asked.provider,
+          '--account',
+          change.account,
+          ...(asked.mode === undefined ? [] : ['--mode', asked.mode]),
+          ...(asked.root === undefined ? [] : ['--store-root', asked.root]),
+          ...(asked.secretEnv === undefined ? [] : ['--secret-env', asked.secretEnv]),
+          '--confirm-enroll',
+        ])
         return print(context, {
           ok: false,
           executed: false,
@@ -149,7 +160,7 @@ function addEnroll(program: Command, context: CommandContext): void {
 function addCodex(program: Command, context: CommandContext): void {
   const accountsOf = async (command: Command, env: Readonly<Record<string, string | undefined>>) => {
     const { starterAccountNames, storeRoot } = await room()
-    const given = command.opts().accounts as string | undefined
+    const given = givenTo(command).accounts as string | undefined
     return {
       root: storeRoot(env),
       accounts: given === undefined ? starterAccountNames : given.split(',').map((name) => name.trim()).filter(Boolean),
@@ -219,7 +230,7 @@ function addCodex(program: Command, context: CommandContext): void {
     .option('--live', 'probe too: uses paid quota').option('--confirm-spend', 'yes, use paid quota')
   canary.action(() =>
     withRepair(context, async (repair) => {
-      const live = canary.opts().live === true
+      const live = givenTo(canary).live === true
       if (live && !confirmed(context, canary)) return refuseSpend(context)
       const report = await (await room()).canary(repair.context, {}, live)
       print(context, report, report.ok ? 'ok' : 'something is not ready: gw codex canary --json')
@@ -248,7 +259,7 @@ function addCodex(program: Command, context: CommandContext): void {
 }
 
 const confirmed = ({ io }: CommandContext, command: Command): boolean =>
-  command.opts().confirmSpend === true || io.env.OMUX_LIVE_QA_CONFIRM === 'spend-real-calls'
+  givenTo(command).confirmSpend === true || io.env.OMUX_LIVE_QA_CONFIRM === 'spend-real-calls'
 
 function refuseSpend(context: CommandContext): void {
   const required = '--confirm-spend or OMUX_LIVE_QA_CONFIRM=spend-real-calls'
@@ -289,7 +300,7 @@ function addCandidate(program: Command, context: CommandContext): void {
   merge.action(() =>
     withRepair(context, async (repair, session) => {
       const home = await session.home()
-      const candidate = merge.opts().candidate as string
+      const candidate = givenTo(merge).candidate as string
       const { createInventory, mergeChanges, requireInventory } = await room()
       const text = await (await files()).readBounded(candidate, 1024 * 1024)
       if (text === null) throw new GwError('config.unreadable', `${candidate} does not exist`)
@@ -329,10 +340,10 @@ function addImport(program: Command, context: CommandContext): void {
         const problems = read.problems.map(formatProblem)
         throw new GwError('config.invalid', `${path}: ${problems.join('\n')}`, { details: { problems } })
       }
-      const dry = command.opts().dryRun === true
+      const dry = givenTo(command).dryRun === true
       const copy = dry ? null : await backup(home)
       if (!dry) await home.config.write(edits(read.changes))
-      const folder = command.opts().state as string | undefined
+      const folder = givenTo(command).state as string | undefined
       const health = folder === undefined || dry ? null : await readBounded(join(folder, 'health.json'))
       const events = folder === undefined || dry ? null : await readBounded(join(folder, 'repair-events.jsonl'))
       const report = {

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { GwError, isObject } from '../../lib/base/mod.ts'
 import type { OperationDescription } from '../../lib/operations/mod.ts'
 import type { Consent, Repair, Shell, Used } from '../../lib/repair/mod.ts'
-import { addFields, inputFrom } from './fields.ts'
+import { addFields, givenTo, inputFrom } from './fields.ts'
 import { bold, green, printable, printResult, red, yellow } from './output.ts'
 import type { CliIo } from './io.ts'
 import { described } from './manifest.ts'
@@ -71,13 +71,12 @@ function addWrapped(
 ): void {
   const command = commandAt(program, words).description(operation.summary)
   addFields(command, operation)
-  // `gw doctor` has the flag too, and takes it from the commands below it.
   if (strict) command.option('--strict', 'exit 1 when something is not in order')
   command.action(() =>
     context.withSession(async (session) => {
       const result = await session.call(operation, await inputFrom({ operation, command, io: context.io })) as Result
       show(context, operation, result, print)
-      const code = exit?.(result, command.optsWithGlobals().strict === true) ?? 0
+      const code = exit?.(result, givenTo(command).strict === true) ?? 0
       if (code !== 0) context.exitWith(code)
     })
   )
@@ -111,7 +110,7 @@ function addRouteExplain(program: Command, known: ReadonlyMap<string, OperationD
         printResult(context.io, models, await session.call(models, given), context.options().json)
         return
       }
-      const given = command.opts() as Record<string, unknown>
+      const given = givenTo(command) as Record<string, unknown>
       const scope = Object.fromEntries(
         ['profile', 'provider', 'account', 'capability'].flatMap((name) =>
           typeof given[name] === 'string' ? [[name, given[name]]] : []
@@ -146,9 +145,14 @@ function addStatus(program: Command, known: ReadonlyMap<string, OperationDescrip
           }\n`,
         )
       }
+      const told = new Set<string>()
       for (const row of result.handoffs as Result[]) {
-        io.out(`${bold(io, 'needs you:')} ${printable(`${row.provider}:${row.account} ${row.reason}`)}`)
-        io.out(row.command ? `  → ${printable(String(row.command))}\n` : '\n')
+        const line = `${bold(io, 'needs you:')} ${printable(`${row.provider}:${row.account} ${row.reason}`)}${
+          row.command ? `  → ${printable(String(row.command))}` : ''
+        }\n`
+        // Capabilities of one account are mended together.
+        if (!told.has(line)) io.out(line)
+        told.add(line)
       }
     })
   )
@@ -161,7 +165,7 @@ function addHealth(program: Command, known: ReadonlyMap<string, OperationDescrip
     .option('--reset <key>', 'forget what is believed of this key')
   command.action(() =>
     context.withSession(async (session) => {
-      const { provider, reset: key } = command.opts() as { provider?: string; reset?: string }
+      const { provider, reset: key } = givenTo(command) as { provider?: string; reset?: string }
       if (key !== undefined) {
         const { known } = await session.call(reset, { key }) as Result
         const message = known ? `reset health for ${key}` : `no health data for ${key}`
@@ -191,7 +195,7 @@ function addRepairRun(program: Command, context: CommandContext): void {
       const { runInTerminal } = await import('../../lib/repair/mod.ts')
       const report = await repair.run({
         ...scopeOf(command),
-        confirm: command.opts().confirmRepair === true,
+        confirm: givenTo(command).confirmRepair === true,
         json,
         ...(context.io.interactive
           ? { runInteractive: ([program, ...args], env) => runInTerminal(program!, args, env) }
@@ -218,7 +222,7 @@ function addTicks(program: Command, context: CommandContext): void {
   addScope(command)
   command.action(() =>
     withRepair(context, async (repair) => {
-      const given = command.opts() as Record<string, string | boolean | undefined>
+      const given = givenTo(command) as Record<string, string | boolean | undefined>
       if (given.once === given.loop) {
         throw new GwError('usage.invalid', 'say --once or --loop', { hint: 'gw stay-afloat --once' })
       }
@@ -274,7 +278,7 @@ function addExec(program: Command, context: CommandContext): void {
     withRepair(context, async (repair, session) => {
       const { detectShell, quoteAssignment, shells } = await import('../../lib/repair/mod.ts')
       const used = await use(repair, session, env, { command: undefined, mayWriteFile: false, exclude: new Set() })
-      const asked = env.opts().shell as string | undefined ?? repair.inventory().defaults.shell
+      const asked = givenTo(env).shell as string | undefined ?? repair.inventory().defaults.shell
       const shell: Shell = shells.find((name) => name === asked) ?? detectShell(context.io.env)
       for (const [name, value] of Object.entries(used.injection.variables)) {
         context.io.out(`${quoteAssignment(shell, name, value)}\n`)
@@ -314,7 +318,7 @@ async function use(
   command: Command,
   more: { command: readonly string[] | undefined; mayWriteFile: boolean; exclude: ReadonlySet<string> },
 ): Promise<Used> {
-  const given = command.opts() as Record<string, unknown>
+  const given = givenTo(command) as Record<string, unknown>
   const { noConsent, probeConsent } = await import('../../lib/repair/mod.ts')
   const consent: Consent = given.confirmSpend === true ? probeConsent(true) : noConsent
   const home = await session.home()
@@ -328,19 +332,18 @@ async function use(
 }
 
 function addUse(command: Command): Command {
-  command.option('-p, --profile <name>', 'routes of this profile, in its order')
-  for (const [flag, text] of scopeFlags) if (!flag.startsWith('--profile')) command.option(flag, text)
+  addScope(command)
   return command.option('--strategy <name>', 'how many further routes are tried')
     .option('--confirm-spend', 'allow a probe that uses paid quota')
     .passThroughOptions(false)
 }
 
 function addScope(command: Command): void {
-  for (const [flag, text] of scopeFlags) command.option(flag, text)
+  for (const [flag, text] of scopeFlags) command.option(flag === '--profile <name>' ? `-p, ${flag}` : flag, text)
 }
 
 function scopeOf(command: Command): Record<string, string> {
-  const given = command.opts() as Record<string, unknown>
+  const given = givenTo(command) as Record<string, unknown>
   return Object.fromEntries(
     ['profile', 'provider', 'account', 'capability'].flatMap((name) =>
       typeof given[name] === 'string' ? [[name, given[name] as string]] : []

@@ -23,7 +23,7 @@ const route = z.object({
   health_key: z.string(),
 })
 /** Reports whose members are their own business. */
-export const reports = z.array(anyJson)
+export const reports = z.array(z.looseObject({}))
 
 /** Routes with their states and what to do next. */
 export const explanation = z.object({

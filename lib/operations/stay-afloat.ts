@@ -1,6 +1,6 @@
 import { tracked } from '@trpc/server'
 import { z } from 'zod'
-import { GwError, type Json, type JsonObject } from '../base/mod.ts'
+import { GwError, type JsonObject } from '../base/mod.ts'
 import type { OperationContext } from './context.ts'
 import { explain, explanation, name, reports, scope, scoped } from './explanation.ts'
 import { area, nothing, operation, stream } from './operation.ts'
@@ -71,7 +71,7 @@ export const repair = area({
     cli: { command: 'stay-afloat refresh' },
   }).mutation(async ({ ctx: { rooms }, input }) => {
     const done = await rooms.repair.refresh(input)
-    return { ok: done.every(({ ok }) => ok), refreshed: plain<Json[]>(done) }
+    return { ok: done.every(({ ok }) => ok), refreshed: plain<JsonObject[]>(done) }
   }),
 
   events: operation({
@@ -151,7 +151,9 @@ export const afloat = area({
       command: 'stay-afloat handoffs',
       columns: ['provider', 'account', 'capability', 'action', 'reason', 'command', 'queued_at'],
     },
-  }).query(async ({ ctx: { rooms }, input }) => ({ handoffs: plain<Json[]>(await rooms.repair.handoffs.list(input)) })),
+  }).query(async ({ ctx: { rooms }, input }) => ({
+    handoffs: plain<JsonObject[]>(await rooms.repair.handoffs.list(input)),
+  })),
 
   ack: operation({
     summary: 'Say that a handoff has been seen; it stays pending',
@@ -275,7 +277,7 @@ export const state = area({
       columns: ['name', 'support_status', 'repair_owner', 'configured_accounts', 'capabilities'],
     },
   }).query(async ({ ctx: { rooms } }) => ({
-    providers: plain<Json[]>(await (await room()).listProviders(rooms.repair.context)),
+    providers: plain<JsonObject[]>(await (await room()).listProviders(rooms.repair.context)),
   })),
 
   accounts: operation({

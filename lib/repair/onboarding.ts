@@ -154,7 +154,6 @@ export function enrollPlan(inventory: Inventory, request: EnrollRequest) {
   const enroll = [
     'gw',
     'enroll',
-    'add',
     provider,
     '--account',
     name,
