@@ -8,6 +8,7 @@ import { mcp } from './mcp.ts'
 import { onboarding } from './onboarding.ts'
 import type { CommandModule } from './program.ts'
 import { serve } from './serve.ts'
+import { sim } from './sim.ts'
 import { stayAfloat } from './stay-afloat.ts'
 import { tokenCommands } from './token.ts'
 
@@ -16,6 +17,7 @@ export const modules: readonly CommandModule[] = [
   serve,
   chat,
   doctor,
+  sim,
   conform,
   mcp,
   stayAfloat,

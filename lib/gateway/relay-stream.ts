@@ -55,6 +55,7 @@ export function relayStream(parts: StreamParts): Promise<UpstreamFailure | null>
     let content = false
     let ended = false
     let broke = false
+    let empty = false
     let seen = false
     let lastIn = ticker.now
     let lastOut = ticker.now
@@ -69,6 +70,8 @@ export function relayStream(parts: StreamParts): Promise<UpstreamFailure | null>
           content = true
           break
         case 'end':
+          // An end after nothing at all, not even a counted token, is no answer: another target may have one.
+          empty = !content && !tracker.tokens.outputTokens
           content = ended = true
           lastEvent = { bytes, end }
           break
@@ -168,6 +171,7 @@ export function relayStream(parts: StreamParts): Promise<UpstreamFailure | null>
         if (pieces.length === 0) return
         forward(pieces)
         if (!committed) {
+          if (empty) return cut('empty', 'the answer was empty')
           if (broke && !content) {
             over = true
             unwatch()

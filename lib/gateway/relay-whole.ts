@@ -1,5 +1,13 @@
-import { type ByteSource, concat, GwError, type Ticker } from '../base/mod.ts'
-import { noTokens, parseSpan, scanFields, type TokenCounts, type UpstreamFailure, type Wire } from '../protocol/mod.ts'
+import { type ByteSource, concat, GwError, isObject, type Ticker } from '../base/mod.ts'
+import {
+  noTokens,
+  parseSpan,
+  scanFields,
+  type Span,
+  type TokenCounts,
+  type UpstreamFailure,
+  type Wire,
+} from '../protocol/mod.ts'
 import { failureOf } from '../upstream/mod.ts'
 import type { Answer, AnswerField } from './answer.ts'
 import type { Limits } from './limits.ts'
@@ -162,7 +170,48 @@ function readWhole(
   }
   const id = scan.fields.get('id')
   const named = id && parseSpan(bytes, id)
-  return { tokens: wire?.usage(body as never) ?? noTokens, id: typeof named === 'string' ? named : null }
+  const tokens = wire?.usage(body as never) ?? noTokens
+  if (!tokens.outputTokens && saysNothing(bytes, scan.fields)) {
+    return { failure: failureOf('empty', 'the answer was empty', 'provider') }
+  }
+  return { tokens, id: typeof named === 'string' ? named : null }
+}
+
+/** An answer longer than this says something. */
+const emptyBytes = 16 * 1024
+
+/**
+ * Whether an answer ended of itself with nothing in it. One that was cut by a limit or a filter is an answer, and one
+ * that is still being worked on is too.
+ */
+function saysNothing(bytes: Uint8Array, fields: ReadonlyMap<string, Span>): boolean {
+  if (bytes.length > emptyBytes) return false
+  const read = (name: string): unknown => {
+    const span = fields.get(name)
+    return span && parseSpan(bytes, span)
+  }
+  const choices = read('choices')
+  if (Array.isArray(choices)) return choices.every(isEmptyChoice)
+  const output = read('output')
+  if (Array.isArray(output)) return (read('status') ?? 'completed') === 'completed' && output.every(isEmptyBlock)
+  const content = read('content')
+  return Array.isArray(content) && (read('stop_reason') ?? 'end_turn') === 'end_turn' && content.every(isEmptyBlock)
+}
+
+const hasNothing = (value: unknown): boolean =>
+  value === null || value === undefined || value === '' || (Array.isArray(value) && value.every(isEmptyBlock))
+
+function isEmptyChoice(choice: unknown): boolean {
+  if (!isObject(choice) || (choice.finish_reason ?? 'stop') !== 'stop') return false
+  if (!isObject(choice.message)) return choice.text === ''
+  return Object.entries(choice.message).every(([name, value]) => name === 'role' || hasNothing(value))
+}
+
+/** A text block or a message item without text; anything else, such as a tool call, is something. */
+function isEmptyBlock(block: unknown): boolean {
+  if (!isObject(block)) return false
+  if (block.type === 'message') return hasNothing(block.content)
+  return (block.type === 'text' || block.type === 'output_text') && hasNothing(block.text)
 }
 
 /** The last `"usage":{…}` of an answer too long to hold. */

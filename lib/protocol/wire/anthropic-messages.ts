@@ -50,6 +50,9 @@ function tracker(): StreamTracker {
         const event = readData(bytes, start, end)
         // Some deltas repeat only the output: the input of the start then stands.
         tokens = addTokens(tokens, messageUsage(member(event, 'usage')))
+        // The end of a turn in which nothing was written is no answer; any other reason to stop is one.
+        const reason = text(member(event, 'delta'), 'stop_reason')
+        if (!content && (reason === null || reason === 'end_turn') && !tokens.outputTokens) return 'opening'
         content = true
         return 'content'
       }

@@ -46,7 +46,9 @@ function tracker(): StreamTracker {
     const choices = chunk['choices']
     if (!Array.isArray(choices)) return 'opening'
     for (const choice of choices as unknown[]) {
-      if (typeof member(choice, 'finish_reason') === 'string') return 'content'
+      const reason = member(choice, 'finish_reason')
+      // Stopping of itself with nothing said is no answer yet; any other reason is one.
+      if (typeof reason === 'string' && reason !== 'stop') return 'content'
       const delta = member(choice, 'delta')
       if (typeof delta !== 'object' || delta === null) continue
       for (const [name, value] of Object.entries(delta)) {

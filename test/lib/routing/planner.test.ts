@@ -384,7 +384,7 @@ test('a wait that only gw guessed is tried when nothing else is left, one reques
 
 for (
   const [name, accounts, setUp, code, status] of [
-    ['no account', [], null, 'route.no_account', 503],
+    ['no account', [], null, 'route.no_account', 404],
     [
       'all spent',
       ['a', 'b'],
