@@ -129,3 +129,13 @@ test('usage without a word adds up', async () => {
   const { code, stdout } = await cli(['usage', '--by', 'model', '--json'], at())
   expect([code, JSON.parse(stdout).by]).toEqual([0, 'model'])
 })
+
+test('sim lives the same day each time, and refuses days that are none', async () => {
+  const { code, stdout } = await cli(['--json', 'sim', '--sessions', '20', '--seed', '3'], at())
+  expect(code).toBe(0)
+  const { days } = JSON.parse(stdout) as { days: { name: string; day: { turns: number; rebilledTokens: number } }[] }
+  expect(days.map(({ name }) => name)).toEqual(['gw (drain soonest reset, sticky)', 'round-robin', 'random'])
+  expect(days[0]!.day.rebilledTokens).toBeLessThan(days[1]!.day.rebilledTokens)
+  expect((await cli(['--json', 'sim', '--sessions', '20', '--seed', '3'], at())).stdout).toBe(stdout)
+  expect((await cli(['sim', '--sessions', 'many'], at())).code).toBe(2)
+})
