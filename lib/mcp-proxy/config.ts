@@ -37,7 +37,6 @@ export const mcpConfig = z.object({
   search: z.enum(['auto', 'on', 'off']).default('auto')
     .describe('offer tool search in the merged endpoint instead of every tool; auto turns it on above search_above'),
   search_above: z.number().int().min(1).default(100).describe('number of tools above which auto means on'),
-  approval_secs: z.number().int().min(5).max(3_600).default(120).describe('how long an approval can be given and used'),
   max_sessions: z.number().int().min(1).default(2_000).describe('open sessions; the longest idle one makes room'),
   session_idle_secs: z.number().int().min(60).default(3_600).describe('idle time after which a session ends'),
 }).strict().prefault({})

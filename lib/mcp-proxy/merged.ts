@@ -31,7 +31,7 @@ import { type AdmitContext, admitMessage } from './admit.ts'
 import type { McpCallLog } from './calls.ts'
 import type { McpCatalogue } from './catalogue.ts'
 import type { McpConfig } from './config.ts'
-import { rpcCodes } from './message.ts'
+import { rpcCodes, RpcError } from './message.ts'
 import { mergedName } from './names.ts'
 import { decideTool } from './policy.ts'
 import { searchTools } from './search.ts'
@@ -163,7 +163,7 @@ export function mergedSession(principal: Principal, rooms: MergedRooms): MergedS
     if (!admission.admitted) {
       log(action === 'ask' ? 'asked' : 'denied', 0)
       const { code, message, data } = admission.answer.error as { code: number; message: string; data?: unknown }
-      throw new McpError(code, message, data)
+      throw new RpcError(code, message, data)
     }
     try {
       const token = extra._meta?.progressToken
@@ -188,7 +188,7 @@ export function mergedSession(principal: Principal, rooms: MergedRooms): MergedS
     } catch (error) {
       log('failed', 0)
       if (error instanceof McpError && error.code !== -32001 && error.code !== -32000) throw error
-      throw new McpError(
+      throw new RpcError(
         rpcCodes.upstream,
         `${found.server} did not answer: ${error instanceof Error ? error.message : error}`,
       )
@@ -198,7 +198,7 @@ export function mergedSession(principal: Principal, rooms: MergedRooms): MergedS
   async function find(name: string): Promise<MergedTool> {
     const found = (await tools()).find((tool) => tool.name === name)
     if (found) return found
-    throw new McpError(rpcCodes.params, `no tool ${name.slice(0, 80)}`)
+    throw new RpcError(rpcCodes.params, `no tool ${name.slice(0, 80)}`)
   }
 
   server.setRequestHandler(ListToolsRequestSchema, async () => {
@@ -247,7 +247,7 @@ export function mergedSession(principal: Principal, rooms: MergedRooms): MergedS
         .find((prompt) => mergedName(namespaceOf(name), prompt.name) === params.name)
       if (prompt) return (await client(name)).getPrompt({ ...params, name: prompt.name }, { signal: extra.signal })
     }
-    throw new McpError(rpcCodes.params, `no prompt ${params.name.slice(0, 80)}`)
+    throw new RpcError(rpcCodes.params, `no prompt ${params.name.slice(0, 80)}`)
   })
 
   server.setRequestHandler(ListResourcesRequestSchema, async () => {
@@ -271,7 +271,7 @@ export function mergedSession(principal: Principal, rooms: MergedRooms): MergedS
     for (const name of [...exact, ...like]) {
       return (await client(name)).readResource(params, { signal: extra.signal })
     }
-    throw new McpError(-32002, `no server offers ${params.uri.slice(0, 200)}`)
+    throw new RpcError(-32002, `no server offers ${params.uri.slice(0, 200)}`)
   })
 
   return {

@@ -50,6 +50,19 @@ export const rpcCodes = {
   timeout: -32011,
 } as const
 
+/** An error that the SDK's server answers a call with, word for word (its own class puts the code into the sentence). */
+export class RpcError extends Error {
+  override readonly name = 'RpcError'
+  readonly code: number
+  readonly data: unknown
+
+  constructor(code: number, message: string, data?: unknown) {
+    super(message)
+    this.code = code
+    this.data = data
+  }
+}
+
 /** A JSON-RPC error answer, with the id of the call it answers. */
 export function rpcError(
   id: string | number | null,
