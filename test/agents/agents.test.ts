@@ -21,14 +21,29 @@ for (const [index, agent] of agents(folder ?? '').entries()) {
   if (reason !== undefined && skip === undefined) console.log(`skipped: ${agent.name}: ${reason}`)
   for (const upstream of upstreamProtocols) {
     const name = `${agent.name} over ${agent.protocol} finishes a tool turn on a model that speaks ${upstream}`
-    if (reason === undefined) test(name, () => turn(index, upstream), 150_000)
+    if (reason === undefined) test(name, () => shellTurn(index, upstream), 150_000)
     else test.skip(name, () => {})
   }
+  const name = `${agent.name} over ${agent.protocol} calls a tool of a foreign server through gw`
+  if (reason === undefined) test(name, () => foreignTurn(index, agent.protocol), 150_000)
+  else test.skip(name, () => {})
 }
 
-async function turn(index: number, upstream: UpstreamProtocol): Promise<void> {
+async function shellTurn(index: number, upstream: UpstreamProtocol): Promise<void> {
+  const result = await turn(index, upstream, [])
+  expect(result.marker).toBe('tool-ran\n')
+  // Only an upstream that was given the tool's output can say this.
+  expect(result.stdout).toMatch(/The tool said:[\s\S]*tool-ran/)
+}
+
+async function foreignTurn(index: number, upstream: UpstreamProtocol): Promise<void> {
+  const result = await turn(index, upstream, ['tools'])
+  expect(result.stdout).toMatch(/The tool said:[\s\S]*This is a simple text response for testing/)
+}
+
+async function turn(index: number, upstream: UpstreamProtocol, extra: readonly string[]): Promise<TurnResult> {
   const script = new URL('./turn.ts', import.meta.url).pathname
-  const child = Bun.spawn([...jail!, process.execPath, script, folder!, String(index), upstream], {
+  const child = Bun.spawn([...jail!, process.execPath, script, folder!, String(index), upstream, ...extra], {
     env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', BUN_CONFIG_MAX_HTTP_REQUESTS: '65336' },
     stdin: 'ignore',
     stdout: 'pipe',
@@ -43,7 +58,5 @@ async function turn(index: number, upstream: UpstreamProtocol): Promise<void> {
   const result = JSON.parse(line) as TurnResult
   expect(result.outside).toBe(false)
   expect([result.exitCode, result.exitCode === 0 ? '' : result.stderr + result.stdout]).toEqual([0, ''])
-  expect(result.marker).toBe('tool-ran\n')
-  // Only an upstream that was given the tool's output can say this.
-  expect(result.stdout).toMatch(/The tool said:[\s\S]*tool-ran/)
+  return result
 }

@@ -10,6 +10,8 @@ export interface Door {
   readonly url: string
   readonly token: string
   readonly model: string
+  /** A tool server to attach, through the same gateway and with the same token; `null` for none. */
+  readonly toolServer: string | null
 }
 
 /** A command in an environment of its own. */
@@ -24,6 +26,8 @@ export interface Agent {
   /** The protocol it speaks in this configuration. */
   readonly protocol: 'openai-chat' | 'openai-responses' | 'anthropic-messages'
   readonly program: string
+  /** How it names a tool of the attached server to its model. */
+  readonly toolName: (tool: string) => string
   /** Writes its configuration into `home` and says how to run `prompt`. */
   prepare(home: string, door: Door, prompt: string): Invocation
 }
@@ -39,6 +43,7 @@ function codex(program: string): Agent {
     name: 'Codex',
     protocol: 'openai-responses',
     program,
+    toolName: (tool) => tool,
     prepare(home, door, prompt) {
       const folder = join(home, 'codex')
       mkdirSync(folder, { recursive: true })
@@ -53,7 +58,11 @@ wire_api = "responses"
 env_key = "GW_TOKEN"
 request_max_retries = 1
 stream_max_retries = 1
-`,
+${
+          door.toolServer === null
+            ? ''
+            : `[mcp_servers.gw]\nurl = "${door.toolServer}"\nhttp_headers = { authorization = "Bearer ${door.token}" }\n`
+        }`,
       )
       return {
         argv: [program, 'exec', '--skip-git-repo-check', '--dangerously-bypass-approvals-and-sandbox', prompt],
@@ -68,19 +77,37 @@ function claude(program: string): Agent {
     name: 'Claude Code',
     protocol: 'anthropic-messages',
     program,
+    toolName: (tool) => `mcp__gw__${tool}`,
     prepare: (home, door, prompt) => ({
-      argv: [program, '-p', prompt, '--output-format', 'json', '--model', door.model, '--dangerously-skip-permissions'],
+      argv: [
+        program,
+        '-p',
+        prompt,
+        '--output-format',
+        'json',
+        '--model',
+        door.model,
+        '--dangerously-skip-permissions',
+        ...(door.toolServer === null ? [] : ['--strict-mcp-config', '--mcp-config', claudeServers(door)]),
+      ],
       env: {
         CLAUDE_CONFIG_DIR: join(home, 'claude'),
         ANTHROPIC_BASE_URL: door.url,
         ANTHROPIC_AUTH_TOKEN: door.token,
         ANTHROPIC_DEFAULT_HAIKU_MODEL: door.model,
         CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+        // So that the tool stands in the first request.
+        ENABLE_TOOL_SEARCH: 'false',
         // It refuses to skip permissions as root, unless told that it is boxed in: here it is, by a network namespace.
         IS_SANDBOX: '1',
       },
     }),
   }
+}
+
+function claudeServers({ toolServer, token }: Door): string {
+  const server = { type: 'http', url: toolServer, headers: { Authorization: `Bearer ${token}` } }
+  return JSON.stringify({ mcpServers: { gw: server } })
 }
 
 function opencodes(program: string): Agent[] {
@@ -93,6 +120,7 @@ function opencodes(program: string): Agent[] {
     name: 'OpenCode',
     protocol,
     program,
+    toolName: (tool) => `gw_${tool}`,
     prepare(home, door, prompt) {
       const xdg = (name: string): string => join(home, 'xdg', name)
       mkdirSync(join(xdg('config'), 'opencode'), { recursive: true })
@@ -105,6 +133,16 @@ function opencodes(program: string): Agent[] {
           enabled_providers: ['gw'],
           autoupdate: false,
           share: 'disabled',
+          ...(door.toolServer === null ? {} : {
+            mcp: {
+              gw: {
+                type: 'remote',
+                url: door.toolServer,
+                headers: { Authorization: `Bearer ${door.token}` },
+                oauth: false,
+              },
+            },
+          }),
           permission: { edit: 'allow', bash: 'allow', webfetch: 'allow' },
           provider: {
             gw: {

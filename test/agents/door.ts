@@ -15,10 +15,11 @@ export interface OpenDoor extends AsyncDisposable {
   readonly prefix: string
 }
 
-/** gw before a demo upstream of which it uses one protocol only. */
-export async function openDoor(protocol: UpstreamProtocol): Promise<OpenDoor> {
+/** gw before a demo upstream of which it uses one protocol only, and before a tool server where one is given. */
+export async function openDoor(protocol: UpstreamProtocol, toolServer?: string): Promise<OpenDoor> {
   const upstream = demoServer({ key: plantedKey })
-  const gateway = await startGateway({ settings: providerAt(upstream.url, protocol) })
+  const tools = toolServer === undefined ? {} : { 'mcp.servers.fixture': { url: toolServer, local: true } }
+  const gateway = await startGateway({ settings: { ...providerAt(upstream.url, protocol), ...tools } })
   return {
     url: gateway.url,
     token: gateway.token,

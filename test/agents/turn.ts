@@ -1,8 +1,9 @@
 // One turn of one agent, inside a network namespace that has nothing but loopback:
-// `turn.ts AGENTS_FOLDER INDEX UPSTREAM_PROTOCOL`. Prints one JSON line for the test that started it.
+// `turn.ts AGENTS_FOLDER INDEX UPSTREAM_PROTOCOL [tools]`. Prints one JSON line for the test that started it.
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { agents, type Door } from './agents.ts'
+import { serveFixture } from '../support/mcp/fixture.ts'
 import { openDoor, type UpstreamProtocol } from './door.ts'
 
 /** What became of a turn. */
@@ -23,24 +24,39 @@ const prompt = 'Use your shell tool to run `echo tool-ran > marker.txt && cat ma
 const limitMs = 90_000
 
 if (import.meta.main) {
-  const [folder = '', index = '0', protocol = ''] = process.argv.slice(2)
+  const [folder = '', index = '0', protocol = '', tools] = process.argv.slice(2)
   // Not under /tmp: Codex's own sandbox cannot work there.
   const base = mkdtempSync(join(process.env['GW_AGENTS_STATE'] ?? '/var/tmp', 'gw-turn-'))
   try {
-    console.log(JSON.stringify(await turn(folder, Number(index), protocol as UpstreamProtocol, base)))
+    console.log(
+      JSON.stringify(await turn(folder, Number(index), protocol as UpstreamProtocol, base, tools === 'tools')),
+    )
   } finally {
     rmSync(base, { recursive: true, force: true })
   }
   process.exit(0)
 }
 
-async function turn(folder: string, index: number, protocol: UpstreamProtocol, base: string): Promise<TurnResult> {
+async function turn(
+  folder: string,
+  index: number,
+  protocol: UpstreamProtocol,
+  base: string,
+  foreign: boolean,
+): Promise<TurnResult> {
   const agent = agents(folder)[index]!
   const [home, work] = ['home', 'work'].map((name) => join(base, name)) as [string, string]
   for (const path of [home, work]) mkdirSync(path)
-  await using open = await openDoor(protocol)
-  const door: Door = { url: open.url, token: open.token, model: `${open.prefix}demo-small` }
-  const { argv, env } = agent.prepare(home, door, prompt)
+  const fixture = foreign ? serveFixture() : null
+  await using open = await openDoor(protocol, fixture?.url)
+  const door: Door = {
+    url: open.url,
+    token: open.token,
+    model: `${open.prefix}demo-small`,
+    toolServer: fixture && `${open.url}/v1/mcp/fixture`,
+  }
+  const said = foreign ? `Use the tool ${agent.toolName('test_simple_text')} and tell me what it said.` : prompt
+  const { argv, env } = agent.prepare(home, door, said)
   const outside = await fetch('https://1.1.1.1', { signal: AbortSignal.timeout(2000) }).then(() => true, () => false)
   const startedAt = performance.now()
   const child = Bun.spawn([...argv], {
@@ -57,6 +73,7 @@ async function turn(folder: string, index: number, protocol: UpstreamProtocol, b
     child.exited,
   ])
   clearTimeout(timer)
+  await fixture?.stop()
   const path = join(work, 'marker.txt')
   return {
     exitCode,
