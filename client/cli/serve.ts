@@ -71,7 +71,7 @@ async function greet(
 ): Promise<void> {
   const { config, accounts } = gateway.rooms
   const { path, exists } = config.current()
-  const self = commandName(io.env)
+  const self = commandName(io.env, gateway.rooms.system.runtime.version)
   io.out(`${bold(io, 'gw')} listens on ${at.url}\n\n`)
   io.out(`config    ${path}${exists ? '' : ' (none yet: all settings are the defaults)'}\n`)
   io.out(`data      ${gateway.rooms.paths.data}\n`)
@@ -119,12 +119,11 @@ function modelOf({ rooms }: Gateway): string | null {
 }
 
 /** How the person at this terminal starts gw: a fresh clone has no `gw` on the path, and perhaps no Bun either. */
-function commandName(env: CliIo['env']): string {
+function commandName(env: CliIo['env'], bun: string): string {
   if (env.npm_lifecycle_event !== 'start' || env.npm_package_name !== 'gw') return 'gw'
-  const version = /^bun\/(\S+)/.exec(env.npm_config_user_agent ?? '')?.[1]
-  return env.npm_command === 'exec'
-    ? `npx -y bun${version ? `@${version}` : ''} run --silent gw`
-    : 'bun run --silent gw'
+  // npm names itself here when it brought Bun along for the one run.
+  const borrowed = env.npm_config_user_agent?.startsWith('npm/') === true
+  return `${borrowed ? `npx -y bun@${bun}` : 'bun'} run --silent gw`
 }
 
 async function serveDemo({ io, options, withSession }: CommandContext): Promise<void> {
