@@ -51,7 +51,7 @@ import {
 } from './repair/mod.ts'
 import { createReceipts, createRouter, type Receipts, type Router } from './routing/mod.ts'
 import { type Keychain, openSecretStore, type SecretStore } from './secrets/mod.ts'
-import { openStorage, type Storage } from './storage/mod.ts'
+import { explainStorage, openStorage, type Storage } from './storage/mod.ts'
 import { createUpstream } from './upstream/mod.ts'
 import { createUsage, type Usage } from './usage/mod.ts'
 import { version } from './version.ts'
@@ -138,7 +138,12 @@ export async function openHome(options: HomeOptions): Promise<Home> {
     for (const closer of closers.splice(0).reverse()) await closer()
   }
   try {
-    const config = liveConfig(from, loaded, { watch: options.watch, ...options.events })
+    const config = liveConfig(from, loaded, {
+      watch: options.watch,
+      onApplied: ({ path }) => logger.log('info', 'config.applied', { path }),
+      onRefused: (error) => logger.log('error', 'config.refused', { error, inForce: 'the configuration before' }),
+      ...options.events,
+    })
     closers.push(() => config.stop())
     const secrets = await openSecretStore({
       storage,
@@ -329,8 +334,9 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       close,
     }
   } catch (error) {
-    await close()
-    throw error
+    // What broke the home may break its closing too; the first of the two is the one to tell.
+    await close().catch(() => {})
+    throw explainStorage(error, at.database)
   }
 }
 

@@ -1,3 +1,4 @@
+import { GwError } from '../lib/base/mod.ts'
 import type { Gateway } from '../lib/create-gateway.ts'
 import { createApp } from './app.ts'
 import type { McpHandler } from './door.ts'
@@ -34,20 +35,24 @@ export async function startServer(gateway: Gateway, options: ListenOptions = {})
   const host = options.host ?? wanted.host
   const onLoopback = isLoopback(host)
   const app = createApp(gateway, { mcp: options.mcp ?? null })
-  const server = await platform.serve({
-    host,
-    port: options.port ?? wanted.port,
-    // The runtime would cut the connection without a word: gw counts for itself, and says why it refuses.
-    maxBodyBytes: 1024 * 1024 * 1024 * 1024,
-    fetch: (request, peer) =>
-      app(request, {
-        get address() {
-          return peer.address
-        },
-        get loopback() {
-          return onLoopback && isLoopback(peer.address)
-        },
-      }),
+  const server = await Promise.resolve().then(() =>
+    platform.serve({
+      host,
+      port: options.port ?? wanted.port,
+      // The runtime would cut the connection without a word: gw counts for itself, and says why it refuses.
+      maxBodyBytes: 1024 * 1024 * 1024 * 1024,
+      fetch: (request, peer) =>
+        app(request, {
+          get address() {
+            return peer.address
+          },
+          get loopback() {
+            return onLoopback && isLoopback(peer.address)
+          },
+        }),
+    })
+  ).catch((error) => {
+    throw unbound(error, host, options.port ?? wanted.port)
   })
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${server.port}`
   gateway.listening(url)
@@ -77,6 +82,26 @@ export async function startServer(gateway: Gateway, options: ListenOptions = {})
     port: server.port,
     stop: ({ graceMs = 0, drainMs = wanted.drain_secs * 1000 } = {}) => stopping ??= stop(graceMs, drainMs),
   }
+}
+
+/** Why a listener could not be had, with what helps. */
+function unbound(error: unknown, host: string, port: number): unknown {
+  const text = `${String((error as { code?: string }).code)} ${(error as Error).message}`
+  if (/EADDRINUSE|AddrInUse|in use/i.test(text)) {
+    return new GwError('server.port_in_use', `port ${port} of ${host} is in use`, {
+      hint: `is gw running already? end what listens there, or start with --port ${
+        port === 65_535 ? port - 1 : port + 1
+      }`,
+      cause: error,
+    })
+  }
+  if (/EACCES|EADDRNOTAVAIL|PermissionDenied|AddrNotAvailable/i.test(text)) {
+    return new GwError('server.port_in_use', `gw may not listen on port ${port} of ${host}`, {
+      hint: 'choose another with --host and --port',
+      cause: error,
+    })
+  }
+  return error
 }
 
 function isLoopback(address: string): boolean {

@@ -7,5 +7,5 @@
  */
 export type { Lease } from './lease.ts'
 export type { Database, RequestsTable, UsageSums } from './schema.ts'
-export { openStorage, type Storage, type StorageOptions } from './storage.ts'
+export { explainStorage, openStorage, type Storage, type StorageOptions } from './storage.ts'
 export type { BatchWriter } from './batch.ts'

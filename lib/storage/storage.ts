@@ -115,6 +115,13 @@ async function retryBusy<T>(clock: Clock, work: () => T | Promise<T>): Promise<T
   }
 }
 
+/** An error of the database as one that says what to do about it; any other as it is. */
+export function explainStorage(error: unknown, path: string): unknown {
+  const own = error instanceof Error &&
+    (/SQLite/i.test(error.name) || /SQLITE/.test(String(Reflect.get(error, 'code'))))
+  return own ? explain(error, path) : error
+}
+
 function explain(error: unknown, path: string): unknown {
   const message = messageOf(error)
   if (/not a database|malformed|corrupt/i.test(message)) {

@@ -1,4 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { jsonLogger } from '../../lib/base/mod.ts'
+import { createGateway } from '../../lib/create-gateway.ts'
+import { startServer } from '../../server/main.ts'
 import { openServed, type ServedGateway } from './served.ts'
 
 const most = 4096
@@ -71,3 +77,31 @@ test('while streams finish, everything new is told to go elsewhere', async () =>
   await closed
   await expect(fetch(`${own.url}/readyz`)).rejects.toThrow()
 }, 30_000)
+
+test('a port that is taken is named, with what to do', async () => {
+  const own = await openServed()
+  const port = Number(new URL(own.url).port)
+  const second = startServer(served.gateway, { port })
+  await expect(second).rejects.toMatchObject({ code: 'server.port_in_use', hint: expect.stringContaining('--port') })
+  await own.close()
+})
+
+test('a config file that turns bad while gw runs is logged with file, line and key, and the old one stays', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'gw-reload-'))
+  const log: string[] = []
+  const path = join(root, 'config.toml')
+  writeFileSync(path, '[routing]\nstrategy = "priority"\n', { mode: 0o600 })
+  const logger = jsonLogger((line) => log.push(line), { level: 'info' })
+  const gateway = await createGateway({ home: root, cwd: root, env: {}, keychain: null, logger })
+  writeFileSync(path, '[routing]\nstrategee = "priority"\n')
+  await gateway.rooms.config.reload()
+  expect(gateway.rooms.config.current().config.routing.strategy).toBe('priority')
+  const refused = log.find((line) => line.includes('config.refused'))!
+  expect(refused).toContain(`${path}:2: routing.strategee: unknown key`)
+  writeFileSync(path, '[routing]\nstrategy = "weighted"\n')
+  await gateway.rooms.config.reload()
+  expect(gateway.rooms.config.current().config.routing.strategy).toBe('weighted')
+  expect(log.some((line) => line.includes('config.applied'))).toBe(true)
+  await gateway.close()
+  rmSync(root, { recursive: true, force: true })
+})

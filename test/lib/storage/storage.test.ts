@@ -2,8 +2,10 @@ import { expect, test } from 'bun:test'
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { manualClock, systemClock } from '../../../lib/base/mod.ts'
-import { detectPlatform } from '../../../lib/platform/mod.ts'
+import { manualClock, silentLogger, systemClock } from '../../../lib/base/mod.ts'
+import { loadConfig } from '../../../lib/config/mod.ts'
+import { openHome } from '../../../lib/open-home.ts'
+import { detectPlatform, paths } from '../../../lib/platform/mod.ts'
 import { openStorage } from '../../../lib/storage/mod.ts'
 
 const platform = await detectPlatform()
@@ -97,3 +99,23 @@ test('a busy database is asked again until the lock is free', () =>
     other.close()
     await storage.close()
   }))
+
+test('a page that is damaged behind a good header stops the start, names the file and changes nothing', () =>
+  inFolder(async (home) => {
+    await (await openHomeAt(home)).close()
+    const path = paths({ GW_HOME: home }).database
+    const bytes = new Uint8Array(await Bun.file(path).arrayBuffer())
+    bytes.fill(0x5a, 4096)
+    await writeFile(path, bytes)
+    const opening = openHomeAt(home)
+    await expect(opening).rejects.toMatchObject({ code: 'storage.corrupt' })
+    await expect(opening).rejects.toThrow(path)
+    expect(new Uint8Array(await Bun.file(path).arrayBuffer())).toEqual(bytes)
+  }))
+
+async function openHomeAt(home: string) {
+  const from = { env: { GW_HOME: home }, cwd: home }
+  const loaded = await loadConfig(from)
+  const { logger, random } = { logger: silentLogger, random: Math.random }
+  return openHome({ platform, clock: systemClock, random, logger, from, loaded, keychain: null, watch: false })
+}
