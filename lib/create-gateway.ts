@@ -10,6 +10,7 @@ import {
   type Admitter,
   type Body,
   createDoor,
+  createTurnStore,
   defaultLimits,
   dialectOf,
   type Directory,
@@ -160,6 +161,14 @@ export async function createGateway(options: GatewayOptions = {}): Promise<Gatew
     recorder: recorderOf(home),
     directory: directoryOf(home),
     waiting: () => home.afloat.pending(),
+    turns: createTurnStore({
+      storage: home.storage,
+      clock,
+      bounds() {
+        const { keep_secs, max_bytes } = home.config.current().config.responses
+        return { keepMs: keep_secs * 1_000, maxBytes: max_bytes }
+      },
+    }),
     get limits() {
       return limits
     },

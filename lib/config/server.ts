@@ -35,6 +35,14 @@ export const limitsConfig = z.object({
   concurrent: z.int().min(1).max(1_000_000).default(20_000).describe('Requests at once before gw answers 503.'),
 }).strict().prefault({})
 
+/** `[responses]`: what gw keeps for clients of the responses protocol whose upstream keeps nothing. */
+export const responsesConfig = z.object({
+  keep_secs: z.int().min(0).max(365 * 86_400).default(30 * 86_400).describe(
+    'Seconds that a stored response can be continued by its id; 0 stores none.',
+  ),
+  max_bytes: bytes.default(64 * 1024 * 1024).describe('Most that is stored for one token; beyond it the oldest go.'),
+}).strict().prefault({})
+
 /** `[log]`: what gw prints about itself. */
 export const logConfig = z.object({
   level: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('Least level that is printed to stderr.'),

@@ -6,6 +6,7 @@ import { proxy } from './proxy.ts'
 import type { Peer, Rooms } from './seams.ts'
 import { serve } from './serve.ts'
 import { dialectOf, plainPath, surfaces } from './surfaces.ts'
+import { storedTurn } from './turns.ts'
 
 /** The model endpoints as one function. */
 export interface Door {
@@ -80,6 +81,8 @@ export function createDoor(rooms: Rooms): Door {
       if (path.startsWith('/v1/models/')) {
         return among(at.path, () => showModel(onlyGet(read('models')), decode(path.slice('/v1/models/'.length)), rooms))
       }
+      const turn = /^\/v1\/responses\/([^/]+)$/.exec(path)
+      if (turn) return among(at.path, () => storedTurn(read('responses'), decode(turn[1]!), rooms))
       const raw = /^\/v1\/proxy\/([^/]+)(\/.*)?$/.exec(path) ?? /^\/api\/latest\/([^/]+)(\/.*)?$/.exec(at.path)
       if (raw) return among(at.path, () => proxy(read('proxy'), decode(raw[1]!), raw[2] ?? '', rooms))
       return null

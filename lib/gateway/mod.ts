@@ -27,4 +27,5 @@ export type {
   Router,
 } from './seams.ts'
 export { serve } from './serve.ts'
+export { createTurnStore, type TurnBounds } from './turn-store.ts'
 export { type Dialect, dialectOf, plainPath, type SurfaceRow, surfaces } from './surfaces.ts'

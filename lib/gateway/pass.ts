@@ -1,5 +1,5 @@
 import type { Target } from '../accounts/mod.ts'
-import type { ByteSource, Secret } from '../base/mod.ts'
+import type { ByteSource, JsonObject, Secret } from '../base/mod.ts'
 import type { Credential } from '../credentials/mod.ts'
 import { graft, type Loss, noTokens, type TokenCounts, type Translator, type UpstreamFailure } from '../protocol/mod.ts'
 import type { Claim } from '../routing/mod.ts'
@@ -11,6 +11,7 @@ import type { Line } from './attempt.ts'
 import { relayStream } from './relay-stream.ts'
 import { relayWhole } from './relay-whole.ts'
 import { wireOf } from './surfaces.ts'
+import { keepTurn } from './turns.ts'
 
 /** An answer with a success status, and what it came from. */
 export interface Served {
@@ -142,23 +143,29 @@ export function pass(
       ...fields.filter(([name]) => name !== 'content-type'),
       ['content-type', value],
     ]
+    const keeps = translation?.keeps === true
+    const keep = (failure: UpstreamFailure | null, answer: JsonObject | null): void => {
+      if (keeps && failure === null && answer !== null && rooms.turns) keepTurn(line.ask, answer, rooms.turns)
+    }
     const clean = (bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> => withoutSecret(bytes, credential.secret)
     if (line.ask.stream) {
-      const through = streamSource(body, exchange, wire!.tracker(), rooms.limits.replyBytes)
+      const through = streamSource(body, exchange, wire!.tracker(), rooms.limits.replyBytes, keeps)
       const failure = await relayStream({
         ...shared,
         source: continued(through.source, answer),
         fields: named('text/event-stream; charset=utf-8'),
         tracker: through.tracker,
         clean,
-        ended: ({ failure }) =>
+        ended({ failure }) {
+          keep(failure, through.answer)
           ended(
             failure && (through.failure ?? failure),
             through.usage ?? noTokens,
             answer.down?.bytes ?? 0,
             through.tracker.id,
             through.losses,
-          ),
+          )
+        },
       })
       return failure && (through.failure ?? failure)
     }
@@ -170,7 +177,10 @@ export function pass(
       length: null,
       wire,
       json: true,
-      ended: ({ failure, tokens, bytes, id }) => ended(failure, through.usage ?? tokens, bytes, id, through.losses),
+      ended({ failure, tokens, bytes, id }) {
+        keep(failure, through.answer)
+        ended(failure, through.usage ?? tokens, bytes, id, through.losses)
+      },
     })
     return failure && (through.failure ?? failure)
   }

@@ -5,7 +5,7 @@ import type { Target } from '../accounts/mod.ts'
 import type { Capability, Provider } from '../catalog/mod.ts'
 import type { Credential } from '../credentials/mod.ts'
 import type { ReplyHeaders } from '../platform/mod.ts'
-import type { ProtocolId, TokenCounts, UpstreamFailure } from '../protocol/mod.ts'
+import type { ProtocolId, ResponseStore, TokenCounts, UpstreamFailure } from '../protocol/mod.ts'
 import type { RoutedPlan, Router as RoutingRouter } from '../routing/mod.ts'
 import type { Upstream } from '../upstream/mod.ts'
 import type { RequestRecord } from '../usage/mod.ts'
@@ -41,6 +41,8 @@ export interface Ask {
   readonly headers: Headers
   /** The caller's own keys by provider slug, for this request only. */
   readonly providerKeys: ReadonlyMap<string, Secret>
+  /** The stored response that {@link Ask.body} continues, already put into it. */
+  readonly continues?: string
   /** The caller's own plan token, when gw's own token came in a header of its own. */
   readonly planToken: Secret | null
   /** Epoch milliseconds. */
@@ -136,6 +138,8 @@ export interface Rooms {
   readonly directory: Directory
   /** Accounts that wait for a person; absent where nobody looks after them. */
   readonly waiting?: () => readonly Waiting[]
+  /** Turns kept for callers whose upstream keeps none; `null` where nothing is kept. */
+  readonly turns: ResponseStore | null
   readonly limits: Limits
   readonly clock: Clock
   readonly ticker: Ticker

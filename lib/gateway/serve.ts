@@ -12,6 +12,7 @@ import { refuse } from './refuse.ts'
 import type { Rooms } from './seams.ts'
 import { openLedger } from './settle.ts'
 import type { SurfaceRow } from './surfaces.ts'
+import { continued } from './turns.ts'
 
 /**
  * The straight line of one request: who asks, what for, may they, where to; then one target after the other until one
@@ -25,7 +26,8 @@ export async function serve(call: Call, row: SurfaceRow, rooms: Rooms): Promise<
   let notices: readonly AnswerField[] = []
   try {
     const principal = await rooms.access.authenticate(call.headers, call.peer)
-    const ask = await readAsk(call, row, principal, rooms)
+    const asked = await readAsk(call, row, principal, rooms)
+    const ask = row.surface === 'responses' ? await continued(asked, rooms) : asked
     ledger.asked(ask)
     const plan = planFor(ask, rooms)
     ledger.planned(plan)

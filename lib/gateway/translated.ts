@@ -1,4 +1,4 @@
-import { type ByteSink, type ByteSource, concat, GwError, type JsonObject } from '../base/mod.ts'
+import { type ByteSink, type ByteSource, concat, GwError, type JsonObject, sseParser } from '../base/mod.ts'
 import type { Target } from '../accounts/mod.ts'
 import {
   applyQuirks,
@@ -9,6 +9,7 @@ import {
   type Loss,
   type ProtocolId,
   quirkNames,
+  responseOfEvent,
   type StreamTracker,
   toBedrock,
   type TokenCounts,
@@ -25,6 +26,7 @@ import { controlKeys } from '../routing/mod.ts'
 import type { Field, Surface } from '../upstream/mod.ts'
 import type { AnswerField } from './answer.ts'
 import type { Line } from './attempt.ts'
+import { assertWhole } from './turns.ts'
 
 /** What one target of another protocol, or of a dialect of its own, is sent, and how its answer is read. */
 export interface Translation {
@@ -35,6 +37,8 @@ export interface Translation {
   /** Whether the answer is a stream in AWS's binary frames. */
   readonly framed: boolean
   readonly losses: readonly Loss[]
+  /** Whether gw keeps the turn, as its upstream does not. */
+  readonly keeps: boolean
   /** Reads the answer; `null` when its bytes are the caller's own protocol and need no reading. */
   readonly exchange: Translator | null
 }
@@ -76,7 +80,7 @@ function inEnvelope(
   plain: Translation | null,
 ): Translation {
   const stream = body.stream === true
-  const shared = { losses: plain?.losses ?? [], exchange: plain?.exchange ?? null }
+  const shared = { losses: plain?.losses ?? [], exchange: plain?.exchange ?? null, keeps: plain?.keeps ?? false }
   if (line.row.surface === 'count_tokens') {
     throw new GwError('request.unsupported', `${target.key} counts no tokens`)
   }
@@ -105,22 +109,23 @@ function plainTranslation(target: Target, line: Line): Translation | null {
   const text = new TextDecoder().decode(ask.body.bytes)
   const body = withoutControls(JSON.parse(text) as JsonObject, line)
   const strict = /^(1|true|yes)$/i.test(call.headers.get(strictHeader) ?? '')
-  if (!same && body.previous_response_id != null) {
-    throw new GwError('request.unsupported', `${target.key} cannot continue a stored response`, {
-      param: 'previous_response_id',
-      hint: 'send the whole conversation as input',
-    })
-  }
-  if (same && !holdsPackedReasoning(text)) return editFor(target, line, body, quirks)
-  const exchange = exchangeFor(target, line, quirks, strict)
-  const edited = exchange.request(body, { model: target.model, ...streamWish(quirks) })
+  const forgets = row.surface === 'responses' && (!same || quirks.some((name) => forgetful.has(name)))
+  if (forgets) assertWhole(body)
+  const keeps = forgets && rooms.turns !== null && body.store !== false
+  if (same && !keeps && !holdsPackedReasoning(text)) return editFor(target, line, body, quirks)
+  const echo = { ...(keeps ? { store: true } : {}), ...(ask.continues ? { previous_response_id: ask.continues } : {}) }
+  const exchange = exchangeFor(target, line, quirks, strict, echo)
+  // What gw keeps, the upstream need not: it is no loss that it cannot.
+  const { store: _, ...rest } = body
+  const edited = exchange.request(keeps ? rest : body, { model: target.model, ...streamWish(quirks) })
   return {
     body: bytesOf(edited.body),
     surface: same ? row.surface : surfaceOf[upstream],
     prefix: '',
     framed: false,
     losses: edited.losses,
-    exchange: same && ask.stream === (edited.body.stream === true) ? null : exchange,
+    keeps,
+    exchange: same && !keeps && ask.stream === (edited.body.stream === true) ? null : exchange,
   }
 }
 
@@ -134,8 +139,11 @@ function editFor(target: Target, line: Line, body: JsonObject, quirks: readonly 
   const turned = ask.stream !== (edited.stream === true)
   const exchange = turned ? exchangeFor(target, line, quirks, false) : null
   exchange?.request(body, { model: target.model, stream: true })
-  return { body: bytesOf(edited), surface: row.surface, prefix: '', framed: false, losses, exchange }
+  return { body: bytesOf(edited), surface: row.surface, prefix: '', framed: false, losses, exchange, keeps: false }
 }
+
+/** Dialects of the responses protocol that store nothing. */
+const forgetful: ReadonlySet<string> = new Set(['codex-backend', 'no-store'])
 
 /** Some upstreams only stream, whatever the caller wants. */
 function streamWish(quirks: readonly string[]): { stream?: boolean } {
@@ -148,12 +156,14 @@ function exchangeFor(
   { call, row, rooms }: Line,
   quirks: readonly string[],
   strict: boolean,
+  echo: JsonObject = {},
 ): Translator {
   return translator(row.protocol, target.deployment.protocol, {
     id: call.id.replace(/^[a-z]+_/, ''),
     now: rooms.clock.now(),
     quirks,
     strict,
+    echo,
   })
 }
 
@@ -238,6 +248,8 @@ export interface TranslatedSource {
   readonly failure: UpstreamFailure | null
   readonly usage: TokenCounts | null
   readonly losses: readonly Loss[]
+  /** The whole answer in the caller's protocol, once it is complete, where it was asked for. */
+  readonly answer: JsonObject | null
 }
 
 /** Whether a body is an event stream, by its first bytes: labels lie. `null` while there is only white space. */
@@ -256,6 +268,7 @@ export function wholeSource(body: ByteSource, exchange: Translator, maxBytes: nu
   let failure: UpstreamFailure | null = null
   let usage: TokenCounts | null = null
   let losses: readonly Loss[] = []
+  let whole: JsonObject | null = null
 
   function start(sink: ByteSink): void {
     const chunks: Uint8Array<ArrayBuffer>[] = []
@@ -271,6 +284,7 @@ export function wholeSource(body: ByteSource, exchange: Translator, maxBytes: nu
       losses = answer.losses
       failure = answer.failure
       if (failure !== null) return sink.fail(new GwError('upstream.invalid', failure.message))
+      whole = answer.body
       sink.chunk(bytesOf(answer.body))
       sink.end()
     }
@@ -316,6 +330,9 @@ export function wholeSource(body: ByteSource, exchange: Translator, maxBytes: nu
     get losses() {
       return losses
     },
+    get answer() {
+      return whole
+    },
   }
 }
 
@@ -333,8 +350,10 @@ export function streamSource(
   exchange: Translator,
   wire: StreamTracker,
   maxBytes: number,
+  keeps: boolean,
 ): TranslatedSource & { readonly tracker: StreamTracker } {
   let stream: TranslatedStream = exchange.stream()
+  let whole: JsonObject | null = null
 
   function start(sink: ByteSink): void {
     const held: Uint8Array<ArrayBuffer>[] = []
@@ -342,6 +361,8 @@ export function streamSource(
     let streamed: boolean | null = null
     let over = false
     const send = (pieces: Uint8Array[]): void => {
+      // The closing event of this protocol holds the whole answer.
+      if (keeps && stream.state === 'done') whole = closingResponse(pieces) ?? whole
       for (const piece of pieces) sink.chunk(piece as Uint8Array<ArrayBuffer>)
     }
     body.start({
@@ -415,5 +436,16 @@ export function streamSource(
     get losses() {
       return stream.losses
     },
+    get answer() {
+      return whole
+    },
   }
+}
+
+function closingResponse(pieces: readonly Uint8Array[]): JsonObject | null {
+  for (const { data } of sseParser().push(concat(pieces)).toReversed()) {
+    const response = /"response\.(completed|incomplete)"/.test(data) ? responseOfEvent(JSON.parse(data)) : null
+    if (response !== null) return response
+  }
+  return null
 }

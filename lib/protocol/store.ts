@@ -20,7 +20,8 @@ export interface StoredTurn {
  */
 export interface ResponseStore {
   load(id: string, principal: string): Promise<StoredTurn | null>
-  save(turn: StoredTurn): Promise<void>
+  /** Returns at once; the turn is kept off the path of any request. */
+  save(turn: StoredTurn): void
   remove(id: string, principal: string): Promise<boolean>
 }
 

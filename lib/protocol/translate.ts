@@ -27,6 +27,8 @@ export interface TranslatorOptions {
   readonly id: string
   /** Epoch ms: what the answer calls its time of creation. */
   readonly now: number
+  /** Fields of the caller's body that gw acted on itself: an answer repeats them, the upstream does not see them. */
+  readonly echo?: JsonObject
 }
 
 /** Facts about the target of a request. */
@@ -163,7 +165,7 @@ export function translator(client: ProtocolId, upstream: ProtocolId, options: Tr
         model: decoded.model,
         upstream,
         request: decoded,
-        body,
+        body: options.echo === undefined ? body : { ...body, ...options.echo },
       }
       exchange = { request, names, ids, call }
       return { body: upstreamBody, losses: ledger.losses }

@@ -30,6 +30,18 @@ export interface ApprovalsTable {
   decided_by: string | null
 }
 
+/** What callers of the responses protocol may continue. Owner: gateway. */
+export interface ResponseTurnsTable {
+  principal: string
+  id: string
+  created_ms: number
+  expires_ms: number
+  /** Length of `turn`. */
+  bytes: number
+  /** JSON: the items of the conversation so far, and the response as it was sent. */
+  turn: string
+}
+
 /** The text of a foreign tool as it was last seen. Owner: mcp-proxy. */
 export interface McpToolsTable {
   server: string
@@ -330,6 +342,8 @@ export interface Database {
   facts: FactsTable
   /** access */
   approvals: ApprovalsTable
+  /** gateway */
+  response_turns: ResponseTurnsTable
   /** mcp-proxy */
   mcp_tools: McpToolsTable
   /** mcp-proxy */
