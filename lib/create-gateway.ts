@@ -16,6 +16,7 @@ import {
   type Directory,
   type Door,
   errorResponse,
+  type Family,
   type Leaser,
   type Limits,
   type Peer,
@@ -161,6 +162,7 @@ export async function createGateway(options: GatewayOptions = {}): Promise<Gatew
     recorder: recorderOf(home),
     directory: directoryOf(home),
     waiting: () => home.afloat.pending(),
+    serves: (family) => servesFamily(home.config.current().config, family),
     turns: createTurnStore({
       storage: home.storage,
       clock,
@@ -244,6 +246,25 @@ function accountOf(home: Home, id: string) {
   } catch {
     return null
   }
+}
+
+/** Which groups of paths the configuration leaves open. */
+function servesFamily({ server }: Config, family: Family): boolean {
+  if (family === 'openai') return server.openai_api
+  if (family === 'gemini') return true
+  const only = formats[server.api_format]
+  return server.anthropic_api && (only === null || only === family)
+}
+
+/** The group that each name of a form means; `null` is all of them. */
+const formats: Readonly<Record<Config['server']['api_format'], Family | null>> = {
+  auto: null,
+  anthropic: 'messages',
+  messages: 'messages',
+  bedrock: 'bedrock',
+  invoke: 'bedrock',
+  vertex: 'vertex',
+  rawpredict: 'vertex',
 }
 
 function limitsOf({ limits }: Config): Limits {

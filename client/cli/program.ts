@@ -25,6 +25,7 @@ export type CommandModule = (program: Command, context: CommandContext) => void
 const shortFlags: readonly (readonly [flags: string, path: string, description: string])[] = [
   ['--host <address>', 'server.host', 'address to listen on'],
   ['--port <number>', 'server.port', 'port to listen on'],
+  ['--api-format <name>', 'server.api_format', 'serve Claude in this form only: anthropic, bedrock or vertex'],
 ]
 
 /** What an area of operations is about, for the help. */

@@ -62,6 +62,7 @@ export const foreignVariables: readonly ForeignVariable[] = [
   { variable: 'ENABLE_OPENAI_API', path: 'server.openai_api', read: whenFalse(false) },
   { variable: 'DISABLE_ANTHROPIC_API', path: 'server.anthropic_api', read: whenTrue(false) },
   { variable: 'ENABLE_ANTHROPIC_API', path: 'server.anthropic_api', read: whenFalse(false) },
+  { variable: 'UPSTREAM_API_FORMAT', path: 'server.api_format', read: (text) => text.trim().toLowerCase() },
   { variable: 'DISABLE_METRICS', path: 'server.metrics', read: whenTrue(false) },
   { variable: 'ENABLE_METRICS', path: 'server.metrics', read: whenFalse(false) },
   { variable: 'ALLOW_ANONYMOUS_ADMIN', path: null, note: 'gw has no anonymous admin' },

@@ -1,7 +1,8 @@
-import { GwError, Secret } from '../base/mod.ts'
+import { GwError, type JsonObject, Secret } from '../base/mod.ts'
 import { presentedToken, type Principal, requireScope, tokenHeader } from '../access/mod.ts'
 import { formBody, jsonBody, readBytes } from './body.ts'
 import type { Call } from './call.ts'
+import { unwrap } from './clouds.ts'
 import type { Limits } from './limits.ts'
 import type { Ask, Rooms } from './seams.ts'
 import type { SurfaceRow } from './surfaces.ts'
@@ -18,7 +19,9 @@ export async function readAsk(call: Call, row: SurfaceRow, principal: Principal,
   const providerKeys = readProviderKeys(call.headers, rooms.limits)
   if (providerKeys.size > 0) requireScope(principal, 'provider-key')
   const bytes = await readBytes(call.request, rooms.limits, rooms.ticker)
-  const body = row.body === 'json' ? jsonBody(bytes) : formBody(bytes, call.headers.get('content-type'))
+  const sent = row.body === 'json' ? jsonBody(bytes) : formBody(bytes, call.headers.get('content-type'))
+  const inner = row.envelope ? unwrap(JSON.parse(new TextDecoder().decode(bytes)) as JsonObject, row.envelope) : null
+  const body = inner ? jsonBody(inner.bytes) : sent
   return {
     id: call.id,
     principal,
@@ -32,6 +35,7 @@ export async function readAsk(call: Call, row: SurfaceRow, principal: Principal,
     providerKeys,
     planToken: readPlanToken(call.headers),
     at: call.at,
+    ...(inner ? { wrapped: { bytes, betas: inner.betas } } : {}),
   }
 }
 

@@ -4,6 +4,8 @@ import type { Credential } from '../credentials/mod.ts'
 import type { Loss, UpstreamFailure } from '../protocol/mod.ts'
 import { failureOf, forwardHeaders, type UpstreamRefusal, type UpstreamReply } from '../upstream/mod.ts'
 import type { Answer, AnswerField } from './answer.ts'
+import { failureOf, type Field, forwardHeaders, type UpstreamRefusal, type UpstreamReply } from '../upstream/mod.ts'
+import type { Answer } from './answer.ts'
 import type { Call } from './call.ts'
 import { pass } from './pass.ts'
 import { type Claim, controlKeys, type RoutedPlan } from '../routing/mod.ts'
@@ -89,7 +91,8 @@ async function send(target: Target, claim: Claim, given: Line): Promise<Failed |
   const planned = given.plan.targets.find((one) => one.target === target)
   const { line, losses } = planned?.edit ? editedLine(given, planned.edit) : { line: given, losses: none }
   const { ask, rooms, answer, row } = line
-  if (row.surface === 'count_tokens' && target.deployment.protocol !== row.protocol) {
+  const { deployment } = target
+  if (row.surface === 'count_tokens' && (deployment.protocol !== row.protocol || deployment.envelope === 'bedrock')) {
     return countHere(claim, line, estimatedCount(line))
   }
   const translation = translateFor(target, line)
@@ -135,7 +138,7 @@ interface Sent {
 /** Sends, under the deadline for an answer's head. */
 async function call(
   { target, credential, body, translation }: Sent,
-  { call, row, rooms, answer }: Line,
+  { call, row, ask, rooms, answer }: Line,
 ): Promise<UpstreamReply | UpstreamRefusal> {
   const foreign = target.deployment.protocol !== row.protocol
   const prefix = translation?.prefix ?? ''
@@ -147,7 +150,9 @@ async function call(
     method: call.method,
     // A query belongs to its own protocol.
     search: foreign || typeof translation?.surface === 'object' ? '' : call.search,
-    headers: foreign ? plainHeaders(forwardHeaders(call.headers)) : forwardHeaders(call.headers),
+    headers: foreign
+      ? plainHeaders(forwardHeaders(call.headers))
+      : withBetas(forwardHeaders(call.headers), ask.wrapped?.betas ?? []),
     body,
   })
   answer.onLeave(() => sending.cancel())
@@ -170,6 +175,14 @@ async function call(
   } finally {
     unwatch()
   }
+}
+
+/** The header fields with beta flags that a client wrote into its body. */
+function withBetas(fields: Field[], betas: readonly string[]): Field[] {
+  if (betas.length === 0) return fields
+  const before = fields.find(([name]) => name === 'anthropic-beta')?.[1]
+  const flags = [...new Set([...before?.split(',').map((flag) => flag.trim()) ?? [], ...betas])].join(',')
+  return [...fields.filter(([name]) => name !== 'anthropic-beta'), ['anthropic-beta', flags]]
 }
 
 /** Whether a provider knows the router's controls itself and gets them. */

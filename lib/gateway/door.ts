@@ -1,5 +1,6 @@
 import { GwError } from '../base/mod.ts'
 import { openCall, pathOf } from './call.ts'
+import { cloudRow, wrap } from './clouds.ts'
 import { errorResponse, shown } from './errors.ts'
 import { listModels, listProviders, showModel } from './listing.ts'
 import { proxy } from './proxy.ts'
@@ -65,9 +66,21 @@ export function createDoor(rooms: Rooms): Door {
       const at = pathOf(request.url)
       const path = plainPath(at.path)
       const row = Object.hasOwn(surfaces, path) ? surfaces[path] : undefined
-      if (row) {
+      const asked = row ?? cloudRow(path)
+      if (asked) {
+        if (!rooms.serves(asked.family)) {
+          return among(at.path, () => {
+            throw new GwError('request.not_found', `gw does not serve ${asked.family} paths here`, {
+              hint: 'server.api_format, server.openai_api and server.anthropic_api say which are open',
+            })
+          })
+        }
         if (request.method === 'POST') {
-          return among(at.path, () => serve(openCall(request, peer, at, { ...row }, rooms), row, counted), true)
+          const { envelope } = asked
+          return among(at.path, () => {
+            const answer = serve(openCall(request, peer, at, { ...asked }, rooms), asked, counted)
+            return envelope ? answer.then((response) => wrap(response, envelope)) : answer
+          }, true)
         }
         return among(at.path, () => {
           throw request.headers.get('upgrade')?.toLowerCase() === 'websocket'

@@ -28,4 +28,4 @@ export type {
 } from './seams.ts'
 export { serve } from './serve.ts'
 export { createTurnStore, type TurnBounds } from './turn-store.ts'
-export { type Dialect, dialectOf, plainPath, type SurfaceRow, surfaces } from './surfaces.ts'
+export { type Dialect, dialectOf, type Family, plainPath, type SurfaceRow, surfaces } from './surfaces.ts'

@@ -11,6 +11,7 @@ import type { Upstream } from '../upstream/mod.ts'
 import type { RequestRecord } from '../usage/mod.ts'
 import type { Body } from './body.ts'
 import type { Limits } from './limits.ts'
+import type { Family } from './surfaces.ts'
 
 /** Where a request came from. */
 export interface Peer {
@@ -41,6 +42,8 @@ export interface Ask {
   readonly headers: Headers
   /** The caller's own keys by provider slug, for this request only. */
   readonly providerKeys: ReadonlyMap<string, Secret>
+  /** Of a request in a cloud's envelope: its own bytes, and the beta flags that stood in them. */
+  readonly wrapped?: { readonly bytes: Uint8Array<ArrayBuffer>; readonly betas: readonly string[] }
   /** The stored response that {@link Ask.body} continues, already put into it. */
   readonly continues?: string
   /** The caller's own plan token, when gw's own token came in a header of its own. */
@@ -138,6 +141,8 @@ export interface Rooms {
   readonly directory: Directory
   /** Accounts that wait for a person; absent where nobody looks after them. */
   readonly waiting?: () => readonly Waiting[]
+  /** Whether its owner lets gw serve a group of paths. */
+  serves(family: Family): boolean
   /** Turns kept for callers whose upstream keeps none; `null` where nothing is kept. */
   readonly turns: ResponseStore | null
   readonly limits: Limits

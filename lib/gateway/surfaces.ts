@@ -2,9 +2,13 @@ import type { Scope } from '../access/mod.ts'
 import type { Capability } from '../catalog/mod.ts'
 import { type ProtocolId, transcriptionWire, type Wire, wires } from '../protocol/mod.ts'
 import type { Surface } from '../upstream/mod.ts'
+import { cloudRow, type Envelope } from './clouds.ts'
 
 /** Whose error shape an answer takes. */
 export type Dialect = 'openai' | 'anthropic' | 'problem'
+
+/** A group of paths that an owner may close. */
+export type Family = 'openai' | 'messages' | 'bedrock' | 'vertex' | 'gemini'
 
 /** One thing that can be asked for by POST: what it is, in which protocol, and what its caller must be allowed to do. */
 export interface SurfaceRow {
@@ -17,6 +21,9 @@ export interface SurfaceRow {
   readonly body: 'json' | 'multipart'
   /** Whether an answer of the upstream is JSON when it is no stream; a transcription may be plain text. */
   readonly json: boolean
+  readonly family: Family
+  /** The cloud's wrapping that its body comes in; absent where it comes as itself. */
+  readonly envelope?: Envelope
 }
 
 const row = (
@@ -24,7 +31,16 @@ const row = (
   protocol: ProtocolId,
   capability: Capability,
   dialect: Dialect,
-): SurfaceRow => ({ surface, protocol, capability, dialect, scope: 'write', body: 'json', json: true })
+): SurfaceRow => ({
+  surface,
+  protocol,
+  capability,
+  dialect,
+  scope: 'write',
+  body: 'json',
+  json: true,
+  family: dialect === 'anthropic' ? 'messages' : 'openai',
+})
 
 /** The model endpoints, by path. */
 export const surfaces: Readonly<Record<string, SurfaceRow>> = {
@@ -61,5 +77,6 @@ export function plainPath(path: string): string {
 export function dialectOf(path: string): Dialect {
   const plain = plainPath(path)
   if (path.startsWith('/api/latest/anthropic') || plain.startsWith('/v1/messages')) return 'anthropic'
+  if (cloudRow(plain)) return 'anthropic'
   return plain.startsWith('/v1/') ? 'openai' : 'problem'
 }

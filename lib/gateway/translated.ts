@@ -19,6 +19,7 @@ import {
   translator,
   type UpstreamFailure,
   upstreamFailure,
+  vertexCountPath,
   vertexPath,
   vertexPrefix,
 } from '../protocol/mod.ts'
@@ -80,17 +81,22 @@ function inEnvelope(
   plain: Translation | null,
 ): Translation {
   const stream = body.stream === true
+  const { wrapped } = line.ask
+  // The same envelope on both sides: the same bytes.
+  const untouched = plain === null && line.row.envelope?.cloud === envelope ? wrapped?.bytes : undefined
   const shared = { losses: plain?.losses ?? [], exchange: plain?.exchange ?? null, keeps: plain?.keeps ?? false }
   if (line.row.surface === 'count_tokens') {
-    throw new GwError('request.unsupported', `${target.key} counts no tokens`)
+    const counted = bytesOf({ ...toVertex(body), model: target.model })
+    return { ...shared, body: counted, surface: { path: vertexCountPath }, prefix: vertexPrefix, framed: false }
   }
   if (envelope === 'vertex') {
     const surface = { path: vertexPath(target.model, stream) }
-    return { ...shared, body: bytesOf(toVertex(body)), surface, prefix: vertexPrefix, framed: false }
+    return { ...shared, body: untouched ?? bytesOf(toVertex(body)), surface, prefix: vertexPrefix, framed: false }
   }
-  const betas = (line.call.headers.get('anthropic-beta') ?? '').split(',').map((flag) => flag.trim()).filter(Boolean)
+  const named = (line.call.headers.get('anthropic-beta') ?? '').split(',').map((flag) => flag.trim()).filter(Boolean)
+  const betas = [...new Set([...named, ...wrapped?.betas ?? []])]
   const surface = { path: bedrockPath(target.model, stream) }
-  return { ...shared, body: bytesOf(toBedrock(body, betas)), surface, prefix: '', framed: stream }
+  return { ...shared, body: untouched ?? bytesOf(toBedrock(body, betas)), surface, prefix: '', framed: stream }
 }
 
 function plainTranslation(target: Target, line: Line): Translation | null {

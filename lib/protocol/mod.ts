@@ -7,9 +7,9 @@
  */
 export type { Call, Protocol, StreamDecoder, StreamEncoder } from './codec.ts'
 export { estimateTokens, type TokenEstimate } from './count.ts'
-export { awsFrame, type AwsFrames, awsFrames } from './envelope/aws-event-stream.ts'
+export { awsException, awsFrame, type AwsFrames, awsFrames } from './envelope/aws-event-stream.ts'
 export { bedrockPath, fromBedrock, readBedrockPath, toBedrock } from './envelope/bedrock.ts'
-export { fromVertex, readVertexPath, toVertex, vertexPath, vertexPrefix } from './envelope/vertex.ts'
+export { fromVertex, readVertexPath, toVertex, vertexCountPath, vertexPath, vertexPrefix } from './envelope/vertex.ts'
 export type { InferenceEvent, InferenceResponse, PartHead, ResponsePart } from './event.ts'
 export {
   type FailureKind,

@@ -76,6 +76,8 @@ export function urlOf(
   environment: Environment,
 ): URL {
   let base = deployment.baseUrl.includes('${') ? interpolate(deployment.baseUrl, environment) : deployment.baseUrl
+  // The location without a region has no region in its host.
+  base = base.replace('://global-aiplatform.googleapis.com', '://aiplatform.googleapis.com')
   if (base.endsWith('/')) base = base.replace(/\/+$/, '')
   // People write both forms of these base URLs; the paths of the protocol begin with /v1.
   if (base.endsWith('/v1') && path.startsWith('/v1/')) base = base.slice(0, -3)

@@ -86,6 +86,27 @@ function readFrame(codec: EventStreamCodec, frame: Uint8Array): string {
   }
 }
 
+/** Names of exceptions for the error types of the messages protocol. */
+const exceptionNames: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(exceptions).map(([name, type]) => [type, name]),
+)
+
+/** The `error` event of the messages protocol as the frame in which Bedrock says the same. */
+export function awsException(data: string): Uint8Array {
+  const { error } = JSON.parse(data) as { error?: { type?: string; message?: string } }
+  return codecOf().encode({
+    headers: {
+      ':exception-type': {
+        type: 'string',
+        value: exceptionNames[error?.type ?? ''] ?? 'modelStreamErrorException',
+      },
+      ':content-type': { type: 'string', value: 'application/json' },
+      ':message-type': { type: 'string', value: 'exception' },
+    },
+    body: bytesOf.encode(JSON.stringify({ message: error?.message ?? 'the stream broke' })),
+  })
+}
+
 /** One event of the messages protocol as a frame, for clients of Bedrock. */
 export function awsFrame(data: string): Uint8Array {
   return codecOf().encode({

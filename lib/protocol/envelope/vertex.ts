@@ -28,6 +28,9 @@ export function vertexPath(model: string, stream: boolean): string {
   return `/${model}:${stream ? 'streamRawPredict' : 'rawPredict'}`
 }
 
+/** Where tokens are counted: the model stands in the body. */
+export const vertexCountPath = '/count-tokens:rawPredict'
+
 /** The model and the way of answering that a path of Vertex names; `null` for other paths. */
 export function readVertexPath(path: string): { readonly model: string; readonly stream: boolean } | null {
   const match = /\/publishers\/anthropic\/models\/([^/:]+):(rawPredict|streamRawPredict)$/.exec(path)

@@ -120,6 +120,7 @@ export async function openLine(options: LineOptions) {
       passthrough: () => [row],
       target: () => targets[0]!,
     },
+    serves: () => true,
     turns: null,
     limits: { ...defaultLimits, ...options.limits },
     clock,

@@ -1,0 +1,75 @@
+import { type JsonObject, sseParser } from '../base/mod.ts'
+import { awsException, awsFrame, fromBedrock, fromVertex, readBedrockPath, readVertexPath } from '../protocol/mod.ts'
+import { type Family, type SurfaceRow, surfaces } from './surfaces.ts'
+
+/** How a client of a cloud wrapped a conversation with Claude. */
+export interface Envelope {
+  readonly cloud: 'bedrock' | 'vertex'
+  /** As the path names it; `null` where the body does. */
+  readonly model: string | null
+  readonly stream: boolean
+}
+
+/** A body taken out of its cloud's envelope. */
+export interface Unwrapped {
+  readonly bytes: Uint8Array<ArrayBuffer>
+  /** Beta flags that stood in the body. */
+  readonly betas: readonly string[]
+}
+
+const short: Readonly<Record<string, boolean>> = { '/invoke': false, '/invoke-with-response-stream': true }
+const countTokens = /\/publishers\/anthropic\/models\/count-tokens:rawPredict$/
+
+/** What is asked for by a path of Bedrock or Vertex; `null` for every other path. */
+export function cloudRow(path: string): SurfaceRow | null {
+  if (Object.hasOwn(short, path)) return rowOf('/v1/messages', 'bedrock', null, short[path]!)
+  if (path.startsWith('/model/')) {
+    const found = readBedrockPath(path)
+    return found && rowOf('/v1/messages', 'bedrock', found.model, found.stream)
+  }
+  if (!path.endsWith('awPredict')) return null
+  if (countTokens.test(path)) return rowOf('/v1/messages/count_tokens', 'vertex', null, false)
+  const found = readVertexPath(path)
+  return found && rowOf('/v1/messages', 'vertex', found.model, found.stream)
+}
+
+function rowOf(plain: string, cloud: Envelope['cloud'], model: string | null, stream: boolean): SurfaceRow {
+  const family: Family = cloud
+  return { ...surfaces[plain]!, family, envelope: { cloud, model, stream } }
+}
+
+/** The messages body inside a cloud's. */
+export function unwrap(body: JsonObject, { cloud, model, stream }: Envelope): Unwrapped {
+  const named = model ?? (typeof body.model === 'string' ? body.model : undefined)
+  const { model: _, ...rest } = body
+  const { body: inner, betas } = cloud === 'bedrock'
+    ? fromBedrock(rest, named ?? '', stream)
+    : { body: fromVertex(rest, named ?? '', stream), betas: [] }
+  const { model: name, ...unnamed } = inner
+  return { bytes: new TextEncoder().encode(JSON.stringify(name === '' ? unnamed : inner)), betas }
+}
+
+/** An answer as the clients of a cloud read it: Bedrock's stream comes in binary frames. */
+export function wrap(answer: Response, { cloud }: Envelope): Response {
+  const streamed = /^text\/event-stream\b/.test(answer.headers.get('content-type') ?? '')
+  if (cloud !== 'bedrock' || !streamed || !answer.body) return answer
+  const headers = new Headers(answer.headers)
+  headers.set('content-type', 'application/vnd.amazon.eventstream')
+  headers.set('x-amzn-bedrock-content-type', 'application/json')
+  return new Response(answer.body.pipeThrough(framing()), { status: answer.status, headers })
+}
+
+function framing(): TransformStream<Uint8Array, Uint8Array> {
+  const parser = sseParser()
+  return new TransformStream({
+    transform(bytes, controller) {
+      for (const { event, data } of parser.push(bytes)) {
+        if (event === 'ping') controller.enqueue(awsFrame(ping))
+        else if (event === 'error') controller.enqueue(awsException(data))
+        else if (data !== '') controller.enqueue(awsFrame(data))
+      }
+    },
+  })
+}
+
+const ping = '{"type":"ping"}'
