@@ -141,10 +141,8 @@ async function call(
   { call, row, ask, rooms, answer }: Line,
 ): Promise<UpstreamReply | UpstreamRefusal> {
   const foreign = target.deployment.protocol !== row.protocol
-  const prefix = translation?.prefix ?? ''
-  const { deployment } = target
   const sending = rooms.upstream.send({
-    target: prefix === '' ? target : { ...target, deployment: { ...deployment, baseUrl: deployment.baseUrl + prefix } },
+    target,
     credential,
     surface: translation?.surface ?? row.surface,
     method: call.method,

@@ -24,7 +24,7 @@ import {
   vertexPrefix,
 } from '../protocol/mod.ts'
 import { controlKeys } from '../routing/mod.ts'
-import type { Field, Surface } from '../upstream/mod.ts'
+import type { Field, Surface, UpstreamPath } from '../upstream/mod.ts'
 import type { AnswerField } from './answer.ts'
 import type { Line } from './attempt.ts'
 import { assertWhole } from './turns.ts'
@@ -32,9 +32,7 @@ import { assertWhole } from './turns.ts'
 /** What one target of another protocol, or of a dialect of its own, is sent, and how its answer is read. */
 export interface Translation {
   readonly body: Uint8Array<ArrayBuffer>
-  readonly surface: Surface | { readonly path: string }
-  /** What stands between the deployment's host and the path. */
-  readonly prefix: string
+  readonly surface: Surface | UpstreamPath
   /** Whether the answer is a stream in AWS's binary frames. */
   readonly framed: boolean
   readonly losses: readonly Loss[]
@@ -87,16 +85,16 @@ function inEnvelope(
   const shared = { losses: plain?.losses ?? [], exchange: plain?.exchange ?? null, keeps: plain?.keeps ?? false }
   if (line.row.surface === 'count_tokens') {
     const counted = bytesOf({ ...toVertex(body), model: target.model })
-    return { ...shared, body: counted, surface: { path: vertexCountPath }, prefix: vertexPrefix, framed: false }
+    return { ...shared, body: counted, surface: { path: vertexCountPath, prefix: vertexPrefix }, framed: false }
   }
   if (envelope === 'vertex') {
-    const surface = { path: vertexPath(target.model, stream) }
-    return { ...shared, body: untouched ?? bytesOf(toVertex(body)), surface, prefix: vertexPrefix, framed: false }
+    const surface = { path: vertexPath(target.model, stream), prefix: vertexPrefix }
+    return { ...shared, body: untouched ?? bytesOf(toVertex(body)), surface, framed: false }
   }
   const named = (line.call.headers.get('anthropic-beta') ?? '').split(',').map((flag) => flag.trim()).filter(Boolean)
   const betas = [...new Set([...named, ...wrapped?.betas ?? []])]
   const surface = { path: bedrockPath(target.model, stream) }
-  return { ...shared, body: untouched ?? bytesOf(toBedrock(body, betas)), surface, prefix: '', framed: stream }
+  return { ...shared, body: untouched ?? bytesOf(toBedrock(body, betas)), surface, framed: stream }
 }
 
 function plainTranslation(target: Target, line: Line): Translation | null {
@@ -127,7 +125,6 @@ function plainTranslation(target: Target, line: Line): Translation | null {
   return {
     body: bytesOf(edited.body),
     surface: same ? row.surface : surfaceOf[upstream],
-    prefix: '',
     framed: false,
     losses: edited.losses,
     keeps,
@@ -145,7 +142,7 @@ function editFor(target: Target, line: Line, body: JsonObject, quirks: readonly 
   const turned = ask.stream !== (edited.stream === true)
   const exchange = turned ? exchangeFor(target, line, quirks, false) : null
   exchange?.request(body, { model: target.model, stream: true })
-  return { body: bytesOf(edited), surface: row.surface, prefix: '', framed: false, losses, exchange, keeps: false }
+  return { body: bytesOf(edited), surface: row.surface, framed: false, losses, exchange, keeps: false }
 }
 
 /** Dialects of the responses protocol that store nothing. */

@@ -15,6 +15,7 @@ export {
   type Upstream,
   type UpstreamCall,
   type UpstreamOptions,
+  type UpstreamPath,
   type UpstreamRefusal,
   type UpstreamReply,
 } from './send.ts'

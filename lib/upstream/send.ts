@@ -11,12 +11,19 @@ import { failureOf, type ReadFailure, readHttpFailure } from './failure.ts'
 import { type Field, setField } from './headers.ts'
 import { sign } from './signers/mod.ts'
 
+/** A path at a provider that is no surface of a protocol. */
+export interface UpstreamPath {
+  readonly path: string
+  /** What stands between the base URL and the path; `${NAME}` in it is taken from the environment. */
+  readonly prefix?: string
+}
+
 /** One call of one target. */
 export interface UpstreamCall {
   readonly target: Target
   readonly credential: Credential
   /** What is asked for, or a path of the provider's API for raw pass-through. */
-  readonly surface: Surface | { readonly path: string }
+  readonly surface: Surface | UpstreamPath
   readonly method: string
   /** The caller's query with its `?`, or empty. */
   readonly search: string
@@ -81,7 +88,10 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     const { target, credential, surface, search } = call
     const row = provider(target.provider)
     const bound = options.baseUrl?.(target.account)
-    const deployment = bound ? { ...target.deployment, baseUrl: bound } : target.deployment
+    const prefix = typeof surface === 'object' ? surface.prefix ?? '' : ''
+    const deployment = bound || prefix !== ''
+      ? { ...target.deployment, baseUrl: (bound ?? target.deployment.baseUrl).replace(/\/+$/, '') + prefix }
+      : target.deployment
     const url = typeof surface === 'string'
       ? endpointUrl(row, deployment, surface, search, environment)
       : urlOf(row, deployment, surface.path, search, environment)
