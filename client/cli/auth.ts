@@ -15,6 +15,7 @@ interface LoginFlags {
   readonly workspace?: string
   readonly loginHint?: string
   readonly replace?: boolean
+  readonly wait?: string
 }
 
 interface Begun {
@@ -58,6 +59,92 @@ export const authCommands: CommandModule = (program, context) => {
     withFlags(auth.command(name, { hidden: true }).description(`log in with ${vendor}`))
       .action((flags: LoginFlags) => login(context, vendor, { ...flags, ...fixed }))
   }
+  storeCommands(auth, context)
+}
+
+interface KeepFlags {
+  readonly id?: string
+  readonly binding?: string
+  readonly expires?: string
+}
+
+/** What is kept of what somebody already has. A secret is read from standard input or typed, never an argument. */
+function storeCommands(auth: Command, context: CommandContext): void {
+  const { io } = context
+  auth.command('add-api-key <provider>').description('keep an API key, read from standard input or typed')
+    .option('--id <name>', 'name of the account; the provider id if absent')
+    .addHelpText('after', '\nExample: printf %s "$KEY" | gw auth add-api-key openai')
+    .exitOverride()
+    .action((provider: string, flags: KeepFlags) => addKey(context, provider, flags))
+  auth.command('configure [provider]').description('keep an API key, asked for step by step')
+    .option('--id <name>', 'name of the account; the provider id if absent')
+    .exitOverride()
+    .action(async (given: string | undefined, flags: KeepFlags) => {
+      const provider = given ?? (io.interactive ? (await io.askLine('Which provider? '))?.trim() : undefined)
+      if (!provider) {
+        throw new GwError('usage.invalid', 'nobody is there to be asked which provider', {
+          hint: 'gw providers list; then printf %s "$KEY" | gw auth add-api-key PROVIDER',
+        })
+      }
+      await addKey(context, provider, flags)
+    })
+  auth.command('add-oauth <vendor>')
+    .description('keep tokens that you already have: JSON, or the access and the refresh token on two lines')
+    .option('--binding <name>', 'name of one of several logins with the same vendor')
+    .option('--expires <time>', 'when the access token ends: RFC 3339, or epoch seconds or milliseconds')
+    .addHelpText('after', '\nExample: gw auth add-oauth qwen < ~/.qwen/oauth_creds.json')
+    .exitOverride()
+    .action((vendor: string, flags: KeepFlags) =>
+      context.withSession(async (session) => {
+        const { access, refresh, expiresAt } = await readTokens(await io.readInput(), flags.expires)
+        const kept = await session.call(mutation('auth.addToken'), {
+          vendor,
+          token: access,
+          ...(flags.binding ? { binding: flags.binding } : {}),
+          ...(refresh ? { refresh } : {}),
+          ...(expiresAt ? { expires_at: expiresAt } : {}),
+        }) as { account: string | null; login: Record<string, unknown> }
+        if (context.options().json) return io.out(`${JSON.stringify(kept, null, 2)}\n`)
+        printFields(io, { vendor, where: String(kept.login.where ?? ''), account: kept.account ?? 'none' })
+      })
+    )
+}
+
+function addKey(context: CommandContext, provider: string, { id }: KeepFlags): Promise<void> {
+  const { io } = context
+  return context.withSession(async (session) => {
+    const secret = (io.interactive ? await io.askSecret(`API key of ${provider}?`) : await io.readInput()).trim()
+    if (secret === '') {
+      throw new GwError('usage.invalid', 'no key on standard input', {
+        hint: `printf %s "$KEY" | gw auth add-api-key ${provider}`,
+      })
+    }
+    const added = await session.call(mutation('accounts.add'), { provider, secret, ...(id ? { id } : {}) })
+    if (context.options().json) return io.out(`${JSON.stringify(added, null, 2)}\n`)
+    printFields(io, { account: isObject(added) ? String(added.id) : '', provider })
+  })
+}
+
+/** A credentials file of any known shape, or one token a line. */
+async function readTokens(text: string, expires: string | undefined) {
+  const { readPayload, readTime } = await import('../../lib/credentials/mod.ts')
+  const given = expires === undefined ? null : readTime(/^\d+$/.test(expires) ? Number(expires) : expires)
+  if (expires !== undefined && given === null) {
+    throw new GwError('usage.invalid', `--expires ${expires} is no time`, { hint: 'such as 2030-01-31T12:00:00Z' })
+  }
+  if (text.trimStart().startsWith('{')) {
+    let payload
+    try {
+      payload = readPayload(JSON.parse(text))
+    } catch (cause) {
+      throw new GwError('usage.invalid', 'what is on standard input is not valid JSON', { cause })
+    }
+    if (!payload?.accessToken) throw new GwError('usage.invalid', 'there is no access token in that JSON')
+    return { access: payload.accessToken, refresh: payload.refreshToken, expiresAt: given ?? payload.expiresAt }
+  }
+  const [access, refresh = null] = text.split(/\r?\n/).map((line) => line.trim()).filter(Boolean)
+  if (!access) throw new GwError('usage.invalid', 'no token on standard input')
+  return { access, refresh, expiresAt: given }
 }
 
 function withFlags(command: Command): Command {
@@ -71,6 +158,7 @@ function withFlags(command: Command): Command {
     .option('--workspace <id>', 'log in to this workspace only')
     .option('--login-hint <email>', 'who is logging in')
     .option('--replace', "replace somebody else's login")
+    .option('--wait <seconds>', 'give up when nobody came back from the page by then (600)')
     .exitOverride()
 }
 
@@ -95,6 +183,7 @@ function login(context: CommandContext, name: string, flags: LoginFlags, server?
       ...(flags.loginHint ? { login_hint: flags.loginHint } : {}),
       ...(flags.workspace ? { parameters: { allowed_workspace_id: flags.workspace } } : {}),
       ...(flags.replace ? { replace: true } : {}),
+      ...(flags.wait ? { wait_secs: Number(flags.wait) } : {}),
     }) as Begun
     tell(context, method, begun)
     // A device page was named by the far side, and a background process has nobody to show a page to.

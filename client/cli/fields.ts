@@ -140,7 +140,7 @@ export async function inputFrom(
       if (text !== undefined) out[field.name] = valueOf(field, text)
     } else if (secret) {
       const unless = operation.cli?.secretUnless
-      const needed = unless !== undefined && given[camel(unless)] === undefined
+      const needed = field.required || (unless !== undefined && given[camel(unless)] === undefined)
       if (needed || given[`${camel(field.name)}Stdin`] === true) out[field.name] = await askSecret(io, field)
     } else {
       const value = given[camel(field.name)]

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { GwError } from '../../lib/base/mod.ts'
+import type { Fetch } from '../../lib/credentials/mod.ts'
 import type { LlmBridge, LlmChange, LlmSettings, ShowLogin } from '../../lib/llm-bridge/mod.ts'
 import { openBrowser } from './browser.ts'
 import { printable } from './output.ts'
@@ -14,6 +15,7 @@ interface ConfigFlags {
   readonly scopes?: string
   readonly proxyPort?: string
   readonly callbackPort?: string
+  readonly tlsSkipVerify?: string | boolean
   readonly bedrockCompat?: string | boolean
   readonly enable1m?: string | boolean
   readonly models?: string
@@ -46,6 +48,7 @@ function configCommands(llm: Command, context: CommandContext): void {
     .option('--scopes <list>', 'scopes to ask for, separated by commas')
     .option('--proxy-port <port>', 'port of the loopback proxy')
     .option('--callback-port <port>', "port of the login's redirect")
+    .option('--tls-skip-verify [bool]', 'take any certificate of the gateway; logins are still checked')
     .option('--bedrock-compat [bool]', 'pin models by their Bedrock names')
     .option('--enable-1m [bool]', 'mark models that take a million tokens')
     .option('--models <list>', 'model ids, separated by commas; empty clears')
@@ -83,15 +86,19 @@ function proxyCommands(llm: Command, context: CommandContext): void {
     .exitOverride()
   proxy.command('start').description('run it in the foreground')
     .option('--skip-browser', 'print the address instead of opening it')
+    .option('--tls-skip-verify', 'take any certificate of the gateway, this time')
     .exitOverride()
-    .action((flags: { skipBrowser?: boolean }) =>
+    .action((flags: { skipBrowser?: boolean; tlsSkipVerify?: boolean }) =>
       withBridge(context, async (bridge, home) => {
         const { startLlmProxy } = await import('../../lib/llm-bridge/mod.ts')
+        const skip = flags.tlsSkipVerify === true || (await bridge.settings()).tls_skip_verify
+        if (skip) context.io.err(`gw: the certificate of the gateway is not checked: ${skipWarning}\n`)
+        const out = await wayOut(home, skip)
         const show = showLogin(context, flags.skipBrowser === true)
         const running = await startLlmProxy({
           platform: home.platform,
           logger: home.logger,
-          fetch: home.fetch,
+          fetch: out.fetch,
           bridge,
           ...(show ? { show } : {}),
         })
@@ -101,6 +108,7 @@ function proxyCommands(llm: Command, context: CommandContext): void {
         })
         await Promise.race([running.stopped, interrupted])
         await running.stop()
+        out.close()
       })
     )
   proxy.command('key').description('print the key that tools give the proxy').exitOverride()
@@ -122,6 +130,25 @@ function proxyCommands(llm: Command, context: CommandContext): void {
         context.io.err(found ? 'stopped\n' : 'it was not running\n')
       })
     )
+}
+
+const skipWarning = 'whoever is on the way can read and change everything'
+/** Models may take long and say much. */
+const answerMs = 3_600_000
+
+/** The connection to the gateway: under the same rules as all others, but for answers that stream for long. */
+async function wayOut(home: Home, skipVerify: boolean): Promise<{ fetch: Fetch; close(): void }> {
+  const { createEgress, egressPolicy } = await import('../../lib/egress/mod.ts')
+  const egress = createEgress({
+    policy: egressPolicy(home.config.current().config.egress),
+    dialer: home.platform.openDialer({ verify: !skipVerify }),
+    clock: home.clock,
+    log: home.logger,
+  })
+  return {
+    fetch: (input, init) => egress.fetch(input, { ...init, timeoutMs: answerMs, maxBytes: Infinity }),
+    close: () => egress.close(),
+  }
 }
 
 async function ask(bridge: LlmBridge, method: 'GET' | 'DELETE'): Promise<{ pid: number; port: number } | null> {
@@ -185,6 +212,7 @@ function changeOf(flags: ConfigFlags): LlmChange {
     scopes: list(flags.scopes),
     proxyPort: port(flags.proxyPort),
     callbackPort: port(flags.callbackPort),
+    tlsSkipVerify: flag(flags.tlsSkipVerify),
     bedrockCompat: flag(flags.bedrockCompat),
     enable1m: flag(flags.enable1m),
     models: list(flags.models),
@@ -204,6 +232,7 @@ async function shown(bridge: LlmBridge, settings: LlmSettings): Promise<string> 
     ...(oidc.audience ? [['Audience', oidc.audience] as const] : []),
     ['Proxy Port', String(bridge.proxyPort(settings))],
     ['Scopes', effectiveScopes(settings).join(' ')],
+    ...(settings.tls_skip_verify ? [['TLS Skip Verify', `true (${skipWarning})`] as const] : []),
     ...(models.length > 0 ? [['Models', models.join(', ')] as const] : []),
     ['Bedrock compat', String(bedrock.compat)],
     ['1M context', String(bedrock.enable_1m)],

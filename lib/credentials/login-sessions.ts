@@ -24,6 +24,8 @@ export interface BeginLogin extends LoginPlace {
   readonly parameters?: Readonly<Record<string, string>>
   /** Whether a login of somebody else may be replaced. */
   readonly replace?: boolean
+  /** How long the page may take; 10 minutes when absent. A device code has its own end. */
+  readonly waitMs?: number
 }
 
 /** A login under way. Holds nothing secret: `url` carries only public parameters. */
@@ -173,7 +175,7 @@ export function createLoginSessions(options: LoginSessionsOptions): LoginSession
       url: url.href,
       userCode: null,
       intervalMs: pollMs,
-      expiresAt: clock.now() + lifeMs,
+      expiresAt: clock.now() + Math.min(input.waitMs ?? lifeMs, lifeMs),
     }
     return { session, attempt, device: null }
   }

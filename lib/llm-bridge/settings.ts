@@ -5,6 +5,7 @@ import { GwError } from '../base/mod.ts'
 /** The connection to one gateway behind OIDC. Holds no token: only the name it is kept under. */
 export const llmSettings = z.object({
   gateway_url: z.string().default(''),
+  tls_skip_verify: z.boolean().default(false),
   oidc: z.object({
     issuer: z.string().default(''),
     client_id: z.string().default(''),
@@ -29,6 +30,8 @@ export interface LlmChange {
   readonly scopes?: readonly string[] | undefined
   readonly proxyPort?: number | undefined
   readonly callbackPort?: number | undefined
+  /** Of the connection to the gateway alone; logins are always checked. Three-state: absent keeps, false clears. */
+  readonly tlsSkipVerify?: boolean | undefined
   /** Three-state: absent keeps, false clears. */
   readonly bedrockCompat?: boolean | undefined
   readonly enable1m?: boolean | undefined
@@ -46,6 +49,7 @@ export function changed(before: LlmSettings, change: LlmChange): LlmSettings {
   const { oidc, proxy, bedrock } = before
   return {
     gateway_url: change.gatewayUrl || before.gateway_url,
+    tls_skip_verify: change.tlsSkipVerify ?? before.tls_skip_verify,
     oidc: {
       issuer: change.issuer || oidc.issuer,
       client_id: change.clientId || oidc.client_id,

@@ -169,7 +169,8 @@ export const auth = area({
   }).mutation(async ({ ctx: { rooms }, input }) => {
     const kept = await rooms.logins.foreign(input.tool, input.path ?? null)
     const info = { ...await rooms.logins.inspect(kept), tool: input.tool }
-    if (info.problem) throw new GwError('credential.unavailable', info.problem)
+    // What is wrong with it is said in full by reading it once more.
+    if (info.problem) await kept.store.read()
     if (!info.provider) throw new GwError('request.unsupported', `${info.vendorName} is no provider of models`)
     const account = await rooms.accounts.add({
       provider: info.provider,
@@ -208,6 +209,7 @@ export const auth = area({
       login_hint: z.string().max(320).optional(),
       parameters: z.record(z.string(), z.string()).optional().describe('more parameters of the authorization request'),
       replace: z.boolean().optional().describe("replace somebody else's login"),
+      wait_secs: z.int().min(1).max(600).optional().describe('how long the page may take; 600 if absent'),
     }).strict(),
     output: z.object({
       session: z.string(),
@@ -226,6 +228,7 @@ export const auth = area({
       ...(input.login_hint ? { loginHint: input.login_hint } : {}),
       ...(input.parameters ? { parameters: input.parameters } : {}),
       ...(input.replace ? { replace: true } : {}),
+      ...(input.wait_secs ? { waitMs: input.wait_secs * 1_000 } : {}),
     })
     const { id, url, userCode, intervalMs, expiresAt } = begun
     return { session: id, url, userCode, intervalMs, expiresAt }
@@ -346,11 +349,11 @@ export const auth = area({
     idempotent: true,
     input: z.object({
       provider: z.string().min(1).max(128).meta({ positional: 0 }),
-      accounts: z.array(z.string().min(1)).min(1).max(1_000),
+      ids: z.array(z.string().min(1)).min(1).max(1_000).describe('its accounts, the first to be tried first'),
     }).strict(),
     output: z.object({ order: z.array(z.string()) }),
   }).mutation(async ({ ctx: { rooms }, input }) => {
-    const found = input.accounts.map((id) => rooms.accounts.get(id))
+    const found = input.ids.map((id) => rooms.accounts.get(id))
     const stranger = found.find((account) => account.provider !== input.provider)
     if (stranger) throw new GwError('request.invalid', `${stranger.id} is no account of ${input.provider}`)
     for (const [index, account] of found.entries()) {

@@ -218,7 +218,10 @@ export const state = area({
     output: whole,
     cli: { command: 'discover' },
   }).query(async ({ ctx: { rooms } }) =>
-    plain(await (await room()).discover(rooms.repair.context, configFacts(rooms)))
+    plain({
+      ...await (await room()).discover(rooms.repair.context, configFacts(rooms)),
+      logins: await foreignLogins(rooms),
+    })
   ),
 
   report: operation({
@@ -308,4 +311,18 @@ function configFacts(rooms: OperationContext['rooms']) {
     stateDir: rooms.system.paths.data,
     database: rooms.system.paths.database,
   }
+}
+
+/** Logins of other programs that could be shared: not whose they are nor where, which `auth.discover` tells an admin. */
+async function foreignLogins(rooms: OperationRooms) {
+  const accounts = rooms.accounts.list()
+  return (await rooms.logins.discover()).map(({ tool, vendor, provider, expiresAt, problem }) => ({
+    tool,
+    vendor,
+    provider,
+    expires_at: expiresAt === null ? null : new Date(expiresAt).toISOString(),
+    readable: problem === null,
+    configured: accounts.some(({ source }) => source.type === 'foreign' && source.tool === tool),
+    import: `gw auth import ${tool}`,
+  }))
 }

@@ -77,6 +77,8 @@ export interface Dialling {
 export interface DialerOptions {
   /** Certificates to trust instead of the system's, PEM. */
   readonly ca?: string | null
+  /** False takes any certificate: whoever is on the way can read and change everything. Default true. */
+  readonly verify?: boolean
 }
 
 /** An HTTP client that goes exactly where it is told. */

@@ -1,9 +1,9 @@
 import { GwError, isObject, Secret } from '../../base/mod.ts'
-import { readBounded, statFile } from '../../platform/mod.ts'
+import { statFile } from '../../platform/mod.ts'
 import type { Keychain } from '../../secrets/mod.ts'
 import { documentFile, everyStore, keychainDocument } from '../grants/document-file.ts'
 import { type Grant, unknownIdentity } from '../grants/grant.ts'
-import { fileVersion, lockPathOf } from '../grants/own-file.ts'
+import { fileVersion, lockPathOf, readLogin } from '../grants/own-file.ts'
 import type { GrantStore } from '../grants/store.ts'
 import type { Vendor } from '../vendors/vendor.ts'
 import { type ForeignTool, foreignTools } from './tools.ts'
@@ -55,7 +55,7 @@ function copilotApps(path: string, vendor: Vendor): GrantStore {
     name: path,
     lockPath: lockPathOf(path),
     async read(): Promise<Grant | null> {
-      const text = await readBounded(path, 1024 * 1024)
+      const text = await readLogin(path, 1024 * 1024)
       let document: unknown = null
       try {
         document = text === null ? null : JSON.parse(text)

@@ -1,12 +1,12 @@
 import { lstat, realpath } from 'node:fs/promises'
 import { GwError, isObject, Secret } from '../../base/mod.ts'
-import { readBounded, removeFile, statFile, writeAtomic } from '../../platform/mod.ts'
+import { removeFile, statFile, writeAtomic } from '../../platform/mod.ts'
 import type { Keychain } from '../../secrets/mod.ts'
 import { readClaims } from '../identity.ts'
 import { type CredentialPayload, readPayload, readTime } from '../payload.ts'
 import type { Vendor } from '../vendors/vendor.ts'
 import { fingerprint, type Grant, localExpiry, newer, readIdentity } from './grant.ts'
-import { fileVersion, lockPathOf, proveWritable } from './own-file.ts'
+import { fileVersion, lockPathOf, proveWritable, readLogin } from './own-file.ts'
 import type { GrantStore } from './store.ts'
 
 /** How a program writes its login document: the names it uses where the document has none yet. */
@@ -100,14 +100,8 @@ function innerObject(top: Record<string, unknown>, at: readonly string[]): unkno
 /** A login document that another program owns, or that the user named: plain, 0600, unknown fields kept. */
 export function documentFile(path: string, vendor: Vendor, shape: DocumentShape): GrantStore {
   const readDocument = async (): Promise<unknown> => {
-    let content
-    try {
-      content = await readBounded(path, 4 * 1024 * 1024)
-    } catch (cause) {
-      throw new GwError('credential.unavailable', `${path} cannot be read`, { cause })
-    }
-    if (content === null) return null
-    return parseDocument(content, path)
+    const content = await readLogin(path, 4 * 1024 * 1024)
+    return content === null ? null : parseDocument(content, path)
   }
   return {
     name: path,

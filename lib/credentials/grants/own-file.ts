@@ -42,7 +42,7 @@ export function ownFile(path: string, secrets: Pick<SecretStore, 'seal' | 'unsea
     name: path,
     lockPath: lockPathOf(path),
     async read() {
-      const content = await readBounded(path, 1024 * 1024)
+      const content = await readLogin(path, 1024 * 1024)
       if (content === null) return null
       let parsed
       try {
@@ -92,6 +92,18 @@ export function ownFile(path: string, secrets: Pick<SecretStore, 'seal' | 'unsea
       await removeFile(path)
       return existed
     },
+  }
+}
+
+/** The text of a login file, or `null`. @throws GwError `credential.unavailable` */
+export async function readLogin(path: string, maxBytes: number): Promise<string | null> {
+  try {
+    return await readBounded(path, maxBytes)
+  } catch (cause) {
+    throw new GwError('credential.unavailable', `${path} cannot be read`, {
+      hint: 'see what is there and who may read it; nothing was changed',
+      cause,
+    })
   }
 }
 

@@ -46,7 +46,7 @@ export const connectBun: Connect = (to, events) => {
     },
     handshake(target, success, error) {
       if (!tls || closed) return
-      if (success && !error) return begin(target)
+      if ((success && !error) || !tls.verify) return begin(target)
       end(error ?? new Error('the certificate was not accepted'))
       target.terminate()
     },
@@ -68,7 +68,7 @@ export const connectBun: Connect = (to, events) => {
       ? {
         tls: {
           serverName: tls.serverName,
-          rejectUnauthorized: true,
+          rejectUnauthorized: tls.verify,
           ALPNProtocols: 'http/1.1',
           ...(tls.ca === null ? {} : { ca: tls.ca }),
         },

@@ -8,6 +8,8 @@ export interface ClientOptions {
   readonly connect: Connect
   /** Certificates to trust instead of the system's, PEM. For tests and private upstreams. */
   readonly ca?: string | null
+  /** False takes any certificate: whoever is on the way can read and change everything. Default true. */
+  readonly verify?: boolean
   /** Longest wait for a connection, per address. */
   readonly connectMs?: number
   /** How long a connection is kept without work. Shorter than most servers keep theirs. */
@@ -23,7 +25,7 @@ export interface ClientOptions {
  * of an answer has come.
  */
 export function createClient(options: ClientOptions): Dialer {
-  const { connect, ca = null, connectMs = 10_000, idleMs = 15_000, maxIdle = 512 } = options
+  const { connect, ca = null, verify = true, connectMs = 10_000, idleMs = 15_000, maxIdle = 512 } = options
   const idle = new Map<string, Connection[]>()
   const open = new Set<Connection>()
   let sweeper: ReturnType<typeof setTimeout> | undefined
@@ -89,7 +91,7 @@ export function createClient(options: ClientOptions): Dialer {
     const addresses = request.addresses ?? [host]
 
     async function fresh(address: string, key: string): Promise<DialReply> {
-      const to = { host: address, port, tls: secure ? { serverName: host, ca } : null }
+      const to = { host: address, port, tls: secure ? { serverName: host, ca, verify } : null }
       const connection = current = make(key, to, url.host)
       const reply = connection.send(request)
       const timer = setTimeout(() => {

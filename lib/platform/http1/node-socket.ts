@@ -14,6 +14,7 @@ export const connectNode: Connect = (to, events) => {
       // SNI takes names only; the certificate is checked against the name or address either way.
       ...(isIP(tls.serverName) === 0 ? { servername: tls.serverName } : {}),
       ALPNProtocols: ['http/1.1'],
+      rejectUnauthorized: tls.verify,
       ...(tls.ca === null ? {} : { ca: tls.ca }),
     }, () => events.ready())
     : connectTcp({ host, port, noDelay: true }, () => events.ready())

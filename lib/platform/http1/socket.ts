@@ -22,7 +22,7 @@ export interface Destination {
   readonly host: string
   readonly port: number
   /** Name that the certificate must be for; `null` for plain TCP. */
-  readonly tls: { readonly serverName: string; readonly ca: string | null } | null
+  readonly tls: { readonly serverName: string; readonly ca: string | null; readonly verify: boolean } | null
 }
 
 /** Opens a socket; never throws, failures come through `closed`. */
