@@ -1,7 +1,7 @@
 import { tracked } from '@trpc/server'
 import { z } from 'zod'
 import { GwError, type JsonObject } from '../base/mod.ts'
-import type { OperationContext } from './context.ts'
+import type { OperationContext, OperationRooms } from './context.ts'
 import { explain, explanation, name, reports, scope, scoped } from './explanation.ts'
 import { area, nothing, operation, stream } from './operation.ts'
 
