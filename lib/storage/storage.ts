@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import { chmod, stat } from 'node:fs/promises'
 import { Kysely, SqliteDialect, type Transaction } from 'kysely'
-import { type Clock, GwError } from '../base/mod.ts'
+import { type Clock, GwError, isGwError } from '../base/mod.ts'
 import { ensurePrivateDir, type Platform, type SqliteConnection } from '../platform/mod.ts'
 import { type BatchWriter, batchWriter } from './batch.ts'
 import { type Lease, takeLease } from './lease.ts'
@@ -45,7 +45,15 @@ const busyLimitMs = 10_000
  * @throws GwError `storage.corrupt` when the file is no database or fails its check, `storage.newer`, `storage.failed`
  */
 export async function openStorage({ platform, clock, path }: StorageOptions): Promise<Storage> {
-  if (path !== ':memory:') await ensurePrivateDir(dirname(path))
+  if (path !== ':memory:') {
+    await ensurePrivateDir(dirname(path)).catch((error) => {
+      if (isGwError(error)) throw error
+      throw new GwError('storage.failed', `the folder ${dirname(path)} cannot be made: ${messageOf(error)}`, {
+        hint: 'give gw a folder it may write: GW_HOME=/path/to/folder',
+        cause: error,
+      })
+    })
+  }
   const connection = await open(platform, path)
   try {
     // Waiting for a lock inside SQLite would stop the event loop: it answers at once, and we ask again.

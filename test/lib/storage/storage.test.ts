@@ -119,3 +119,13 @@ async function openHomeAt(home: string) {
   const { logger, random } = { logger: silentLogger, random: Math.random }
   return openHome({ platform, clock: systemClock, random, logger, from, loaded, keychain: null, watch: false })
 }
+
+test('openStorage() says which folder cannot be made, and where to put it instead', () =>
+  inFolder(async (folder) => {
+    await writeFile(join(folder, 'file'), '')
+    const opening = openStorage({ platform, clock: systemClock, path: join(folder, 'file', 'home', 'gw.sqlite') })
+    await expect(opening).rejects.toMatchObject({
+      code: 'storage.failed',
+      hint: expect.stringContaining('GW_HOME'),
+    })
+  }))
