@@ -111,6 +111,8 @@ const v6Blocks = () =>
     ['fc00::/7', 'private_ip'],
     ['ff00::/8', 'multicast_ip'],
     ['100::/64', 'reserved_ip'],
+    // Teredo hides an IPv4 address by inverting it.
+    ['2001::/32', 'reserved_ip'],
     ['2001:2::/48', 'benchmark_ip'],
     ['2001:db8::/32', 'reserved_ip'],
     ['3fff::/20', 'reserved_ip'],
@@ -152,8 +154,7 @@ export function addressTable(): AddressTable {
       if (own) return own
       const carried = inner(address)
       if (carried !== address) return v4.find(({ cidr }) => inCidr(carried, cidr))?.kind ?? null
-      // Teredo hides its IPv4 address by inverting it, and what is not global unicast is not assigned to anybody.
-      if (inCidr(address, { bytes: new Uint8Array([0x20, 0x01, 0, 0]), bits: 32 })) return 'reserved_ip'
+      // What is not global unicast is not assigned to anybody.
       return (address[0]! & 0xe0) === 0x20 ? null : 'reserved_ip'
     },
   }

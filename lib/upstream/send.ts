@@ -1,4 +1,4 @@
-import { type ByteSource, GwError, isGwError, readAll } from '../base/mod.ts'
+import { type ByteSource, GwError, isGwError, readAll, redact } from '../base/mod.ts'
 import type { Clock } from '../base/mod.ts'
 import type { Target } from '../accounts/mod.ts'
 import type { Provider } from '../catalog/mod.ts'
@@ -9,6 +9,7 @@ import type { UpstreamFailure } from '../protocol/mod.ts'
 import { endpointUrl, type Environment, interpolate, type Surface, urlOf } from './endpoint.ts'
 import { failureOf, type ReadFailure, readHttpFailure } from './failure.ts'
 import { type Field, setField } from './headers.ts'
+import { inflate } from './inflate.ts'
 import { sign } from './signers/mod.ts'
 
 /** A path at a provider that is no surface of a protocol. */
@@ -126,8 +127,18 @@ export function createUpstream(options: UpstreamOptions): Upstream {
 
   async function receive(call: UpstreamCall, dialling: Dialling): Promise<UpstreamReply | UpstreamRefusal> {
     const reply = await dialling.reply
+    const coding = reply.headers.get('content-encoding')
+    const coded = coding !== null && coding !== 'identity' && coding !== ''
+    const body = coded ? inflate(reply.body, coding) : reply.body
+    if (body === null) {
+      reply.body.cancel()
+      throw new GwError(
+        'upstream.invalid',
+        `the provider answered in the unknown content coding ${redact(coding!, 40)}`,
+      )
+    }
     if (reply.status >= 200 && reply.status < 300) {
-      return { ok: true, status: reply.status, headers: reply.headers, length: reply.length, body: reply.body }
+      return { ok: true, status: reply.status, headers: reply.headers, length: coded ? null : reply.length, body }
     }
     const read = (options.readFailure?.(call.target)) ?? readHttpFailure
     if (reply.status >= 300 && reply.status < 400) {
@@ -135,10 +146,10 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       const failure = failureOf('malformed', `the provider answered with a redirect (${reply.status})`, 'provider')
       return { ok: false, failure, answer: null }
     }
-    const raw = await readAll(reply.body, maxErrorBytes) ?? new Uint8Array()
-    const body = withoutSecret(raw, call.credential)
-    const failure = read({ status: reply.status, headers: reply.headers, body, now: clock.now() })
-    return { ok: false, failure, answer: { status: reply.status, headers: reply.headers, body } }
+    const raw = await readAll(body, maxErrorBytes) ?? new Uint8Array()
+    const clean = withoutSecret(raw, call.credential)
+    const failure = read({ status: reply.status, headers: reply.headers, body: clean, now: clock.now() })
+    return { ok: false, failure, answer: { status: reply.status, headers: reply.headers, body: clean } }
   }
 
   return {
