@@ -14,7 +14,10 @@ async function answerWith(dropped: readonly string[], served: boolean, pending: 
   const far = Bun.serve({
     port: 0,
     hostname: '127.0.0.1',
-    fetch: () => served ? Response.json({ id: 'c', choices: [{ message: { content: 'hi' } }] }) : new Response('{"error":{}}', { status: 500 }),
+    fetch: () =>
+      served
+        ? Response.json({ id: 'c', choices: [{ message: { content: 'hi' } }] })
+        : new Response('{"error":{}}', { status: 500 }),
   })
   const line = await openLine({
     urls: [`http://127.0.0.1:${far.port}/v1`],
