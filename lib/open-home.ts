@@ -114,6 +114,8 @@ export interface HomeOptions {
   readonly providers?: readonly Provider[]
   /** Model ids that those providers are known to offer, by provider. */
   readonly models?: ReadonlyMap<string, readonly string[]>
+  /** Only to look: no database is made, and one that cannot be written is read from a copy. */
+  readonly reading?: boolean
   /** Follow the config file; a command that ends soon does not. */
   readonly watch: boolean
   readonly events?: LiveConfigEvents
@@ -132,7 +134,7 @@ export async function openHome(options: HomeOptions): Promise<Home> {
   const fetch: Fetch = options.fetch ?? (egress ? (input, init) => egress.fetch(input, init) : noNetwork)
   const { env } = loaded
   const at = paths(env)
-  const storage = await openStorage({ platform, clock, path: at.database })
+  const storage = await openStorage({ platform, clock, path: at.database, reading: options.reading })
   const closers: (() => unknown)[] = [() => storage.close(), ...(egress ? [() => egress.close()] : [])]
   const close = async () => {
     for (const closer of closers.splice(0).reverse()) await closer()

@@ -20,11 +20,14 @@ export interface Session {
   readonly remote: Remote | null
   /** The token that was given, whether for a remote gateway or for this home. */
   readonly token: Secret | null
-  call(operation: Pick<OperationDescription, 'name' | 'kind'>, input: object): Promise<unknown>
+  call(
+    operation: Pick<OperationDescription, 'name' | 'kind'> & { readonly effect?: string },
+    input: object,
+  ): Promise<unknown>
   /** The configuration of this machine's home. */
   loadConfig(): Promise<{ from: ConfigSources; loaded: LoadedConfig }>
-  /** The home itself; opened once. */
-  home(): Promise<Home>
+  /** The home itself; opened once. With `looks`, only to look at it. */
+  home(looks?: boolean): Promise<Home>
   close(): Promise<void>
 }
 
@@ -34,6 +37,7 @@ export async function openSession(io: CliIo, options: GlobalOptions, version: st
   const token = await tokenOf(io, options)
   const remote = url ? { url: parseUrl(url), token } : null
   let opened: Promise<Home> | null = null
+  let reading: Promise<Home> | null = null
 
   async function config() {
     const { loadConfig } = await import('../../lib/config/mod.ts')
@@ -49,7 +53,8 @@ export async function openSession(io: CliIo, options: GlobalOptions, version: st
   }
   const configOnce = once(config)
 
-  async function open(): Promise<Home> {
+  /** `looks`: what only looks at a home leaves no trace in it, and works where it cannot be written. */
+  async function open(looks = false): Promise<Home> {
     const [{ from, loaded }, { openHome }, { detectPlatform }, { systemClock }, { systemKeychain }, egress] =
       await Promise.all(
         [
@@ -77,6 +82,7 @@ export async function openSession(io: CliIo, options: GlobalOptions, version: st
       loaded,
       keychain: await systemKeychain(),
       random: Math.random,
+      reading: looks,
       watch: false,
     })
   }
@@ -87,7 +93,7 @@ export async function openSession(io: CliIo, options: GlobalOptions, version: st
     async call(operation, input) {
       if (remote) return callRemote(remote, operation, input, io.signal)
       const [home, { operationContext }, { callOperation }, { operator }] = await Promise.all([
-        opened ??= open(),
+        opened ?? (operation.effect === 'reads' ? reading ??= open(true) : opened = open()),
         import('../../lib/open-home.ts'),
         import('../../lib/operations/mod.ts'),
         import('../../lib/access/mod.ts'),
@@ -103,9 +109,9 @@ export async function openSession(io: CliIo, options: GlobalOptions, version: st
       return callOperation(operation.name, input, context)
     },
     loadConfig: configOnce,
-    home: () => opened ??= open(),
+    home: (looks = false) => opened ?? (looks ? reading ??= open(true) : opened = open()),
     async close() {
-      await (await opened?.catch(() => null))?.close()
+      for (const home of [opened, reading]) await (await home?.catch(() => null))?.close()
     },
   }
 }

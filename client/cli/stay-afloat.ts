@@ -101,6 +101,13 @@ function addRouteExplain(program: Command, known: ReadonlyMap<string, OperationD
   const command = commandAt(program, 'route explain')
     .description(`${routes.summary}; with a model, which targets would serve it`)
   addFields(command, optional)
+  const capability = command.options.find(({ long }) => long === '--capability')
+  if (capability) {
+    // Routes have capabilities of their own beside those of models: what is asked checks the name.
+    capability.flags = '--capability <name>'
+    delete capability.argChoices
+    capability.argParser((text: string) => text)
+  }
   const taken = new Set(command.options.map(({ long }) => long))
   for (const [flag, text] of scopeFlags) if (!taken.has(flag.split(' ')[0])) command.option(flag, text)
   command.action(() =>
@@ -254,7 +261,7 @@ function addTicks(program: Command, context: CommandContext): void {
           ? `${printable(selected.health_key)}\n`
           : `a person is needed: ${claim.mediation_point ?? 'gw route explain'}\n`,
       )
-    })
+    }, true)
   )
 }
 
@@ -355,12 +362,13 @@ function scopeOf(command: Command): Record<string, string> {
 export async function withRepair(
   context: CommandContext,
   work: (repair: Repair, session: Session) => Promise<void>,
+  looks = false,
 ): Promise<void> {
   await context.withSession(async (session) => {
     if (session.remote) {
       throw new GwError('usage.invalid', 'this command works on this machine only, not through --url')
     }
-    const home = await session.home()
+    const home = await session.home(looks)
     await home.accounts.reload()
     await work(home.repair, session)
   })

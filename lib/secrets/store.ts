@@ -226,7 +226,8 @@ async function createKeys({ storage, keyFile, keychain }: SecretStoreOptions, pl
     })
   }
   const keys: MasterKeys = { keys: [newMasterKey()] }
-  await writeKeys(place, keyFile, keychain, keys)
+  // A key for a database that is gone afterwards is of no use to anybody else.
+  if (!storage.standIn) await writeKeys(place, keyFile, keychain, keys)
   return keys
 }
 

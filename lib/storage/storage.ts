@@ -7,6 +7,7 @@ import { type BatchWriter, batchWriter } from './batch.ts'
 import { type Lease, takeLease } from './lease.ts'
 import { migrate } from './migrate.ts'
 import { migrations } from './migrations/mod.ts'
+import { readingCopy } from './reading.ts'
 import type { Database } from './schema.ts'
 
 /** An open database. */
@@ -24,6 +25,8 @@ export interface Storage {
   readonly batch: BatchWriter
   /** Takes a named lease across all processes of this home, or `null` when another holds it. */
   lease(name: string, ttlMs: number): Promise<Lease | null>
+  /** Set where nothing of what is written stays, see {@link StorageOptions.reading}. */
+  readonly standIn?: true
   /** Writes what waits and closes the file. */
   close(): Promise<void>
 }
@@ -34,6 +37,11 @@ export interface StorageOptions {
   readonly clock: Clock
   /** A file, or `:memory:`. */
   readonly path: string
+  /**
+   * Nothing is to be changed: where there is no file none is made, and where it or its folder cannot be written a private
+   * copy is opened, which is gone afterwards. Absent: the file is made and brought up to date.
+   */
+  readonly reading?: boolean | undefined
 }
 
 /** How long a write waits for the lock that another process holds. */
@@ -44,7 +52,27 @@ const busyLimitMs = 10_000
  *
  * @throws GwError `storage.corrupt` when the file is no database or fails its check, `storage.newer`, `storage.failed`
  */
-export async function openStorage({ platform, clock, path }: StorageOptions): Promise<Storage> {
+export async function openStorage(options: StorageOptions): Promise<Storage> {
+  if (!options.reading || options.path === ':memory:') return await openFile(options)
+  const copy = await readingCopy(options.path)
+  if (copy === null) return await openFile(options)
+  try {
+    const storage = await openFile({ ...options, path: copy.path })
+    return {
+      ...storage,
+      standIn: true,
+      async close() {
+        await storage.close()
+        await copy.remove()
+      },
+    }
+  } catch (error) {
+    await copy.remove()
+    throw error
+  }
+}
+
+async function openFile({ platform, clock, path }: StorageOptions): Promise<Storage> {
   if (path !== ':memory:') {
     await ensurePrivateDir(dirname(path)).catch((error) => {
       if (isGwError(error)) throw error
