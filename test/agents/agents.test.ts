@@ -24,13 +24,18 @@ for (const [index, agent] of agents(folder ?? '').entries()) {
     if (reason === undefined) test(name, () => shellTurn(index, upstream), 150_000)
     else test.skip(name, () => {})
   }
+  if (agent.name !== 'OpenCode') {
+    const name = `${agent.name} asks gw token for its token`
+    if (reason === undefined) test(name, () => shellTurn(index, agent.protocol, ['helper']), 150_000)
+    else test.skip(name, () => {})
+  }
   const name = `${agent.name} over ${agent.protocol} calls a tool of a foreign server through gw`
   if (reason === undefined) test(name, () => foreignTurn(index, agent.protocol), 150_000)
   else test.skip(name, () => {})
 }
 
-async function shellTurn(index: number, upstream: UpstreamProtocol): Promise<void> {
-  const result = await turn(index, upstream, [])
+async function shellTurn(index: number, upstream: UpstreamProtocol, extra: readonly string[] = []): Promise<void> {
+  const result = await turn(index, upstream, extra)
   expect(result.marker).toBe('tool-ran\n')
   // Only an upstream that was given the tool's output can say this.
   expect(result.stdout).toMatch(/The tool said:[\s\S]*tool-ran/)

@@ -12,6 +12,8 @@ export interface Door {
   readonly model: string
   /** A tool server to attach, through the same gateway and with the same token; `null` for none. */
   readonly toolServer: string | null
+  /** The command to ask for the token with, in place of the token itself; `null` for none. */
+  readonly tokenCommand: readonly string[] | null
 }
 
 /** A command in an environment of its own. */
@@ -55,18 +57,18 @@ model_provider = "gw"
 name = "gw"
 base_url = "${door.url}/v1"
 wire_api = "responses"
-env_key = "GW_TOKEN"
+${door.tokenCommand === null ? 'env_key = "GW_TOKEN"' : ''}
 request_max_retries = 1
 stream_max_retries = 1
 ${
           door.toolServer === null
             ? ''
             : `[mcp_servers.gw]\nurl = "${door.toolServer}"\nhttp_headers = { authorization = "Bearer ${door.token}" }\n`
-        }`,
+        }${door.tokenCommand === null ? '' : tokenHelper(door.tokenCommand)}`,
       )
       return {
         argv: [program, 'exec', '--skip-git-repo-check', '--dangerously-bypass-approvals-and-sandbox', prompt],
-        env: { CODEX_HOME: folder, GW_TOKEN: door.token },
+        env: { CODEX_HOME: folder, ...(door.tokenCommand === null ? { GW_TOKEN: door.token } : {}) },
       }
     },
   }
@@ -91,9 +93,9 @@ function claude(program: string): Agent {
         ...(door.toolServer === null ? [] : ['--strict-mcp-config', '--mcp-config', claudeServers(door)]),
       ],
       env: {
-        CLAUDE_CONFIG_DIR: join(home, 'claude'),
+        CLAUDE_CONFIG_DIR: claudeFolder(home, door),
         ANTHROPIC_BASE_URL: door.url,
-        ANTHROPIC_AUTH_TOKEN: door.token,
+        ...(door.tokenCommand === null ? { ANTHROPIC_AUTH_TOKEN: door.token } : {}),
         ANTHROPIC_DEFAULT_HAIKU_MODEL: door.model,
         CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
         // So that the tool stands in the first request.
@@ -103,6 +105,21 @@ function claude(program: string): Agent {
       },
     }),
   }
+}
+
+/** Codex runs a program and its arguments. */
+function tokenHelper([command, ...args]: readonly string[]): string {
+  return `[model_providers.gw.auth]\ncommand = ${JSON.stringify(command)}\nargs = ${JSON.stringify(args)}\n`
+}
+
+/** Claude Code runs a line of shell. */
+function claudeFolder(home: string, { tokenCommand }: Door): string {
+  const folder = join(home, 'claude')
+  mkdirSync(folder, { recursive: true })
+  if (tokenCommand !== null) {
+    writeFileSync(join(folder, 'settings.json'), JSON.stringify({ apiKeyHelper: tokenCommand.join(' ') }))
+  }
+  return folder
 }
 
 function claudeServers({ toolServer, token }: Door): string {

@@ -11,6 +11,8 @@ export type UpstreamProtocol = typeof upstreamProtocols[number]
 export interface OpenDoor extends AsyncDisposable {
   readonly url: string
   readonly token: string
+  /** The home of the gateway, for commands that act on it. */
+  readonly home: string
   /** What stands before the demo's model names. */
   readonly prefix: string
 }
@@ -23,6 +25,7 @@ export async function openDoor(protocol: UpstreamProtocol, toolServer?: string):
   return {
     url: gateway.url,
     token: gateway.token,
+    home: gateway.home,
     prefix: 'up/',
     async [Symbol.asyncDispose]() {
       await gateway.close()

@@ -1,5 +1,5 @@
 // One turn of one agent, inside a network namespace that has nothing but loopback:
-// `turn.ts AGENTS_FOLDER INDEX UPSTREAM_PROTOCOL [tools]`. Prints one JSON line for the test that started it.
+// `turn.ts AGENTS_FOLDER INDEX UPSTREAM_PROTOCOL [tools|helper]`. Prints one JSON line for the test that started it.
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { agents, type Door } from './agents.ts'
@@ -24,12 +24,12 @@ const prompt = 'Use your shell tool to run `echo tool-ran > marker.txt && cat ma
 const limitMs = 90_000
 
 if (import.meta.main) {
-  const [folder = '', index = '0', protocol = '', tools] = process.argv.slice(2)
+  const [folder = '', index = '0', protocol = '', kind] = process.argv.slice(2)
   // Not under /tmp: Codex's own sandbox cannot work there.
   const base = mkdtempSync(join(process.env['GW_AGENTS_STATE'] ?? '/var/tmp', 'gw-turn-'))
   try {
     console.log(
-      JSON.stringify(await turn(folder, Number(index), protocol as UpstreamProtocol, base, tools === 'tools')),
+      JSON.stringify(await turn(folder, Number(index), protocol as UpstreamProtocol, base, kind ?? 'shell')),
     )
   } finally {
     rmSync(base, { recursive: true, force: true })
@@ -42,11 +42,12 @@ async function turn(
   index: number,
   protocol: UpstreamProtocol,
   base: string,
-  foreign: boolean,
+  kind: string,
 ): Promise<TurnResult> {
   const agent = agents(folder)[index]!
   const [home, work] = ['home', 'work'].map((name) => join(base, name)) as [string, string]
   for (const path of [home, work]) mkdirSync(path)
+  const foreign = kind === 'tools'
   const fixture = foreign ? serveFixture() : null
   await using open = await openDoor(protocol, fixture?.url)
   const door: Door = {
@@ -54,6 +55,15 @@ async function turn(
     token: open.token,
     model: `${open.prefix}demo-small`,
     toolServer: fixture && `${open.url}/v1/mcp/fixture`,
+    tokenCommand: kind === 'helper'
+      ? [
+        '/usr/bin/env',
+        `GW_HOME=${open.home}`,
+        process.execPath,
+        join(import.meta.dir, '../../client/cli/main.ts'),
+        'token',
+      ]
+      : null,
   }
   const said = foreign ? `Use the tool ${agent.toolName('test_simple_text')} and tell me what it said.` : prompt
   const { argv, env } = agent.prepare(home, door, said)
