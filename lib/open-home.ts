@@ -20,6 +20,7 @@ import {
   type Sources,
 } from './credentials/mod.ts'
 import type { Egress } from './egress/mod.ts'
+import { type ModelDiscovery, openDiscovery } from './gateway/mod.ts'
 import { type Board, createBoard } from './liveness/mod.ts'
 import {
   type McpFetch,
@@ -77,6 +78,7 @@ export interface Home {
   readonly approvals: Approvals
   readonly audit: AuditLog
   readonly usage: Usage
+  readonly discovery: ModelDiscovery
   readonly board: Board
   readonly router: Router
   readonly receipts: Receipts
@@ -183,6 +185,7 @@ export async function openHome(options: HomeOptions): Promise<Home> {
     const sources = createSources({ env, clock, fetch, secrets, keychain, grants: logins })
     let facts: ModelFacts | null = null
     let catalog: Catalog | null = null
+    let discovery: ModelDiscovery | null = null
     const providerStore = await openProviderStore({ storage, clock, onChange: () => catalog = null })
     const catalogNow = () =>
       catalog ??= createCatalog({
@@ -190,7 +193,7 @@ export async function openHome(options: HomeOptions): Promise<Home> {
         overlays: config.current().config.providers,
         stored: providerStore.list(),
         extra: options.providers ?? [],
-        discovered: options.models ?? new Map(),
+        discovered: new Map([...discovery?.found ?? [], ...options.models ?? []]),
         facts,
       })
     const accounts = await openAccounts({
@@ -233,6 +236,25 @@ export async function openHome(options: HomeOptions): Promise<Home> {
     let mcp: Promise<McpProxy> | null = null
     closers.push(async () => (await mcp?.catch(() => null))?.close())
     const inventory = inventoryOf(config, accounts, catalogNow)
+    const upstream = egress
+      ? createUpstream({
+        egress,
+        provider: (id) => catalogNow().provider(id),
+        environment: env,
+        clock,
+        baseUrl: (id) => accounts.list().find((account) => account.id === id)?.baseUrl ?? null,
+      })
+      : null
+    const listed = discovery = await openDiscovery({
+      storage,
+      clock,
+      logger,
+      accounts,
+      provider: (id) => catalogNow().provider(id),
+      upstream,
+      changed: () => catalog = null,
+    })
+    catalog = null
     const repair = createRepair({
       storage,
       clock,
@@ -242,20 +264,8 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       version,
       fetch,
       inventory,
-      ...(egress
-        ? {
-          relay: relayAccounts({
-            accounts,
-            provider: (id) => catalogNow().provider(id),
-            upstream: createUpstream({
-              egress,
-              provider: (id) => catalogNow().provider(id),
-              environment: env,
-              clock,
-              baseUrl: (id) => accounts.list().find((account) => account.id === id)?.baseUrl ?? null,
-            }),
-          }),
-        }
+      ...(upstream
+        ? { relay: relayAccounts({ accounts, provider: (id) => catalogNow().provider(id), upstream }) }
         : {}),
     })
     const afloat = createHost(repair.context, () => {
@@ -294,6 +304,7 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       approvals,
       audit: createAuditLog({ storage, clock }),
       usage,
+      discovery: listed,
       board,
       router,
       receipts: createReceipts({ storage, clock, logger }),
@@ -355,6 +366,7 @@ export function operationRooms(home: Home, facts: Omit<SystemFacts, 'runtime' | 
     logins: home.logins,
     loginSessions: home.loginSessions,
     usage: home.usage,
+    discovery: home.discovery,
     board: home.board,
     router: home.router,
     receipts: home.receipts,

@@ -29,3 +29,4 @@ export type {
 export { serve } from './serve.ts'
 export { createTurnStore, type TurnBounds } from './turn-store.ts'
 export { type Dialect, dialectOf, type Family, plainPath, type SurfaceRow, surfaces } from './surfaces.ts'
+export { type DiscoveryOptions, type ModelDiscovery, openDiscovery } from './discovery.ts'

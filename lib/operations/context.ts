@@ -3,6 +3,7 @@ import type { Accounts, ProviderStore } from '../accounts/mod.ts'
 import type { Clock, JsonObject } from '../base/mod.ts'
 import type { Catalog } from '../catalog/mod.ts'
 import type { LiveConfig } from '../config/mod.ts'
+import type { ModelDiscovery } from '../gateway/mod.ts'
 import type { Logins, LoginSessions } from '../credentials/mod.ts'
 import type { Board } from '../liveness/mod.ts'
 import type { McpProxy } from '../mcp-proxy/mod.ts'
@@ -50,6 +51,7 @@ export interface OperationRooms {
   readonly logins: Logins
   readonly loginSessions: LoginSessions
   readonly usage: Usage
+  readonly discovery: ModelDiscovery
   readonly board: Pick<Board, 'all' | 'get' | 'reset' | 'sync'>
   readonly router: Pick<Router, 'plan'>
   readonly receipts: Pick<Receipts, 'find'>

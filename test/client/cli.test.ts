@@ -138,4 +138,4 @@ test('sim lives the same day each time, and refuses days that are none', async (
   expect(days[0]!.day.rebilledTokens).toBeLessThan(days[1]!.day.rebilledTokens)
   expect((await cli(['--json', 'sim', '--sessions', '20', '--seed', '3'], at())).stdout).toBe(stdout)
   expect((await cli(['sim', '--sessions', 'many'], at())).code).toBe(2)
-})
+}, 60_000)
