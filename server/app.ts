@@ -1,7 +1,7 @@
 import { Elysia } from 'elysia'
 import { GwError, isGwError } from '../lib/base/mod.ts'
 import type { Gateway } from '../lib/create-gateway.ts'
-import { dialectOf, errorResponse, pathOf, type Peer, shown } from '../lib/gateway/mod.ts'
+import { dialectOf, errorResponse, pathOf, type Peer, plainPath, shown, surfaces } from '../lib/gateway/mod.ts'
 import type { Door, McpHandler } from './door.ts'
 import { type HostGate, hostGate } from './hosts.ts'
 import { docsRoutes, withPagePolicy } from './routes/docs.ts'
@@ -49,6 +49,15 @@ export function createApp(gateway: Gateway, { mcp = null }: AppOptions = {}): Ap
     }
     const origin = request.headers.get('origin') === null ? null : gate.allowedOrigin(request)
     if (origin !== null && request.method === 'OPTIONS') return preflight(request, origin)
+    const { openai_api: openai, anthropic_api: anthropic } = gateway.rooms.config.current().config.server
+    if (!(openai && anthropic)) {
+      const { path } = pathOf(request.url)
+      const plain = plainPath(path)
+      const dialect = Object.hasOwn(surfaces, plain) ? surfaces[plain]!.dialect : null
+      if ((dialect === 'openai' && !openai) || (dialect === 'anthropic' && !anthropic)) {
+        return errorResponse(nothingAt(path), dialectOf(path))
+      }
+    }
     const answer = gateway.answer(request, peer) ?? routed(request, peer)
     return origin === null ? answer : Promise.resolve(answer).then((response) => withOrigin(response, origin))
   }

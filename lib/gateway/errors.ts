@@ -68,11 +68,27 @@ export function errorResponse(
   if (error.retryAfterMs !== undefined) {
     headers.set('retry-after', String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))))
   }
+  for (const [name, value] of limitFields(error)) headers.set(name, value)
   if (error.status === 401) headers.set('www-authenticate', 'Bearer realm="gw"')
   // What is left of the body is not read: it must not be taken for the next request.
   if (error.code === 'request.too_large' || error.code === 'request.timeout') headers.set('connection', 'close')
   if (error.code === 'request.upgrade_required') headers.set('upgrade', 'HTTP/1.1')
   return new Response(JSON.stringify(errorBody(error, dialect)), { status: error.status, headers })
+}
+
+/** The header fields that say which limit of gw's own was reached, in the names that the vendors' clients read. */
+function limitFields({ code, details, retryAfterMs }: GwError): readonly (readonly [string, string])[] {
+  if (code !== 'access.rate_limited' && code !== 'access.budget_spent') return []
+  const { kind, limit, remaining } = (details ?? {}) as { kind?: unknown; limit?: unknown; remaining?: unknown }
+  if (typeof kind !== 'string' || typeof limit !== 'number' || typeof remaining !== 'number') return []
+  const name = kind.replace(/[^a-z0-9]+/gi, '-').toLowerCase()
+  return [
+    [`x-ratelimit-limit-${name}`, String(limit)],
+    [`x-ratelimit-remaining-${name}`, String(remaining)],
+    ...(retryAfterMs === undefined ? [] : [[`x-ratelimit-reset-${name}`, `${retryAfterMs}ms`] as const]),
+    [`anthropic-ratelimit-${name}-limit`, String(limit)],
+    [`anthropic-ratelimit-${name}-remaining`, String(remaining)],
+  ]
 }
 
 /** What a failure of an upstream is to the caller, when its own words cannot be passed on. */
