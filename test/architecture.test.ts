@@ -12,6 +12,7 @@ const storeys: readonly (readonly string[])[] = [
   ['gateway'],
   ['tasks', 'repair', 'harness', 'setup', 'rendezvous', 'mcp-proxy', 'demo', 'conform', 'llm-bridge'],
   ['config'],
+  ['migrate'],
   ['operations'],
   ['root'],
   ['server', 'mcp', 'client'],

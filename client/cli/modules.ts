@@ -3,6 +3,7 @@ import { chat } from './chat.ts'
 import { completions } from './completions.ts'
 import { conform } from './conform.ts'
 import { doctor } from './doctor.ts'
+import { importCommands } from './import.ts'
 import { llmCommands } from './llm.ts'
 import { mcp } from './mcp.ts'
 import { onboarding } from './onboarding.ts'
@@ -22,6 +23,7 @@ export const modules: readonly CommandModule[] = [
   mcp,
   stayAfloat,
   onboarding,
+  importCommands,
   authCommands,
   tokenCommands,
   llmCommands,

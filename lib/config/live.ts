@@ -1,7 +1,7 @@
 import { type GwError } from '../base/mod.ts'
 import { type ConfigSources, loadConfig, type LoadedConfig } from './load.ts'
 import { type ConfigWatch, watchConfig } from './watch.ts'
-import { type ConfigEdit, type ConfigWritten, writeConfig } from './write.ts'
+import { type ConfigEdit, type ConfigWritten, editedConfig, writeConfig } from './write.ts'
 
 /** The configuration of a running gateway: always a valid one, changed only by a valid one. */
 export interface LiveConfig {
@@ -11,6 +11,8 @@ export interface LiveConfig {
   problem(): GwError | null
   /** Calls back after each change, in the order of subscription. Returns how to stop. */
   onChange(listener: (loaded: LoadedConfig) => void): () => void
+  /** Whether {@link LiveConfig.write} would take these edits; throws what it would throw, and writes nothing. */
+  check(edits: readonly ConfigEdit[]): Promise<void>
   /** Edits the file and puts the result in force before it resolves. */
   write(edits: readonly ConfigEdit[]): Promise<ConfigWritten>
   /** Reads the file now. */
@@ -59,6 +61,9 @@ export function liveConfig(
     onChange(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)
+    },
+    async check(edits) {
+      await editedConfig({ ...sources, file: initial.path }, edits)
     },
     async write(edits) {
       const written = await writeConfig({ ...sources, file: initial.path }, edits)

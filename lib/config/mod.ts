@@ -14,6 +14,8 @@ export { type ConfigOrigin, type ConfigSources, loadConfig, type LoadedConfig, r
 export { type ConfigProblem, formatProblem } from './problem.ts'
 export { type Config, type ConfigInput, configSchema } from './schema.ts'
 export { redactConfig } from './redact.ts'
+export { type FileVariable, readVariables } from './dotenv.ts'
 export { configJsonSchema, fromText, type Setting, settings } from './settings.ts'
+export { readToml } from './toml.ts'
 export { type ConfigWatch, watchConfig, type WatchHandlers } from './watch.ts'
 export { checkText, type ConfigEdit, type ConfigWritten, replaceConfig, writeConfig } from './write.ts'

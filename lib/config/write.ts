@@ -29,6 +29,24 @@ export interface ConfigWritten {
  * @throws GwError `config.invalid` when the result would not be valid; the file is then as it was
  */
 export async function writeConfig(sources: ConfigSources, edits: readonly ConfigEdit[]): Promise<ConfigWritten> {
+  const { path, before, after } = await editedConfig(sources, edits)
+  await ensurePrivateDir(dirname(path))
+  if (await readConfigFile(path).then((text) => text ?? '') !== before) {
+    throw new GwError('request.conflict', `${path} changed while it was being edited`, { hint: 'try again' })
+  }
+  if (after !== before) await writeAtomic(path, after)
+  return { path, before, after, loaded: await loadConfig({ ...sources, file: path }) }
+}
+
+/**
+ * What changes of the config file would come to; nothing is written.
+ *
+ * @throws GwError `config.invalid` when the result would not be valid
+ */
+export async function editedConfig(
+  sources: ConfigSources,
+  edits: readonly ConfigEdit[],
+): Promise<Omit<ConfigWritten, 'loaded'>> {
   const path = sources.file ?? paths(sources.env).config
   const before = await readConfigFile(path) ?? ''
   const after = edits.reduce(
@@ -36,12 +54,7 @@ export async function writeConfig(sources: ConfigSources, edits: readonly Config
     before,
   )
   checkText(path, after)
-  await ensurePrivateDir(dirname(path))
-  if (await readConfigFile(path).then((text) => text ?? '') !== before) {
-    throw new GwError('request.conflict', `${path} changed while it was being edited`, { hint: 'try again' })
-  }
-  if (after !== before) await writeAtomic(path, after)
-  return { path, before, after, loaded: await loadConfig({ ...sources, file: path }) }
+  return { path, before, after }
 }
 
 /** Replaces the whole config file by a text, after validating it. */

@@ -1,0 +1,10 @@
+/**
+ * Migrate: the files of other gateways as a configuration of this one.
+ *
+ * Owns the reading of what Link.Assistant.Router, token-plumber, Open LLM Auth and LiteLLM keep in files, and the report
+ * of what was taken, what was not, and why. It writes nothing anywhere: its caller applies a {@link Migration}. Start at
+ * {@link readForeign}.
+ * @module
+ */
+export { type ForeignSystem, foreignSystems, readForeign } from './read.ts'
+export type { KeptSecret, Left, Migration, MigrationContext, Taken } from './draft.ts'
