@@ -1,5 +1,5 @@
 import { Command, CommanderError, Option } from 'commander'
-import { GwError, nearest } from '../../lib/base/mod.ts'
+import { GwError, nearest, redact } from '../../lib/base/mod.ts'
 import type { OperationDescription } from '../../lib/operations/mod.ts'
 import { addFields, inputFrom, kebab } from './fields.ts'
 import type { CliIo } from './io.ts'
@@ -65,7 +65,8 @@ export function buildProgram(
     .configureHelp({ sortSubcommands: true, helpWidth: Math.min(io.columns, 120) })
     .configureOutput({
       writeOut: io.out,
-      writeErr: io.err,
+      // A complaint repeats what was typed, and somebody may have typed a key.
+      writeErr: (text) => io.err(text.split('\n').map((line) => redact(line)).join('\n')),
       getOutHasColors: () => io.color,
       getErrHasColors: () => false,
     })

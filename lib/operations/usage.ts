@@ -13,7 +13,7 @@ const totals = z.object({
   cachedInputTokens: z.int(),
   cacheWriteTokens: z.int(),
   reasoningTokens: z.int(),
-  costMicros: z.number().describe('micro-USD of real money'),
+  costMicros: z.number().nullable().describe('micro-USD of real money; null when no price is known'),
   shadowCostMicros: z.number().describe('micro-USD the same would cost by API key; never added to costMicros'),
   unpriced: z.int().describe('requests at a price nobody knows: their cost is missing'),
   estimated: z.int(),
@@ -121,7 +121,16 @@ export const usage = area({
     cli: {
       command: 'usage summary',
       default: true,
-      columns: ['key', 'requests', 'errors', 'inputTokens', 'outputTokens', 'costMicros', 'shadowCostMicros'],
+      columns: [
+        'key',
+        'requests',
+        'errors',
+        'inputTokens',
+        'outputTokens',
+        'costMicros',
+        'shadowCostMicros',
+        'unpriced',
+      ],
     },
   }).query(async ({ ctx, input }) => {
     if (!ctx.principal.scopes.has('admin') && (input.by === 'account' || input.by === 'token')) {

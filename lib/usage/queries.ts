@@ -47,7 +47,8 @@ export interface UsageTotals {
   readonly cachedInputTokens: number
   readonly cacheWriteTokens: number
   readonly reasoningTokens: number
-  readonly costMicros: number
+  /** `null` when no request of the row had a known price: unknown is never 0. */
+  readonly costMicros: number | null
   readonly shadowCostMicros: number
   /** Requests served at a price nobody knows; their cost is missing above. */
   readonly unpriced: number
@@ -298,7 +299,7 @@ function totalsOf(row: UsageSums): UsageTotals {
     cachedInputTokens: row.cached_tokens,
     cacheWriteTokens: row.cache_write_tokens,
     reasoningTokens: row.reasoning_tokens,
-    costMicros: row.cost_micros,
+    costMicros: row.unpriced > 0 && row.cost_micros === 0 ? null : row.cost_micros,
     shadowCostMicros: row.shadow_micros,
     unpriced: row.unpriced,
     estimated: row.estimated,

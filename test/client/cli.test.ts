@@ -34,6 +34,13 @@ for (
   })
 }
 
+test('a key typed by mistake is not repeated', async () => {
+  const { code, stderr } = await cli(['accounts', 'add', 'openai', 'sk-typed-by-mistake-123456'], at())
+  expect(code).toBe(2)
+  expect(stderr).toContain('too many arguments')
+  expect(stderr).not.toContain('mistake')
+})
+
 for (
   const [what, argv, code] of [
     ['an input that does not fit', ['tokens', 'list', '--limit', 'many'], 2],
