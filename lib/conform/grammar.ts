@@ -129,16 +129,19 @@ function messages(events: Wire, heard: Heard): void {
         fault(state === 'block' && value.index === index, 'a delta outside its block')
         said++
         const { delta } = value
-        const fits: Record<string, string> = {
-          text_delta: 'text',
-          thinking_delta: 'thinking',
-          signature_delta: 'thinking',
-          input_json_delta: 'tool_use',
+        const fits: Record<string, readonly string[]> = {
+          text_delta: ['text'],
+          citations_delta: ['text'],
+          thinking_delta: ['thinking'],
+          signature_delta: ['thinking'],
+          input_json_delta: ['tool_use', 'server_tool_use', 'mcp_tool_use'],
         }
-        fault(fits[delta.type] === block.type, `${delta.type} in a ${block.type} block`)
+        fault(fits[delta.type]?.includes(block.type), `${delta.type} in a ${block.type} block`)
         heard.text += delta.text ?? ''
         heard.reasoning += delta.thinking ?? ''
-        if (delta.type === 'input_json_delta') heard.calls.at(-1)!.input += delta.partial_json
+        if (delta.type === 'input_json_delta' && block.type === 'tool_use') {
+          heard.calls.at(-1)!.input += delta.partial_json
+        }
         break
       }
       case 'content_block_stop':

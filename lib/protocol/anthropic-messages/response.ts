@@ -109,18 +109,24 @@ export function encodeResponse(response: InferenceResponse, call: Call, lose: Lo
     type: 'message',
     role: 'assistant',
     model: call.model,
-    content: response.parts.flatMap((part, i) => encodeBlock(part, `output[${i}]`, lose)),
+    content: response.parts.flatMap((part, i) => encodeBlock(part, `output[${i}]`, call, lose)),
     stop_reason: finishTable[response.finish].anthropic,
     stop_sequence: response.stopSequence,
     usage: encodeUsage(response.tokens),
   }
 }
 
-function encodeBlock(part: ResponsePart, path: string, lose: Lose): JsonObject[] {
+function encodeBlock(part: ResponsePart, path: string, call: Call, lose: Lose): JsonObject[] {
+  const own = call.upstream === 'anthropic-messages'
   switch (part.type) {
     case 'text':
-      loseAnnotations(part.annotations, path, lose)
-      return part.text === '' ? [] : [{ type: 'text', text: part.text }]
+      if (!own) loseAnnotations(part.annotations, path, lose)
+      if (part.text === '') return []
+      return [{
+        type: 'text',
+        text: part.text,
+        ...(own && part.annotations.length > 0 ? { citations: part.annotations } : {}),
+      }]
     case 'refusal':
       return part.text === '' ? [] : [{ type: 'text', text: part.text }]
     case 'reasoning':
@@ -131,6 +137,7 @@ function encodeBlock(part: ResponsePart, path: string, lose: Lose): JsonObject[]
       return [{ type: 'tool_use', id: part.id, name: part.name, input: value as JsonObject }]
     }
     case 'native':
+      if (own) return [part.value]
       lose(path, `anthropic-messages knows no ${String(part.value.type)}`)
       return []
   }

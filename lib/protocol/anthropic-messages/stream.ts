@@ -230,6 +230,7 @@ interface Draft {
  * open wait until that one closes.
  */
 export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
+  const own = call.upstream === 'anthropic-messages'
   const drafts: (Draft | undefined)[] = []
   /** Events of parts whose turn has not come, in the order the parts opened. */
   const waiting = new Map<number, InferenceEvent[]>()
@@ -271,6 +272,13 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
   function blockDelta(json: string): string {
     return write('content_block_delta', `{"type":"content_block_delta","index":${index},"delta":${json}}`)
   }
+  /** A block of this protocol's own: its input comes as a delta, as clients expect it. */
+  function native(draft: Draft, value: JsonObject): string {
+    if (objectOf(value.input) === undefined) return startBlock(draft, value)
+    const partial = JSON.stringify(JSON.stringify(value.input))
+    return startBlock(draft, { ...value, input: {} }) +
+      blockDelta(`{"type":"input_json_delta","partial_json":${partial}}`)
+  }
   function open(part: number, head: PartHead): string {
     current = part
     const draft: Draft = { head, opened: false, content: [], summary: [] }
@@ -278,9 +286,11 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
     switch (head.type) {
       case 'tool-call':
         return startBlock(draft, { type: 'tool_use', id: head.id, name: head.name, input: {} })
-      case 'native':
+      case 'native': {
+        if (own) return native(draft, head.value)
         lose(`output[${part}]`, `anthropic-messages knows no ${String(head.value.type)}`)
         return ''
+      }
       default:
         // Text and thinking open with their first words: an empty block says nothing.
         return ''
@@ -314,8 +324,15 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
     const draft = drafts[event.part]
     current = null
     if (draft === undefined) return ''
-    loseAnnotations(event.annotations ?? [], `output[${event.part}]`, lose)
-    if (draft.head.type !== 'reasoning') return draft.opened ? stopBlock() : ''
+    const citations = event.annotations ?? []
+    if (!own) loseAnnotations(citations, `output[${event.part}]`, lose)
+    if (draft.head.type !== 'reasoning') {
+      if (!draft.opened) return ''
+      const cited = own
+        ? citations.map((citation) => blockDelta(JSON.stringify({ type: 'citations_delta', citation })))
+        : []
+      return cited.join('') + stopBlock()
+    }
     const { content, summary } = draft
     const part = { type: 'reasoning', id: draft.head.id, content, summary, proof: event.proof ?? null } as const
     if (draft.opened) {

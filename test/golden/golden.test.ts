@@ -1,0 +1,48 @@
+import { expect, test } from 'bun:test'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { JsonObject } from '../../lib/base/mod.ts'
+import { hear } from '../../lib/conform/mod.ts'
+import { lossPage, matrix, protocols } from './golden.ts'
+
+const fixtures = new URL('../fixtures', import.meta.url).pathname
+const { files, cases, losses } = matrix()
+
+test('the golden matrix has 300 cases and more, and each is what it was when it was reviewed', async () => {
+  expect(cases).toBeGreaterThanOrEqual(300)
+  for (const { path, text } of files) {
+    expect(`${path}\n${text}`).toBe(`${path}\n${await readFile(join(fixtures, path), 'utf8')}`)
+  }
+})
+
+test('no case of the golden matrix is left over', async () => {
+  const known = new Set(files.map(({ path }) => path))
+  for (const protocol of protocols) {
+    const found = await readdir(join(fixtures, protocol), { recursive: true })
+    const stray = found.filter((name) => /\.(json|sse)$/.test(name) && !known.has(`${protocol}/${name}`))
+    expect(stray).toEqual([])
+  }
+})
+
+test('every stream of the golden matrix keeps the grammar of its protocol and says what the whole answer says', () => {
+  for (const { path, text } of files) {
+    const to = /for-(.+)\.sse$/.exec(path)?.[1] as (typeof protocols)[number] | undefined
+    if (to === undefined) continue
+    const whole = files.find((file) => file.path === path.replace(/sse$/, 'json'))!
+    const { failure, body } = JSON.parse(whole.text) as { failure: string | null; body: JsonObject }
+    const heard = hear(to, text)
+    expect([path, heard.error !== null]).toEqual([path, failure !== null])
+    const said = JSON.stringify(body)
+    if (failure === null) expect([path, said.includes(JSON.stringify(heard.text).slice(1, -1))]).toEqual([path, true])
+  }
+})
+
+test('the same protocol on both sides loses nothing', () => {
+  expect(losses.filter(({ from, to }) => from === to)).toEqual([])
+})
+
+test('every loss has a reason, and docs/translation.md prints them all', async () => {
+  for (const { reason } of losses) expect(reason.length).toBeGreaterThan(5)
+  const page = await readFile(new URL('../../docs/translation.md', import.meta.url).pathname, 'utf8')
+  expect(page).toBe(lossPage(losses))
+})

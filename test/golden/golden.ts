@@ -1,0 +1,113 @@
+import { isGwError, type JsonObject } from '../../lib/base/mod.ts'
+import { type Loss, type ProtocolId, translator } from '../../lib/protocol/mod.ts'
+import { replies } from './replies.ts'
+import { requests } from './requests.ts'
+
+/** The protocols of the matrix. */
+export const protocols = ['openai-chat', 'openai-responses', 'anthropic-messages'] as const
+type Near = (typeof protocols)[number]
+
+/** One file of the matrix. */
+export interface GoldenFile {
+  /** Below test/fixtures. */
+  readonly path: string
+  readonly text: string
+}
+
+/** One thing that is not carried, with its reason. */
+export interface LossRow {
+  readonly from: ProtocolId
+  readonly to: ProtocolId
+  /** JSON path, with `[]` for any place in a list. */
+  readonly path: string
+  readonly reason: string
+}
+
+const options = { id: '0golden', now: 1_700_000_000_000 }
+const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
+const question: Readonly<Record<Near, JsonObject>> = {
+  'openai-chat': requests['openai-chat'].tools!,
+  'openai-responses': requests['openai-responses'].tools!,
+  'anthropic-messages': requests['anthropic-messages'].tools!,
+}
+
+/** What becomes of a request: the upstream's body and the losses, or the refusal. */
+function asked(from: Near, to: Near, body: JsonObject): { readonly losses: readonly Loss[]; readonly value: unknown } {
+  try {
+    const { body: sent, losses } = translator(from, to, options).request(body, { model: 'm-upstream' })
+    return { losses, value: { body: sent, losses } }
+  } catch (error) {
+    if (!isGwError(error)) throw error
+    return { losses: [], value: { refused: { code: error.code, param: error.param ?? null } } }
+  }
+}
+
+/** What becomes of an answer: the caller's body, its stream, and the losses. */
+function answered(from: Near, to: Near, reply: JsonObject) {
+  const whole = translator(to, from, options)
+  whole.request(question[to], { model: 'm-upstream' })
+  const { body, losses, usage, finish, failure } = whole.response(reply)
+  const streamed = translator(to, from, options)
+  streamed.request({ ...question[to], stream: true }, { model: 'm-upstream' })
+  const stream = streamed.streamOf(reply)
+  const text = stream.end().map((bytes) => new TextDecoder().decode(bytes)).join('')
+  return { losses, text, value: { body, losses, usage, finish, failure: failure?.kind ?? null } }
+}
+
+/** The whole matrix as files, the number of its cases, and every loss in it. */
+export function matrix(): { files: GoldenFile[]; cases: number; losses: LossRow[] } {
+  const files: GoldenFile[] = []
+  const rows = new Map<string, LossRow>()
+  let cases = 0
+  const note = (from: ProtocolId, to: ProtocolId, losses: readonly Loss[]): void => {
+    for (const { path, reason } of losses) {
+      const row = { from, to, path: path.replace(/\[\d+\]/g, '[]'), reason }
+      rows.set(JSON.stringify(row), row)
+    }
+  }
+  for (const from of protocols) {
+    for (const [name, body] of Object.entries(requests[from])) {
+      files.push({ path: `${from}/request-${name}/request.json`, text: json(body) })
+      for (const to of protocols) {
+        const { losses, value } = asked(from, to, body)
+        note(from, to, losses)
+        files.push({ path: `${from}/request-${name}/to-${to}.json`, text: json(value) })
+        cases++
+      }
+    }
+    for (const [name, reply] of Object.entries(replies[from])) {
+      files.push({ path: `${from}/reply-${name}/reply.json`, text: json(reply) })
+      for (const to of protocols) {
+        const { losses, text, value } = answered(from, to, reply)
+        note(from, to, losses)
+        files.push({ path: `${from}/reply-${name}/for-${to}.json`, text: json(value) })
+        files.push({ path: `${from}/reply-${name}/for-${to}.sse`, text })
+        cases += 2
+      }
+    }
+  }
+  return { files, cases, losses: [...rows.values()] }
+}
+
+/** `docs/translation.md`: what is not carried between which protocols, and why. */
+export function lossPage(losses: readonly LossRow[]): string {
+  const pairs = new Map<string, LossRow[]>()
+  for (const row of losses) {
+    const pair = `${row.from} → ${row.to}`
+    pairs.set(pair, [...pairs.get(pair) ?? [], row])
+  }
+  const tables = [...pairs].toSorted(([a], [b]) => a < b ? -1 : 1).map(([pair, rows]) => {
+    const lines = rows.toSorted((a, b) => a.path < b.path ? -1 : 1).map(({ path, reason }) =>
+      `| \`${path}\` | ${reason} |`
+    )
+    return `## ${pair}\n\n| Field | Why it is not carried |\n| --- | --- |\n${lines.join('\n')}\n`
+  })
+  return `# What translation cannot carry
+
+gw lists every such field of a request or an answer by its JSON path in the header \`x-gw-losses\` and in the request log.
+With \`x-gw-strict: true\` a request that would lose something is refused with 400 and the path instead.
+
+This page is made from the golden cases in \`test/fixtures\` by \`bun test/golden/write.ts\`; a test keeps it true.
+
+${tables.join('\n')}`
+}

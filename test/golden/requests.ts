@@ -1,0 +1,317 @@
+import type { JsonObject } from '../../lib/base/mod.ts'
+
+// Written by hand after the public references of the three APIs: one feature per case, the same name for the same thing.
+
+type Cases = Readonly<Record<string, JsonObject>>
+
+const png = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
+const pdf = 'JVBERi0xLjQKJSVFT0YK'
+const schema = {
+  type: 'object',
+  properties: { city: { type: 'string' } },
+  required: ['city'],
+  additionalProperties: false,
+}
+const longId = `call_${'x'.repeat(80)}`
+
+const chatTool = { type: 'function', function: { name: 'weather', description: 'Looks up', parameters: schema } }
+const user = { role: 'user', content: 'Weather in Köln? 🦊' }
+const chatCall = (id: string, city: string) => ({
+  id,
+  type: 'function',
+  function: { name: 'weather', arguments: JSON.stringify({ city }) },
+})
+const chat = (more: JsonObject): JsonObject => ({ model: 'm', messages: [user], ...more })
+
+/** Bodies for chat completions. */
+const chatCases: Cases = {
+  text: chat({}),
+  system: chat({
+    messages: [{ role: 'system', content: 'Be brief.' }, { role: 'developer', content: 'No lists.' }, user],
+  }),
+  turns: chat({ messages: [user, { role: 'assistant', content: 'Rain.' }, { role: 'user', content: 'Tomorrow?' }] }),
+  sampling: chat({ temperature: 0.5, top_p: 0.9, max_completion_tokens: 100, stop: ['END', '###'] }),
+  'legacy-limit': chat({ max_tokens: 50, stop: 'END' }),
+  penalties: chat({ frequency_penalty: 0.5, presence_penalty: 0.5, seed: 7, logit_bias: { '50256': -100 } }),
+  choices: chat({ n: 2, logprobs: true, top_logprobs: 3 }),
+  'image-data': chat({
+    messages: [{
+      role: 'user',
+      content: [{ type: 'text', text: 'What?' }, {
+        type: 'image_url',
+        image_url: { url: `data:image/png;base64,${png}` },
+      }],
+    }],
+  }),
+  'image-url': chat({
+    messages: [{
+      role: 'user',
+      content: [{ type: 'image_url', image_url: { url: 'https://example.com/a.png', detail: 'low' } }],
+    }],
+  }),
+  file: chat({
+    messages: [{
+      role: 'user',
+      content: [{ type: 'file', file: { filename: 'a.pdf', file_data: `data:application/pdf;base64,${pdf}` } }],
+    }],
+  }),
+  audio: chat({
+    messages: [{ role: 'user', content: [{ type: 'input_audio', input_audio: { data: 'AAAA', format: 'wav' } }] }],
+  }),
+  tools: chat({ tools: [chatTool], tool_choice: 'auto', parallel_tool_calls: false }),
+  'tool-required': chat({ tools: [chatTool], tool_choice: 'required' }),
+  'tool-named': chat({ tools: [chatTool], tool_choice: { type: 'function', function: { name: 'weather' } } }),
+  'tool-strict': chat({ tools: [{ ...chatTool, function: { ...chatTool.function, strict: true } }] }),
+  'tool-results': chat({
+    tools: [chatTool],
+    messages: [
+      user,
+      { role: 'assistant', content: null, tool_calls: [chatCall('call_1', 'Köln'), chatCall(longId, 'Bonn')] },
+      { role: 'tool', tool_call_id: 'call_1', content: 'rain' },
+      { role: 'tool', tool_call_id: longId, content: [{ type: 'text', text: 'sun' }] },
+    ],
+  }),
+  'orphaned-call': chat({
+    tools: [chatTool],
+    messages: [user, { role: 'assistant', content: null, tool_calls: [chatCall('call_1', 'Köln')] }, user],
+  }),
+  'custom-tool': chat({
+    tools: [{
+      type: 'custom',
+      custom: { name: 'patch', format: { type: 'grammar', grammar: { syntax: 'lark', definition: 'start: "a"' } } },
+    }],
+  }),
+  'structured-output': chat({
+    response_format: { type: 'json_schema', json_schema: { name: 'answer', schema, strict: true } },
+  }),
+  'json-output': chat({ response_format: { type: 'json_object' } }),
+  effort: chat({ reasoning_effort: 'high', verbosity: 'low' }),
+  bookkeeping: chat({ user: 'u-1', store: true, metadata: { a: 'b' }, service_tier: 'flex', prompt_cache_key: 'k' }),
+  unknown: chat({ x_vendor: { deep: [1, 2] } }),
+  stream: chat({ stream: true, stream_options: { include_usage: true } }),
+  refusal: chat({ messages: [user, { role: 'assistant', content: null, refusal: 'I will not.' }, user] }),
+}
+
+const said = { type: 'message', role: 'user', content: [{ type: 'input_text', text: 'Weather in Köln? 🦊' }] }
+const responsesTool = { type: 'function', name: 'weather', description: 'Looks up', parameters: schema, strict: false }
+const responses = (more: JsonObject): JsonObject => ({ model: 'm', input: [said], ...more })
+const responsesCall = (call_id: string, city: string) => ({
+  type: 'function_call',
+  call_id,
+  name: 'weather',
+  arguments: JSON.stringify({ city }),
+})
+
+/** Bodies for responses. */
+const responsesCases: Cases = {
+  text: { model: 'm', input: 'Weather in Köln? 🦊' },
+  system: responses({
+    instructions: 'Be brief.',
+    input: [{ type: 'message', role: 'developer', content: [{ type: 'input_text', text: 'No lists.' }] }, said],
+  }),
+  turns: responses({
+    input: [said, { role: 'assistant', content: [{ type: 'output_text', text: 'Rain.' }] }, {
+      role: 'user',
+      content: '?',
+    }],
+  }),
+  sampling: responses({ temperature: 0.5, top_p: 0.9, max_output_tokens: 100 }),
+  'image-data': responses({
+    input: [{ role: 'user', content: [{ type: 'input_image', image_url: `data:image/png;base64,${png}` }] }],
+  }),
+  'image-url': responses({
+    input: [{
+      role: 'user',
+      content: [{ type: 'input_image', image_url: 'https://example.com/a.png', detail: 'low' }],
+    }],
+  }),
+  file: responses({
+    input: [{
+      role: 'user',
+      content: [{ type: 'input_file', filename: 'a.pdf', file_data: `data:application/pdf;base64,${pdf}` }],
+    }],
+  }),
+  tools: responses({ tools: [responsesTool], tool_choice: 'auto', parallel_tool_calls: false }),
+  'tool-required': responses({ tools: [responsesTool], tool_choice: 'required' }),
+  'tool-named': responses({ tools: [responsesTool], tool_choice: { type: 'function', name: 'weather' } }),
+  'tool-strict': responses({ tools: [{ ...responsesTool, strict: true }] }),
+  'tool-results': responses({
+    tools: [responsesTool],
+    input: [
+      said,
+      responsesCall('call_1', 'Köln'),
+      responsesCall(longId, 'Bonn'),
+      { type: 'function_call_output', call_id: 'call_1', output: 'rain' },
+      { type: 'function_call_output', call_id: longId, output: [{ type: 'input_text', text: 'sun' }] },
+    ],
+  }),
+  'orphaned-call': responses({ tools: [responsesTool], input: [said, responsesCall('call_1', 'Köln'), said] }),
+  'custom-tool': responses({
+    tools: [{ type: 'custom', name: 'patch', format: { type: 'grammar', syntax: 'lark', definition: 'start: "a"' } }],
+    input: [
+      said,
+      { type: 'custom_tool_call', call_id: 'call_1', name: 'patch', input: '*** Begin' },
+      { type: 'custom_tool_call_output', call_id: 'call_1', output: 'done' },
+    ],
+  }),
+  'namespace-tools': responses({
+    tools: [{
+      type: 'namespace',
+      name: 'mcp__files__',
+      description: 'Files',
+      tools: [{ ...responsesTool, name: 'read' }],
+    }],
+  }),
+  'hosted-tool': responses({ tools: [{ type: 'web_search' }, responsesTool] }),
+  'structured-output': responses({ text: { format: { type: 'json_schema', name: 'answer', schema, strict: true } } }),
+  'json-output': responses({ text: { format: { type: 'json_object' } } }),
+  effort: responses({ reasoning: { effort: 'high', summary: 'auto' }, text: { verbosity: 'low' } }),
+  reasoning: responses({
+    include: ['reasoning.encrypted_content'],
+    input: [
+      said,
+      { type: 'reasoning', id: 'rs_1', summary: [{ type: 'summary_text', text: 'hm' }], encrypted_content: 'AbC=' },
+      { type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'Rain.' }] },
+      said,
+    ],
+  }),
+  bookkeeping: responses({
+    user: 'u-1',
+    store: true,
+    metadata: { a: 'b' },
+    service_tier: 'flex',
+    prompt_cache_key: 'k',
+  }),
+  truncation: responses({ truncation: 'auto', background: true, max_tool_calls: 3 }),
+  unknown: responses({ x_vendor: { deep: [1, 2] } }),
+  stream: responses({ stream: true }),
+}
+
+const messages = (more: JsonObject): JsonObject => ({ model: 'm', max_tokens: 1000, messages: [user], ...more })
+const messagesTool = { name: 'weather', description: 'Looks up', input_schema: schema }
+const messagesCall = (id: string, city: string) => ({ type: 'tool_use', id, name: 'weather', input: { city } })
+
+/** Bodies for messages. */
+const messagesCases: Cases = {
+  text: messages({}),
+  system: messages({ system: [{ type: 'text', text: 'Be brief.' }, { type: 'text', text: 'No lists.' }] }),
+  turns: messages({
+    messages: [user, { role: 'assistant', content: 'Rain.' }, { role: 'user', content: 'Tomorrow?' }],
+  }),
+  sampling: messages({ temperature: 0.5, top_p: 0.9, stop_sequences: ['END', '###'] }),
+  'top-k': messages({ top_k: 5 }),
+  'image-data': messages({
+    messages: [{
+      role: 'user',
+      content: [{ type: 'image', source: { type: 'base64', media_type: 'image/png', data: png } }],
+    }],
+  }),
+  'image-url': messages({
+    messages: [{
+      role: 'user',
+      content: [{ type: 'image', source: { type: 'url', url: 'https://example.com/a.png' } }],
+    }],
+  }),
+  file: messages({
+    messages: [{
+      role: 'user',
+      content: [{ type: 'document', source: { type: 'base64', media_type: 'application/pdf', data: pdf } }],
+    }],
+  }),
+  citations: messages({
+    messages: [{
+      role: 'user',
+      content: [{
+        type: 'document',
+        title: 'T',
+        source: { type: 'text', media_type: 'text/plain', data: 'body' },
+        citations: { enabled: true },
+      }],
+    }],
+  }),
+  tools: messages({ tools: [messagesTool], tool_choice: { type: 'auto', disable_parallel_tool_use: true } }),
+  'tool-required': messages({ tools: [messagesTool], tool_choice: { type: 'any' } }),
+  'tool-named': messages({ tools: [messagesTool], tool_choice: { type: 'tool', name: 'weather' } }),
+  'tool-results': messages({
+    tools: [messagesTool],
+    messages: [
+      user,
+      { role: 'assistant', content: [messagesCall('toolu_1', 'Köln'), messagesCall('toolu_2', 'Bonn')] },
+      {
+        role: 'user',
+        content: [
+          { type: 'tool_result', tool_use_id: 'toolu_1', content: 'rain' },
+          { type: 'tool_result', tool_use_id: 'toolu_2', content: [{ type: 'text', text: 'sun' }] },
+        ],
+      },
+    ],
+  }),
+  'tool-error': messages({
+    tools: [messagesTool],
+    messages: [
+      user,
+      { role: 'assistant', content: [messagesCall('toolu_1', 'Köln')] },
+      {
+        role: 'user',
+        content: [{ type: 'tool_result', tool_use_id: 'toolu_1', is_error: true, content: 'no such city' }],
+      },
+    ],
+  }),
+  'tool-image': messages({
+    tools: [messagesTool],
+    messages: [
+      user,
+      { role: 'assistant', content: [messagesCall('toolu_1', 'Köln')] },
+      {
+        role: 'user',
+        content: [{
+          type: 'tool_result',
+          tool_use_id: 'toolu_1',
+          content: [{ type: 'image', source: { type: 'base64', media_type: 'image/png', data: png } }],
+        }],
+      },
+    ],
+  }),
+  'orphaned-call': messages({
+    tools: [messagesTool],
+    messages: [user, { role: 'assistant', content: [messagesCall('toolu_1', 'Köln')] }, user],
+  }),
+  'hosted-tool': messages({ tools: [{ type: 'web_search_20250305', name: 'web_search', max_uses: 2 }, messagesTool] }),
+  thinking: messages({
+    thinking: { type: 'enabled', budget_tokens: 1024 },
+    max_tokens: 4096,
+    messages: [
+      user,
+      {
+        role: 'assistant',
+        content: [{ type: 'thinking', thinking: 'hm', signature: 'c2ln' }, { type: 'text', text: 'R' }],
+      },
+      user,
+    ],
+  }),
+  'redacted-thinking': messages({
+    messages: [
+      user,
+      { role: 'assistant', content: [{ type: 'redacted_thinking', data: 'cmVk' }, { type: 'text', text: 'R' }] },
+      user,
+    ],
+  }),
+  caching: messages({
+    system: [{ type: 'text', text: 'Long.', cache_control: { type: 'ephemeral', ttl: '1h' } }],
+    messages: [{ role: 'user', content: [{ type: 'text', text: 'hi', cache_control: { type: 'ephemeral' } }] }],
+  }),
+  bookkeeping: messages({ metadata: { user_id: 'u-1' }, service_tier: 'standard_only' }),
+  'server-features': messages({
+    container: 'c-1',
+    context_management: { edits: [{ type: 'clear_tool_uses_20250919' }] },
+  }),
+  unknown: messages({ x_vendor: { deep: [1, 2] } }),
+  stream: messages({ stream: true }),
+}
+
+/** What clients ask, by protocol and feature. */
+export const requests = {
+  'openai-chat': chatCases,
+  'openai-responses': responsesCases,
+  'anthropic-messages': messagesCases,
+} as const
