@@ -4,6 +4,7 @@ import type { SecretStore } from '../secrets/mod.ts'
 import { type Attempt, authorizationUrl, newAttempt, readCallback, readPasted } from './flows/authorize.ts'
 import { beginDevice, type DeviceLogin, pollDevice } from './flows/device.ts'
 import { exchangeCode, type ExchangeContext } from './flows/exchange-code.ts'
+import { withClient } from './flows/register.ts'
 import { type Loopback, openLoopback } from './flows/loopback.ts'
 import { type Grant, grantIdentity } from './grants/grant.ts'
 import type { KeptGrant } from './grants/keeper.ts'
@@ -113,7 +114,7 @@ export function createLoginSessions(options: LoginSessionsOptions): LoginSession
   const keep = (kept: Kept): Promise<void> => secrets.put(prefix + kept.session.id, new Secret(JSON.stringify(kept)))
 
   async function endpoints(id: string, parameters: Readonly<Record<string, string>> = {}): Promise<Vendor> {
-    const vendor = await logins.discovery.endpointsOf(logins.vendors().get(id))
+    const vendor = await withClient(await logins.discovery.endpointsOf(logins.vendors().get(id)), secrets, context)
     return { ...vendor, authorizeParams: { ...vendor.authorizeParams, ...parameters } }
   }
 

@@ -15,6 +15,7 @@ export const loginOverrides = z.object({
   authorize_params: z.record(z.string(), z.string()).optional().describe(
     'More parameters of the authorization request',
   ),
+  registration_url: url.optional().describe('Where gw registers a client of its own, in place of a client id'),
   token_url: url.optional().describe('Token endpoint'),
   refresh_url: url.optional().describe('Token endpoint for refreshing, where it differs'),
   device_url: url.optional().describe('Device authorization endpoint'),

@@ -8,10 +8,20 @@ import { copilot } from './copilot.ts'
 import { gemini } from './gemini.ts'
 import { minimax } from './minimax.ts'
 import { qwen } from './qwen.ts'
+import { siwc } from './siwc.ts'
 import { type Vendor, vendorDefaults } from './vendor.ts'
 
 /** Every vendor that gw knows by itself. */
-export const builtinVendors: readonly Vendor[] = [chatgpt, claude, copilot, gemini, minimax, qwen, ...connectorVendors]
+export const builtinVendors: readonly Vendor[] = [
+  chatgpt,
+  claude,
+  copilot,
+  gemini,
+  minimax,
+  qwen,
+  siwc,
+  ...connectorVendors,
+]
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -89,6 +99,7 @@ const textKeys = [
   'client_secret_env',
   'issuer',
   'authorize_url',
+  'registration_url',
   'token_url',
   'refresh_url',
   'device_url',
@@ -138,6 +149,7 @@ function overlay(vendor: Vendor, given: LoginOverrides): Vendor {
       path: given.redirect_path ?? vendor.redirect.path,
       hosted: given.hosted_redirect ?? vendor.redirect.hosted,
     },
+    registrationUrl: given.registration_url ?? vendor.registrationUrl,
     tokenUrl: given.token_url ?? vendor.tokenUrl,
     refreshUrl: given.refresh_url ?? vendor.refreshUrl,
     headers: { ...vendor.headers, ...given.headers },

@@ -53,6 +53,8 @@ export interface Vendor {
   readonly provider: string | null
   readonly docs: string
   readonly clientId: string | null
+  /** Where gw registers a client of its own when it has no client id (RFC 7591); `null` where one is registered by hand. */
+  readonly registrationUrl: string | null
   /** Environment variable of the client secret; `null` for public clients. */
   readonly clientSecretEnv: string | null
   readonly clientAuth: 'none' | 'basic' | 'post'
@@ -99,6 +101,7 @@ export const vendorDefaults = {
   aliases: [],
   provider: null,
   clientId: null,
+  registrationUrl: null,
   clientSecretEnv: null,
   clientAuth: 'none',
   issuer: null,

@@ -224,6 +224,59 @@ describe('ChatGPT', () => {
   })
 })
 
+describe('Sign in with ChatGPT', () => {
+  test('gw registers itself once, asks for the resource, rotates with its own client, and goes to the API alone', async () => {
+    const { sessions, at, logins } = await home((at) => ({
+      siwc: {
+        authorize_url: `${at.url}/authorize`,
+        token_url: `${at.url}/token`,
+        registration_url: `${at.url}/register`,
+        redirect_ports: [14055, 14056],
+      },
+    }))
+    at.on('/register', [201, { client_id: 'registered-1' }])
+    const answer = (n: number) =>
+      [200, { access_token: `at-${n}`, refresh_token: `rt-${n}`, expires_in: 3600 }] as const
+    at.on('/token', answer(1), answer(2))
+    for (let login = 0; login < 2; login++) {
+      const session = await sessions.begin({ vendor: 'siwc', method: 'paste', binding: `b${login}` })
+      const { searchParams } = new URL(session.url)
+      expect([searchParams.get('client_id'), searchParams.get('resource'), searchParams.get('scope')]).toEqual([
+        'registered-1',
+        'https://api.openai.com/v1',
+        'offline_access resource.invoke chatgpt.tokens.use.direct',
+      ])
+      const ended = await sessions.complete(session.id, `c#${searchParams.get('state')}`)
+      expect(ended.state).toBe('done')
+    }
+    const registrations = at.requests.filter((request) => request.path === '/register')
+    expect(registrations.length).toBe(1)
+    expect(registrations[0]!.body as unknown).toMatchObject({
+      redirect_uris: ['http://127.0.0.1:14055/callback', 'http://127.0.0.1:14056/callback'],
+      token_endpoint_auth_method: 'none',
+    })
+    at.on('/token', answer(3))
+    const first = await logins.readLogin('siwc', 'b0', {})
+    expect(first.audience).toEqual(['https://api.openai.com'])
+    const renewed = await logins.readLogin('siwc', 'b0', { rejected: first.secret })
+    expect(renewed.secret.reveal()).toBe('at-3')
+    expect(at.requests.at(-1)!.body).toMatchObject({
+      grant_type: 'refresh_token',
+      refresh_token: 'rt-1',
+      client_id: 'registered-1',
+    })
+    const info = (await logins.list())[0]!
+    expect([info.provider, info.uses.map((use) => use.entitlement)]).toEqual(['openai', ['documented']])
+  })
+
+  test('where nobody registers it, it says what to do', async () => {
+    const { sessions, at } = await home((at) => ({ siwc: { registration_url: `${at.url}/register` } }))
+    at.on('/register', [200, {}])
+    const error = await failure(sessions.begin({ vendor: 'siwc', method: 'paste' }))
+    expect([error.code, error.hint?.includes('[logins.siwc]')]).toEqual(['login.failed', true])
+  })
+})
+
 describe('Claude', () => {
   const overrides = (at: FakeVendor) => ({
     claude: {
