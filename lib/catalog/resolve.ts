@@ -104,7 +104,10 @@ function follow(
     alias,
   })
   const explicit = splitProvider(base, catalog)
-  if (explicit) return done(explicit.provider, explicit.account, explicit.model)
+  if (explicit) {
+    assertVariant(explicit.provider, explicit.model, options)
+    return done(explicit.provider, explicit.account, explicit.model)
+  }
   const target = aliases && Object.hasOwn(aliases, base) ? aliases[base] : catalog.aliases.get(base)
   if (target !== undefined) {
     if (depth >= 8) throw new GwError('model.not_found', `alias ${base} leads in a circle`, { param: 'model' })
@@ -129,6 +132,21 @@ function follow(
 
 /** `:free` is part of the id at providers that sell variants by that name; elsewhere it is a wish. */
 const keepsVariants = (provider: Provider): boolean => provider.quirks?.includes('routing-controls') === true
+
+/**
+ * `:online`, `:extended` and `:thinking` are models of their own where variants are sold by such names; elsewhere there
+ * is no such model, unless its owner listed one.
+ */
+function assertVariant(provider: Provider, model: string, { catalog, now }: ResolveOptions): void {
+  const suffix = /:(online|extended|thinking)$/i.exec(model)?.[0]
+  if (suffix === undefined || keepsVariants(provider) || catalog.has(provider.id, model, now)) return
+  const plain = `${provider.id}/${model.slice(0, -suffix.length)}`
+  throw new GwError('model.not_found', `${provider.name} has no ${suffix} variants of its models`, {
+    param: 'model',
+    hint: `ask for ${plain}`,
+    details: { nearest: [plain] },
+  })
+}
 
 const variantId = (provider: Provider, model: string, parsed: Parsed): string =>
   parsed.free && keepsVariants(provider) ? `${model}:free` : model

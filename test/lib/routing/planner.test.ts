@@ -117,6 +117,13 @@ for (
   })
 }
 
+test('a variant is a model of its own where variants are sold, and elsewhere there is none', async () => {
+  const { router } = await bench([account('a', 'openrouter'), account('b', 'anthropic')])
+  const plan = router.plan(call('openrouter/openai/gpt-4o:online'))
+  expect(plan.targets[0]!.target.model).toBe('openai/gpt-4o:online')
+  expect(() => router.plan(call('anthropic/claude-sonnet-4-5:thinking'))).toThrow('no :thinking variants')
+})
+
 test('models and Anthropic fallbacks are tried in order after the model asked for', async () => {
   const { router } = await bench(four, { overlays: lines, settings: { strategy: 'priority' } })
   const plan = router.plan(
