@@ -163,6 +163,12 @@ export async function createGateway(options: GatewayOptions = {}): Promise<Gatew
     directory: directoryOf(home),
     waiting: () => home.afloat.pending(),
     serves: (family) => servesFamily(home.config.current().config, family),
+    translation: {
+      get autoCache() {
+        return home.config.current().config.translation.auto_cache
+      },
+      maxOutputTokens: ({ provider, model }) => home.catalog().model(provider, model, clock.now()).maxOutputTokens,
+    },
     turns: createTurnStore({
       storage: home.storage,
       clock,

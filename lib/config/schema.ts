@@ -10,13 +10,14 @@ import { routingConfig } from '../routing/config.ts'
 import { secretsConfig } from '../secrets/config.ts'
 import { usageConfig } from '../usage/config.ts'
 import { operationsConfig } from './operations.ts'
-import { limitsConfig, logConfig, responsesConfig, serverConfig } from './server.ts'
+import { limitsConfig, logConfig, responsesConfig, serverConfig, translationConfig } from './server.ts'
 
 /** Everything that can be configured, section by section. Each room wrote its own; this only puts them together. */
 export const configSchema = z.object({
   server: serverConfig.describe('Where gw listens and whom it lets near.'),
   limits: limitsConfig.describe('Bounds and deadlines of one request.'),
   responses: responsesConfig.describe('Answers kept so that clients can continue them by id.'),
+  translation: translationConfig.describe('How requests are put into another protocol.'),
   log: logConfig.describe('What gw prints about itself.'),
   access: accessConfig.describe('Tokens of your clients.'),
   secrets: secretsConfig.describe('How secrets are kept at rest.'),

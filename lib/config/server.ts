@@ -39,6 +39,13 @@ export const limitsConfig = z.object({
   concurrent: z.int().min(1).max(1_000_000).default(20_000).describe('Requests at once before gw answers 503.'),
 }).strict().prefault({})
 
+/** `[translation]`: how requests are put into another protocol. */
+export const translationConfig = z.object({
+  auto_cache: z.boolean().default(false).describe(
+    'Mark prompts for caching when an OpenAI client asks a model whose protocol caches by marks.',
+  ),
+}).strict().prefault({})
+
 /** `[responses]`: what gw keeps for clients of the responses protocol whose upstream keeps nothing. */
 export const responsesConfig = z.object({
   keep_secs: z.int().min(0).max(365 * 86_400).default(30 * 86_400).describe(

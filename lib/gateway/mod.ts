@@ -25,6 +25,7 @@ export type {
   Recorder,
   Rooms,
   Router,
+  TranslationFacts,
 } from './seams.ts'
 export { serve } from './serve.ts'
 export { createTurnStore, type TurnBounds } from './turn-store.ts'

@@ -129,6 +129,14 @@ export interface Waiting {
   readonly command: string | null
 }
 
+/** What the catalogue and the configuration say to a translation. */
+export interface TranslationFacts {
+  /** Whether prompts of callers whose protocol has no cache marks are marked where the target's has. */
+  readonly autoCache: boolean
+  /** The most that a target's model can write; `null` when nobody knows. */
+  maxOutputTokens(target: Target): number | null
+}
+
 /** Everything the line is made of. */
 export interface Rooms {
   readonly access: Authenticator
@@ -143,6 +151,8 @@ export interface Rooms {
   readonly waiting?: () => readonly Waiting[]
   /** Whether its owner lets gw serve a group of paths. */
   serves(family: Family): boolean
+  /** What translation needs to know beyond the request; absent, nothing is known and nothing is marked. */
+  readonly translation?: TranslationFacts
   /** Turns kept for callers whose upstream keeps none; `null` where nothing is kept. */
   readonly turns: ResponseStore | null
   readonly limits: Limits

@@ -121,7 +121,11 @@ function plainTranslation(target: Target, line: Line): Translation | null {
   const exchange = exchangeFor(target, line, quirks, strict, echo)
   // What gw keeps, the upstream need not: it is no loss that it cannot.
   const { store: _, ...rest } = body
-  const edited = exchange.request(keeps ? rest : body, { model: target.model, ...streamWish(quirks) })
+  const edited = exchange.request(keeps ? rest : body, {
+    model: target.model,
+    maxOutputTokens: rooms.translation?.maxOutputTokens(target) ?? null,
+    ...streamWish(quirks),
+  })
   return {
     body: bytesOf(edited.body),
     surface: same ? row.surface : surfaceOf[upstream],
@@ -167,6 +171,7 @@ function exchangeFor(
     quirks,
     strict,
     echo,
+    autoCache: rooms.translation?.autoCache === true,
   })
 }
 
