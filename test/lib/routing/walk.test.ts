@@ -243,7 +243,7 @@ interface Why {
 
 async function why(gw: TestGateway, reply: Response): Promise<Why> {
   const id = reply.headers.get('x-gw-request-id')!
-  const found = await fetch(`${gw.url}/api/routes/why?request=${id}`, { headers: { 'x-api-key': gw.token } })
+  const found = await fetch(`${gw.url}/api/route/why?request=${id}`, { headers: { 'x-api-key': gw.token } })
   if (found.status !== 200) throw new Error(await found.text())
   return await found.json() as Why
 }
