@@ -56,7 +56,7 @@ export interface GrantRequest {
 }
 
 /** Generations below a token that the operator makes. */
-export const deepest = 8
+const deepest = 8
 
 /** What the operator holds: everything. */
 export const everything: Grant = {

@@ -5,7 +5,7 @@
  * runtime and no I/O. Start at {@link GwError}: its code table is how gw fails on every surface.
  * @module
  */
-export { assertNever, invariant } from './assert.ts'
+export { invariant } from './assert.ts'
 export { type ByteSink, type ByteSource, concat, readAll, sourceOf, sourceOfBytes, streamOf } from './bytes.ts'
 export { type Clock, type ManualClock, manualClock, systemClock } from './clock.ts'
 export { type ErrorCode, errorCodes, GwError, type GwErrorOptions, isGwError, toGwError } from './error.ts'

@@ -13,7 +13,7 @@ const price = z.object({
 }).strict()
 
 /** What an owner says about one model; each key wins over the shipped fact of that name. */
-export const modelOverlay = z.object({
+const modelOverlay = z.object({
   context_tokens: z.number().int().positive().optional().describe('longest prompt and answer together, in tokens'),
   max_output_tokens: z.number().int().positive().optional().describe('longest answer, in tokens'),
   capabilities: z.array(z.enum(['chat', 'embeddings', 'transcription', 'speech', 'images', 'rerank'])).optional()
@@ -22,7 +22,7 @@ export const modelOverlay = z.object({
 }).strict()
 
 /** What an owner says about one provider: a new one, or fields that win over the shipped row. */
-export const providerOverlay = z.object({
+const providerOverlay = z.object({
   name: z.string().min(1).max(100).optional().describe('display name'),
   base_url: z.string().min(1).max(2048).optional()
     .describe('base URL without a trailing slash; ${ENV} and ${ENV:-default} are replaced'),

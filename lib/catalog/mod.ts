@@ -5,17 +5,15 @@
  * `sonnet` becomes a model of a provider. Holds no credential and no state. Start at {@link createCatalog}.
  * @module
  */
-export { type Catalog, type CatalogOptions, createCatalog, isHomeOf, type StoredProvider } from './catalog.ts'
+export { type Catalog, type CatalogOptions, createCatalog, type StoredProvider } from './catalog.ts'
 export {
   catalogConfig,
   type CatalogSettings,
   type ModelOverlay,
   type ProviderOverlay,
   providersConfig,
-  tierAliases,
 } from './config.ts'
 export { loadModelFacts, type ModelFact, type ModelFacts } from './models.ts'
-export { nearest } from './nearest.ts'
 export { matchesAny, matchesPattern } from './pattern.ts'
 export type {
   AuthScheme,

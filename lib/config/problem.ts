@@ -12,7 +12,7 @@ export interface ConfigProblem {
 }
 
 /** `config.toml:12: server.port: expected number, received string` */
-export function formatProblem({ where, line, key, reason }: ConfigProblem): string {
+function formatProblem({ where, line, key, reason }: ConfigProblem): string {
   return `${where}${line === null ? '' : `:${line}`}: ${key === '' ? '' : `${key}: `}${reason}`
 }
 

@@ -71,7 +71,7 @@ function typeOf(node: SchemaNode): Setting['type'] {
 }
 
 /** The variable of a setting: `GW_` and its path in capitals. */
-export function variableOf(path: readonly string[]): string {
+function variableOf(path: readonly string[]): string {
   return `GW_${path.join('_').replace(/[^A-Za-z0-9]/g, '_').toUpperCase()}`
 }
 

@@ -57,19 +57,12 @@ export async function editedConfig(
   return { path, before, after }
 }
 
-/** Replaces the whole config file by a text, after validating it. */
-export async function replaceConfig(path: string, text: string): Promise<void> {
-  checkText(path, text)
-  await ensurePrivateDir(dirname(path))
-  await writeAtomic(path, text)
-}
-
 /**
  * Validates a config text by itself, without environment and flags.
  *
  * @throws GwError `config.invalid`
  */
-export function checkText(where: string, text: string): void {
+function checkText(where: string, text: string): void {
   const reading = readToml(text)
   if (!reading.ok) {
     throw configError([{ where, line: reading.line, key: '', reason: `column ${reading.column}: ${reading.reason}` }])

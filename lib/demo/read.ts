@@ -22,7 +22,7 @@ export function partsOf(content: unknown): Body[] {
 }
 
 /** The text of a part, or `undefined` when it is not text. */
-export function textOf(part: Body): string | undefined {
+function textOf(part: Body): string | undefined {
   const { text } = part
   return typeof text === 'string' ? text : undefined
 }

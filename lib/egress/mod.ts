@@ -5,7 +5,7 @@
  * address dialled. Knows nothing of what is sent. Start at {@link decide}: it is pure.
  * @module
  */
-export { type AddressClass, addressTable, parseAddress, parseCidr } from './address.ts'
+export { type AddressClass, addressTable, parseAddress } from './address.ts'
 export { egressConfig, egressPolicy } from './config.ts'
 export {
   createEgress,
@@ -15,11 +15,4 @@ export {
   type EgressPurpose,
   type EgressRequest,
 } from './egress.ts'
-export {
-  decide,
-  decideAddress,
-  type EgressPolicy,
-  type EgressQuestion,
-  type EgressReason,
-  type Verdict,
-} from './policy.ts'
+export { decide, type EgressPolicy, type EgressQuestion, type EgressReason, type Verdict } from './policy.ts'

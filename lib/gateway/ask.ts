@@ -66,7 +66,7 @@ export function readProviderKeys(headers: Headers, limits: Limits): ReadonlyMap<
 }
 
 /** The caller's own plan token: its `Authorization`, where gw's token came in `x-gw-token`. */
-export function readPlanToken(headers: Headers): Secret | null {
+function readPlanToken(headers: Headers): Secret | null {
   if (presentedToken(headers)?.header !== tokenHeader) return null
   const value = headers.get('authorization')
   const token = value !== null && /^bearer /i.test(value) ? value.slice(7).trim() : ''

@@ -18,7 +18,7 @@ const wellKnown: Partial<Record<ErrorCode, string>> = {
 }
 
 /** `error.code` in an OpenAI-shaped body. */
-export function publicCode(code: ErrorCode): string {
+function publicCode(code: ErrorCode): string {
   return wellKnown[code] ?? code.replace('.', '_')
 }
 
@@ -28,7 +28,7 @@ function sentence(error: GwError): string {
 }
 
 /** The error as an object in the caller's own shape. */
-export function errorBody(error: GwError, dialect: Dialect): Record<string, unknown> {
+function errorBody(error: GwError, dialect: Dialect): Record<string, unknown> {
   const row = errorCodes[error.code]
   switch (dialect) {
     case 'openai':

@@ -9,7 +9,7 @@
 export { type Body } from './body.ts'
 export { pathOf } from './call.ts'
 export { createDoor, type Door } from './door.ts'
-export { errorBody, errorResponse, publicCode, shown } from './errors.ts'
+export { errorResponse, shown } from './errors.ts'
 export { defaultLimits, type Limits } from './limits.ts'
 export type {
   Admission,
@@ -27,7 +27,6 @@ export type {
   Router,
   TranslationFacts,
 } from './seams.ts'
-export { serve } from './serve.ts'
 export { createTurnStore, type TurnBounds } from './turn-store.ts'
 export { type Dialect, dialectOf, type Family, plainPath, type SurfaceRow, surfaces } from './surfaces.ts'
 export { type DiscoveryOptions, type ModelDiscovery, openDiscovery } from './discovery.ts'

@@ -13,7 +13,7 @@ const unknownTurn = (id: string): GwError =>
   })
 
 /** The response that a request continues, or `null`. */
-export function previousOf({ surface, body }: Pick<Ask, 'surface' | 'body'>): string | null {
+function previousOf({ surface, body }: Pick<Ask, 'surface' | 'body'>): string | null {
   if (surface !== 'responses' || !body.has('previous_response_id')) return null
   const id = body.field('previous_response_id')
   return typeof id === 'string' && id !== '' ? id : null

@@ -221,7 +221,7 @@ function codexWindow(
 }
 
 /** `5h`, `7d`: a window by its length. */
-export function lengthName(minutes: number): string {
+function lengthName(minutes: number): string {
   if (minutes % 1_440 === 0) return `${minutes / 1_440}d`
   return minutes % 60 === 0 ? `${minutes / 60}h` : `${minutes}m`
 }

@@ -8,8 +8,8 @@
  */
 export { type Board, type BoardOptions, createBoard, keysOf, type TargetEvidence, type TargetKeys } from './board.ts'
 export { classifyFailure, type FailedAnswer } from './classify.ts'
-export { type HeaderSource, lengthName, readRetryAfter, readWindows } from './headers.ts'
-export { bucketAt, livenessNumbers, mergeWindows, type Observation, observe, scoreAt } from './observe.ts'
+export { type HeaderSource, readWindows } from './headers.ts'
+export { type Observation, observe, scoreAt } from './observe.ts'
 export { type QuotaRow, quotaRows } from './quota.ts'
 export type {
   Availability,
@@ -31,7 +31,6 @@ export {
   explainStanding,
   headroom,
   judge,
-  limitsModel,
   nextReset,
   summarize,
   usedNow,

@@ -43,7 +43,7 @@ export type Observation =
   | { readonly is: 'reset' }
 
 /** Numbers of the liveness rules. */
-export const livenessNumbers = {
+const livenessNumbers = {
   rateLimitGuessMs: 30_000,
   quotaThresholdMs: 3_600_000,
   quotaGuessMs: 3_600_000,
@@ -130,7 +130,7 @@ export function scoreAt(standing: Standing, now: number): number {
 }
 
 /** Tokens in the failure bucket now. */
-export function bucketAt(standing: Standing, now: number): number {
+function bucketAt(standing: Standing, now: number): number {
   return Math.min(bucketCapacity, standing.bucket + Math.max(0, now - standing.bucketAt) * bucketRefillPerMs)
 }
 
@@ -355,7 +355,7 @@ const maxWindows = 16
  * model agree (its name where the length is unknown); windows that a report leaves out stay as they were, and one whose
  * reset has passed counts as unused.
  */
-export function mergeWindows(
+function mergeWindows(
   before: readonly SeenWindow[],
   seen: readonly QuotaWindow[],
   now: number,

@@ -121,7 +121,7 @@ export interface Standing {
 }
 
 /** Score of a target nobody has used. */
-export const startScore = 50
+const startScore = 50
 /** Failures a target may spend in a row before it rests. */
 export const bucketCapacity = 50
 

@@ -145,7 +145,7 @@ export function summarize(standing: Standing): string {
 }
 
 /** Whether a window limits this model: those of one model or family name it in part. */
-export function limitsModel(window: QuotaWindow, model: string): boolean {
+function limitsModel(window: QuotaWindow, model: string): boolean {
   return window.model === null || model.toLowerCase().includes(window.model.toLowerCase())
 }
 

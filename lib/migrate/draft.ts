@@ -161,7 +161,7 @@ export class Draft {
 }
 
 /** A text as a name that gw takes for an account or a provider. */
-export const nameOf = (text: string): string =>
+const nameOf = (text: string): string =>
   text.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[^A-Za-z0-9]+|-+$/g, '').slice(0, 60) || 'imported'
 
 const printable = (text: string): string => redact(text).slice(0, 80)

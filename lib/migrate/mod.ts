@@ -6,5 +6,5 @@
  * {@link readForeign}.
  * @module
  */
-export { type ForeignSystem, foreignSystems, readForeign } from './read.ts'
+export { type ForeignSystem, readForeign } from './read.ts'
 export type { KeptSecret, Left, Migration, MigrationContext, Taken } from './draft.ts'

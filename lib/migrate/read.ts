@@ -7,7 +7,7 @@ import { fromRouter } from './router.ts'
 import { fromTokenPlumber } from './token-plumber.ts'
 
 /** The systems whose files are read here. */
-export const foreignSystems = ['lr', 'tplumb', 'open-llm-auth', 'litellm'] as const
+const foreignSystems = ['lr', 'tplumb', 'open-llm-auth', 'litellm'] as const
 
 /** One of them. */
 export type ForeignSystem = typeof foreignSystems[number]

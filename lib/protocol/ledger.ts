@@ -38,7 +38,7 @@ const openaiShared = new Set([
  *
  * Keyed by the last name of the path.
  */
-export const harmlessValues: Readonly<Record<string, readonly Json[]>> = {
+const harmlessValues: Readonly<Record<string, readonly Json[]>> = {
   n: [1],
   logprobs: [false],
   top_logprobs: [0],

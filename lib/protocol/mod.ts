@@ -18,17 +18,17 @@ export {
   type UpstreamFailure,
   upstreamFailure,
 } from './failure.ts'
-export { type FinishReason, type FinishRow, finishTable } from './finish.ts'
+export { type FinishReason, type FinishRow } from './finish.ts'
 export { type ProtocolId, protocolIds } from './id.ts'
 export type { Loss } from './loss.ts'
 export { canMiddleOut, type EditedBody, middleOut } from './middle-out.ts'
 export { stripReasoning } from './strip-reasoning.ts'
 export { protocolOf, protocols } from './protocols.ts'
-export { applyQuirks, type Quirk, quirkNames, quirks } from './quirks.ts'
+export { applyQuirks, type Quirk, quirkNames } from './quirks.ts'
 export { holdsPackedReasoning } from './reasoning.ts'
 export { repairs } from './repair.ts'
 export type { InferenceRequest, Message, Part, ToolDefinition } from './request.ts'
-export { continueTurn, previousTurnOf, responseOfEvent, type ResponseStore, type StoredTurn, turnOf } from './store.ts'
+export { continueTurn, responseOfEvent, type ResponseStore, type StoredTurn, turnOf } from './store.ts'
 export {
   type Aggregator,
   type RequestContext,
@@ -39,7 +39,7 @@ export {
   translator,
   type TranslatorOptions,
 } from './translate.ts'
-export { addTokens, noTokens, type TokenCounts } from './usage.ts'
+export { noTokens, type TokenCounts } from './usage.ts'
 export { type EventScanner, eventScanner } from './wire/event-scanner.ts'
 export { type FieldScan, parseSpan, scanFields, type Span, splice } from './wire/json-fields.ts'
 export { graft } from './wire/graft.ts'

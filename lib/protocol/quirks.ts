@@ -23,7 +23,7 @@ const drop = (fields: readonly string[], why: string) => (body: Body, lose: Lose
  * Named properties of a provider's dialect. Data rows name them; each is implemented here or in its protocol's encoder,
  * and nowhere else.
  */
-export const quirks = {
+const quirks = {
   'max-tokens-legacy': {
     protocols: ['openai-chat'],
     about: 'knows max_tokens and not max_completion_tokens',

@@ -20,7 +20,7 @@ const issuers: readonly ProtocolId[] = ['openai-chat', 'openai-responses', 'anth
 const kinds = ['signature', 'encrypted', 'redacted'] as const
 
 /** Whether an opaque field was written by {@link packReasoning}. */
-export function isPacked(text: string): boolean {
+function isPacked(text: string): boolean {
   return text.startsWith(mark)
 }
 

@@ -26,7 +26,7 @@ export const repairs = {
 } as const satisfies Record<string, string>
 
 /** The text that stands for a result nobody sent. */
-export const missingResult = 'no result was recorded for this call'
+const missingResult = 'no result was recorded for this call'
 
 /**
  * The conversation with every call answered right after it, as most protocols demand.

@@ -81,7 +81,7 @@ export function validate(schema: z.ZodType, body: JsonObject): void {
 }
 
 /** The error for a fault in a caller's body. */
-export function invalid(path: string, message: string): GwError {
+function invalid(path: string, message: string): GwError {
   return new GwError(
     'request.invalid',
     path === '' ? message : `${path}: ${message}`,
@@ -90,7 +90,7 @@ export function invalid(path: string, message: string): GwError {
 }
 
 /** `['messages', 2, 'role']` as `messages[2].role`. */
-export function formatPath(path: readonly PropertyKey[]): string {
+function formatPath(path: readonly PropertyKey[]): string {
   let out = ''
   for (const key of path) out = typeof key === 'number' ? `${out}[${key}]` : joinPath(out, String(key))
   return out

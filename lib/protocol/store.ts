@@ -25,11 +25,6 @@ export interface ResponseStore {
   remove(id: string, principal: string): Promise<boolean>
 }
 
-/** The turn that a body continues, or `null`. */
-export function previousTurnOf(body: JsonObject): string | null {
-  return stringOf(body.previous_response_id)
-}
-
 /** A body with the conversation it continues in place of the reference to it. */
 export function continueTurn(body: JsonObject, turn: StoredTurn): JsonObject {
   const { previous_response_id: _, ...rest } = body

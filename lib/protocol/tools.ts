@@ -100,12 +100,6 @@ export function wrapCustomInput(input: string): { input: string } {
   return { input }
 }
 
-/** The text inside {@link wrapCustomInput}'s JSON; the JSON itself when it is something else. */
-export function unwrapCustomInput(json: string): string {
-  const unwrapper = customUnwrapper()
-  return unwrapper.push(json) + unwrapper.end()
-}
-
 /** Reads the text of a custom tool out of JSON arguments that arrive in fragments. */
 export interface CustomUnwrapper {
   /** The text that a fragment of the JSON completes. */

@@ -62,7 +62,7 @@ export interface ActionFacts {
 }
 
 /** The command line that names a route. */
-export function routeFlags({ account, capability }: ScopedRoute): string[] {
+function routeFlags({ account, capability }: ScopedRoute): string[] {
   return [
     '--provider',
     account.provider,

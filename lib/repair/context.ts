@@ -70,7 +70,7 @@ export interface Affinity {
 const affinityPrefix = 'repair.affinity.'
 
 /** The calendar month of a time, UTC. */
-export function monthOf(now: number): string {
+function monthOf(now: number): string {
   return new Date(now).toISOString().slice(0, 7)
 }
 
@@ -148,7 +148,7 @@ const asRoutes = (account: RouteAccount): ScopedRoute[] =>
 const runtimeKey = ({ account, capability }: ScopedRoute): string => `${accountKey(account)}#${capability ?? ''}`
 
 /** The runtime state of each route; what routes share is asked once. */
-export async function runtimeOf(
+async function runtimeOf(
   { env }: Pick<RepairContext, 'env'>,
   routes: readonly ScopedRoute[],
   facts: KnownFacts,

@@ -33,7 +33,7 @@ const secretProgramMs = 30_000
  * @throws GwError `secret.unavailable` when it cannot be read now: a cause on this machine, which never changes what is
  * believed about the account
  */
-export async function readSecret(secret: SecretBackend, options: ReadSecretOptions): Promise<Secret> {
+async function readSecret(secret: SecretBackend, options: ReadSecretOptions): Promise<Secret> {
   const text = await read(secret, options)
   if (text === null || text.trim() === '') {
     throw new GwError('secret.unavailable', `there is no credential in its ${secret.backend} backend`)
@@ -156,7 +156,7 @@ export async function loadCredential(
 }
 
 /** How long before its end a token counts as ended. */
-export const expirySkewMs = 30_000
+const expirySkewMs = 30_000
 
 /** Whether a credential can no longer be sent. */
 export function isExpired({ expiresAt }: Pick<StoredCredential, 'expiresAt'>, now: number): boolean {

@@ -57,7 +57,7 @@ export interface RepairEvent {
 export type EventInput = Pick<RepairEvent, 'kind' | 'outcome' | 'ok'> & Partial<Omit<RepairEvent, 'ts'>>
 
 /** The events that are kept; older ones go. */
-export const maxEvents = 5_000
+const maxEvents = 5_000
 /** How many may gather beyond {@link maxEvents} before they are cleared away. */
 const slack = 64
 
@@ -91,7 +91,7 @@ export interface EventQuery {
 }
 
 /** How often a follower looks for what other processes wrote. */
-export const pollMs = 1_000
+const pollMs = 1_000
 /** Events that a follower reads at once. */
 const page = 100
 
@@ -179,7 +179,7 @@ export function createEventLog(storage: Storage, clock: Pick<Clock, 'now' | 'sle
 }
 
 /** An event with every member. */
-export function completeEvent(input: EventInput, ts: number): RepairEvent {
+function completeEvent(input: EventInput, ts: number): RepairEvent {
   return {
     ts,
     kind: input.kind,

@@ -41,7 +41,7 @@ function routeVariables({ account, capability, profile, version }: Omit<ChildEnv
  *
  * The values are secrets: they go to a child or a shell, nowhere else.
  */
-export function injectedVariables(
+function injectedVariables(
   input: Omit<ChildEnvInput, 'base'> & { readonly home: ChildEnvInput['base'] },
 ): Record<string, string> {
   const { account, token, home } = input
@@ -122,7 +122,7 @@ export async function sweep(folder: string): Promise<void> {
  * A credential template filled in. Inside JSON text the values are escaped as JSON; an absent one is empty, and an
  * unknown expiry 0.
  */
-export function renderTemplate(template: string, token: InjectedToken): string {
+function renderTemplate(template: string, token: InjectedToken): string {
   const escape = (text: string) => JSON.stringify(text).slice(1, -1)
   const values: Readonly<Record<string, string>> = {
     access_token: escape(token.accessToken.reveal()),

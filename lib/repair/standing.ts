@@ -9,7 +9,7 @@ import type { Evidence, EvidenceView, LastProbe } from './evidence.ts'
  *
  * A spent quota whose window has passed, or whose end was only our guess, stays spent until one probe says otherwise.
  */
-export function readStanding(standing: Standing, now: number): Evidence {
+function readStanding(standing: Standing, now: number): Evidence {
   const verdict = judge(standing, now)
   const { liveness, circuit } = standing
   const healed = liveness.state === 'live'

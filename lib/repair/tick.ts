@@ -480,7 +480,7 @@ export async function loop(
 }
 
 /** Milliseconds until the next tick: the interval, or sooner when something is due; never a busy loop. */
-export function sleepOf({ summary, executions }: TickReport, intervalMs: number, now: number): number {
+function sleepOf({ summary, executions }: TickReport, intervalMs: number, now: number): number {
   if (intervalMs === 0) return 0
   if (summary.next_tick_after === null) return intervalMs
   const due = summary.next_tick_after * 1000 - now

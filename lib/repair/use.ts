@@ -170,7 +170,7 @@ function scopeOf(inventory: Inventory, request: UseRequest): Scope {
 }
 
 /** The configured provider whose programs have this name. */
-export function detectProvider(inventory: Inventory, program: string): string | undefined {
+function detectProvider(inventory: Inventory, program: string): string | undefined {
   const name = basename(program).replace(/\.(?:exe|cmd)$/i, '')
   return inventory.accounts.find(({ definition }) => definition.detection.binary_names.includes(name))?.provider
 }

@@ -48,14 +48,14 @@ export interface Unfit {
 }
 
 /** Whether a reference's account part names this account. */
-export function namesAccount(account: Account, name: string): boolean {
+function namesAccount(account: Account, name: string): boolean {
   const wanted = name.toLowerCase()
   const id = account.id.toLowerCase()
   return id === wanted || id === `${account.provider.toLowerCase()}-${wanted}` || account.label.toLowerCase() === wanted
 }
 
 /** The deployment that serves a model of a capability: the caller's own protocol if it is spoken, else the first. */
-export function deploymentFor(
+function deploymentFor(
   provider: Provider,
   capability: Capability,
   model: string,

@@ -102,7 +102,7 @@ const maxNames = 50
  * @see https://openrouter.ai/docs/features/provider-routing
  * @see https://openrouter.ai/docs/features/model-routing
  */
-export function readControls(body: JsonObject): Controls | null {
+function readControls(body: JsonObject): Controls | null {
   const { provider, models, route, fallbacks, transforms } = body
   if ([provider, models, route, fallbacks, transforms].every((value) => value === undefined || value === null)) {
     return null

@@ -8,13 +8,13 @@
  */
 export { routingConfig, type RoutingSettings } from './config.ts'
 export { type RouteBody, routeBody } from './body.ts'
-export { controlKeys, type Controls, controlsOf, noControls, readControls } from './controls.ts'
-export { entitlementOf, entitlementRemedy, isNativeClient } from './entitlement.ts'
+export { controlKeys, type Controls } from './controls.ts'
+export { isNativeClient } from './entitlement.ts'
 export { type Next, nextAttempt, type NextInput } from './next.ts'
-export { allFailed, nothingToTry, reasonsOf, type TargetReason, worthTelling } from './outcome.ts'
+export { allFailed, nothingToTry, type TargetReason, worthTelling } from './outcome.ts'
 export type { Dropped, DropReason, PlannedSession, PlannedTarget, RoutePlan, TargetEdit } from './plan.ts'
 export { type PlanMoment, type PlanRequest, planRoute, type Snapshot } from './planner.ts'
-export { createReceipts, type PlanReceipt, planReceipt, receiptOf, type Receipts } from './receipts.ts'
+export { createReceipts, type PlanReceipt, planReceipt, type Receipts } from './receipts.ts'
 export {
   type AttemptEnd,
   type Claim,
@@ -26,4 +26,4 @@ export {
 } from './router.ts'
 export { carriesCiphertext, type SessionKey, sessionOf, type SessionSource } from './session.ts'
 export { type DayReport, simulateDay, type SimulatedDay } from './simulate.ts'
-export { strategies, type Strategy, type StrategyName, strategyNames, type StrategyView } from './strategies/mod.ts'
+export { type Strategy, type StrategyName, strategyNames, type StrategyView } from './strategies/mod.ts'

@@ -31,7 +31,7 @@ const byLimit: ReadonlySet<DropReason> = new Set([
 const iso = (at: number): string => new Date(at).toISOString()
 
 /** Every target with its reason, those that were tried first. At most 50: an error is read by people. */
-export function reasonsOf(
+function reasonsOf(
   plan: RoutePlan,
   attempts: readonly { readonly target: string; readonly model: string; readonly failure: UpstreamFailure }[],
 ): TargetReason[] {

@@ -57,7 +57,7 @@ const pruneEvery = 1_000
 const maxEntries = 30
 
 /** The plan in plain values: sentences are made now, with what was known now. */
-export function receiptOf(plan: RoutedPlan): PlanReceipt {
+function receiptOf(plan: RoutedPlan): PlanReceipt {
   const { resolved, session } = plan
   return {
     plannedAt: plan.plannedAt,

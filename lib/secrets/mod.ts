@@ -7,7 +7,6 @@
  * @module
  */
 export { openRouterRecord } from './cipher.ts'
-export { secretsConfig } from './config.ts'
 export { type Keychain, memoryKeychain, systemKeychain } from './keychain.ts'
 export type { KeyPlace } from './master.ts'
 export {

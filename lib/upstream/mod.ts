@@ -6,7 +6,7 @@
  * nothing (gateway). Start at {@link createUpstream}.
  * @module
  */
-export { type Environment, interpolate, type Surface } from './endpoint.ts'
+export { type Environment, type Surface } from './endpoint.ts'
 export { type FailedAnswer, failureOf, type ReadFailure, readHttpFailure } from './failure.ts'
 export { type Field, forwardHeaders, replyFields } from './headers.ts'
 export {

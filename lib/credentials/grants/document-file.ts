@@ -32,7 +32,7 @@ export const plainShape: DocumentShape = {
 }
 
 /** The login in a document of another program. `null` when it holds none. */
-export function grantFromDocument(document: unknown, vendor: Vendor): Grant | null {
+function grantFromDocument(document: unknown, vendor: Vendor): Grant | null {
   const payload = readPayload(document)
   if (!payload || (payload.accessToken === null && payload.refreshToken === null)) return null
   const top = isObject(document) ? document : {}
@@ -61,7 +61,7 @@ function expiryOf({ accessToken, expiresAt }: CredentialPayload, refreshedAt: nu
 }
 
 /** A document with the tokens of a grant laid in; every field that is not a token stays as it is. */
-export function documentWith(document: unknown, grant: Grant, shape: DocumentShape): Record<string, unknown> {
+function documentWith(document: unknown, grant: Grant, shape: DocumentShape): Record<string, unknown> {
   const top: Record<string, unknown> = isObject(document) ? { ...document } : {}
   const at = readPayload(document)?.at ?? shape.at
   let inner = top

@@ -60,7 +60,7 @@ export function createDiscovery({ fetch, clock }: { fetch: Fetch; clock: Clock }
 }
 
 /** Whether plain http is bearable: on this machine, for tests and local issuers. */
-export function isLoopback(url: string): boolean {
+function isLoopback(url: string): boolean {
   const { hostname } = new URL(url)
   return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d+){3}$/.test(hostname)
 }

@@ -14,7 +14,7 @@ export const maxHeadBytes = 64 * 1024
 const maxFields = 256
 
 /** Header fields in their order, names in lower case. */
-export class FieldList implements ReplyHeaders {
+class FieldList implements ReplyHeaders {
   readonly #fields: (readonly [name: string, value: string])[] = []
 
   /** Adds one field line. */

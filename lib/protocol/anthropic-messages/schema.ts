@@ -77,6 +77,3 @@ export const messagesRequest: z.ZodType = z.looseObject({
   service_tier: text,
   context_management: object,
 })
-
-/** What gw checks of a token counting request. */
-export const countTokensRequest: z.ZodType = z.looseObject(fields)

@@ -21,7 +21,7 @@ const content = textOr(part)
 const named = z.looseObject({ content, name: text })
 
 /** A chat message of any role. */
-export const chatMessage: z.ZodType = z.looseObject({
+const chatMessage: z.ZodType = z.looseObject({
   role: z.enum(['system', 'developer', 'user', 'assistant', 'tool', 'function']),
 }).and(byTag('role', {
   system: named,

@@ -95,7 +95,7 @@ export function decodeItem(item: JsonObject, stem: string): ResponsePart[] {
 }
 
 /** A reasoning item, unpacked if another gateway of this kind made it. */
-export function decodeReasoning(item: JsonObject): Extract<ResponsePart, { type: 'reasoning' }> {
+function decodeReasoning(item: JsonObject): Extract<ResponsePart, { type: 'reasoning' }> {
   const encrypted = stringOf(item.encrypted_content)
   const packed = encrypted === null ? null : unpackReasoning(encrypted)
   if (packed !== null) return { type: 'reasoning', ...packed }
@@ -184,7 +184,7 @@ export function itemId(prefix: string, call: Call, index: number): string {
 }
 
 /** The whole output item of a part. */
-export function encodeItem(part: ResponsePart, index: number, call: Call, lose: Lose): JsonObject[] {
+function encodeItem(part: ResponsePart, index: number, call: Call, lose: Lose): JsonObject[] {
   switch (part.type) {
     case 'text':
       return [messageItem(itemId('msg', call, index), textContent(part.text, part.annotations))]

@@ -11,7 +11,7 @@ export interface EventFields {
 }
 
 /** The event as text fields; data lines joined as the standard says. For the few events that are read, not for each. */
-export function readEvent(bytes: Uint8Array, start: number, end: number): EventFields {
+function readEvent(bytes: Uint8Array, start: number, end: number): EventFields {
   let event: string | null = null
   const data: string[] = []
   for (const raw of text.decode(bytes.subarray(start, end)).split('\n')) {

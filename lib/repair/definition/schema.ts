@@ -14,7 +14,7 @@ export const budgets = [
 export type Budget = typeof budgets[number]
 
 /** Who mends a broken credential of a provider. */
-export const repairOwners = [
+const repairOwners = [
   'oauth_mux_refresh',
   'upstream_cli_login',
   'external_secret_owner',
@@ -43,7 +43,7 @@ const text = z.string().min(1, 'must not be empty')
 const empty = z.strictObject({})
 
 /** What an outcome means, as a failure rule says it: exactly one key. */
-export const failureClassSchema = z.union([
+const failureClassSchema = z.union([
   z.strictObject({ dead: z.enum(deadReasons) }),
   z.strictObject({ degraded: z.enum(degradedReasons) }),
   z.strictObject({ rate_limited: empty }),
@@ -57,7 +57,7 @@ const status = z.int().min(100).max(599)
 const seconds = z.int().min(0)
 
 /** Matchers that must all hold, and the class that then applies. */
-export const failureRuleSchema = z.strictObject({
+const failureRuleSchema = z.strictObject({
   status: status.optional().describe('Exactly this HTTP status'),
   status_min: status.optional().describe('This HTTP status or higher'),
   status_max: status.optional().describe('This HTTP status or lower'),
@@ -69,7 +69,7 @@ export const failureRuleSchema = z.strictObject({
 })
 
 /** One way to find out whether a capability works, at a known cost. */
-export const probeSchema = z.strictObject({
+const probeSchema = z.strictObject({
   transport: z.enum(['http', 'command']).default('http').describe('How it is asked'),
   method: z.string().default('GET').describe('GET, POST or HEAD'),
   url: z.string().default('').describe('May hold {{NAME}} from the environment'),

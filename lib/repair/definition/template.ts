@@ -12,11 +12,6 @@ export function templateProblem(text: string): string | null {
   return null
 }
 
-/** The names of the placeholders in a text, each once. */
-export function templateNames(text: string): string[] {
-  return [...new Set([...text.matchAll(placeholder)].map((match) => match[1]!))]
-}
-
 /**
  * A probe URL with its placeholders filled from the environment.
  *

@@ -4,7 +4,7 @@ import { inventorySchema } from './check.ts'
 import type { InventoryConfig } from './schema.ts'
 
 /** The largest configuration file that is read, bytes. */
-export const maxConfigBytes = 1024 * 1024
+const maxConfigBytes = 1024 * 1024
 
 /** What a configuration file says, or everything that is wrong with it. */
 export type ParsedInventory =

@@ -51,7 +51,7 @@ async function sigv4(
 }
 
 /** How each scheme lays a credential on a request. */
-export const signers: { readonly [Type in AuthScheme['type']]: Signer<Type> } = {
+const signers: { readonly [Type in AuthScheme['type']]: Signer<Type> } = {
   bearer: ({ headers }, credential) => setField(headers, 'authorization', `Bearer ${credential.secret.reveal()}`),
   anthropic({ headers }, credential) {
     if (!headers.some(([name]) => name === 'anthropic-version')) headers.push(['anthropic-version', '2023-06-01'])
