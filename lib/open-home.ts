@@ -20,7 +20,6 @@ import {
   type Sources,
 } from './credentials/mod.ts'
 import type { Egress } from './egress/mod.ts'
-import { type ModelDiscovery, openDiscovery } from './gateway/mod.ts'
 import { type Board, createBoard } from './liveness/mod.ts'
 import {
   type McpFetch,
@@ -53,7 +52,7 @@ import {
 import { createReceipts, createRouter, type Receipts, type Router } from './routing/mod.ts'
 import { type Keychain, openSecretStore, type SecretStore } from './secrets/mod.ts'
 import { explainStorage, openStorage, type Storage } from './storage/mod.ts'
-import { createUpstream } from './upstream/mod.ts'
+import { createUpstream, type ModelDiscovery, openDiscovery } from './upstream/mod.ts'
 import { createUsage, type Usage } from './usage/mod.ts'
 import { version } from './version.ts'
 

@@ -29,4 +29,3 @@ export type {
 } from './seams.ts'
 export { createTurnStore, type TurnBounds } from './turn-store.ts'
 export { type Dialect, dialectOf, type Family, plainPath, type SurfaceRow, surfaces } from './surfaces.ts'
-export { type DiscoveryOptions, type ModelDiscovery, openDiscovery } from './discovery.ts'

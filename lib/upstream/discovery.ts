@@ -2,7 +2,7 @@ import { type Account, type Accounts, formatTarget, type Target } from '../accou
 import { type Clock, isObject, type Logger, readAll } from '../base/mod.ts'
 import type { Provider } from '../catalog/mod.ts'
 import type { Storage } from '../storage/mod.ts'
-import type { Upstream } from '../upstream/mod.ts'
+import type { Upstream } from './send.ts'
 
 /** Which models providers say they offer, and since when we know. */
 export interface ModelDiscovery {
