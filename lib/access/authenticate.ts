@@ -160,6 +160,7 @@ function principalOf(token: AccessToken, expiresAt: number | null, limited: read
     providers: grant.providers,
     aliases: grant.aliases,
     account: grant.account,
+    tools: grant.tools,
     expiresAt,
     ...(limited.length > 0 ? { limitedBy: limited.map((one) => one.id) } : {}),
   }

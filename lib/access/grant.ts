@@ -1,6 +1,7 @@
 import { GwError, type JsonObject } from '../base/mod.ts'
 import { coversAll } from './pattern.ts'
 import { expandScopes, type Scope } from './scope.ts'
+import { type ToolRules, unheldRule } from './tool-rules.ts'
 
 /** Bounds on what a token may use. `null` is no bound. */
 export interface TokenLimits {
@@ -37,6 +38,8 @@ export interface Grant {
   readonly providers: readonly string[] | null
   readonly aliases: Readonly<Record<string, string>>
   readonly account: string | null
+  /** Rules for foreign tools: those of its makers, oldest first, then its own. All of them hold. */
+  readonly tools: readonly ToolRules[]
   readonly limits: TokenLimits
   readonly metadata: JsonObject
   /** How many generations of children it may have; 0 is none. */
@@ -50,6 +53,8 @@ export interface GrantRequest {
   readonly providers?: readonly string[] | null | undefined
   readonly aliases?: Readonly<Record<string, string>> | undefined
   readonly account?: string | null | undefined
+  /** Its own rules, which come on top of its maker's. */
+  readonly tools?: ToolRules | undefined
   readonly limits?: Partial<TokenLimits> | undefined
   readonly metadata?: JsonObject | undefined
   readonly depth?: number | undefined
@@ -65,6 +70,7 @@ export const everything: Grant = {
   providers: null,
   aliases: {},
   account: null,
+  tools: [],
   limits: noLimits,
   metadata: {},
   depth: deepest,
@@ -98,6 +104,8 @@ export function narrow(held: Grant, asked: GrantRequest): Grant {
   }
   const account = asked.account ?? held.account
   if (held.account !== null && account !== held.account) refuse('account', `the maker is pinned to ${held.account}`)
+  const unheld = asked.tools === undefined ? null : unheldRule(held.tools, asked.tools)
+  if (unheld !== null) refuse('tools', `the maker may not call ${unheld}`)
   const depth = asked.depth ?? held.depth - 1
   if (depth >= held.depth) refuse('depth', `the maker may have ${held.depth} generations below it`)
   return {
@@ -106,6 +114,7 @@ export function narrow(held: Grant, asked: GrantRequest): Grant {
     providers,
     aliases: asked.aliases ?? held.aliases,
     account,
+    tools: asked.tools === undefined || isEmpty(asked.tools) ? held.tools : [...held.tools, asked.tools],
     limits: narrowLimits(held.limits, asked.limits ?? {}),
     metadata: asked.metadata ?? {},
     depth,
@@ -131,6 +140,8 @@ function narrowLimits(held: TokenLimits, asked: Partial<TokenLimits>): TokenLimi
   }
   return { ...noLimits, ...asked }
 }
+
+const isEmpty = ({ allow, ask, deny }: ToolRules): boolean => allow.length + ask.length + deny.length === 0
 
 function refuse(param: string, why: string): never {
   throw new GwError('access.denied', `a token never grants more than its maker holds: ${param}: ${why}`, { param })

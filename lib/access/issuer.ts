@@ -7,6 +7,7 @@ import { operator, type Principal, requireScope } from './principal.ts'
 import type { RouterToken } from './router-files.ts'
 import type { AccessToken, TokenPage, TokenQuery, TokenStore } from './store.ts'
 import { signToken } from './token.ts'
+import { isToolRule } from './tool-rules.ts'
 
 /** What is asked for a new token. */
 export interface IssueRequest extends GrantRequest {
@@ -181,7 +182,9 @@ export function issuer(parts: IssuerParts): Issuer {
   }
 }
 
-function check({ label = '', ttlMs, metadata, models, providers, aliases, account, limits }: IssueRequest): void {
+function check(
+  { label = '', ttlMs, metadata, models, providers, aliases, account, limits, tools }: IssueRequest,
+): void {
   if (limits?.budgetPeriod != null) parsePeriod(limits.budgetPeriod)
   for (const [name, value] of Object.entries(limits ?? {})) {
     if (typeof value === 'number' && !(Number.isSafeInteger(value) && value >= 0)) {
@@ -203,6 +206,9 @@ function check({ label = '', ttlMs, metadata, models, providers, aliases, accoun
     if (!list) continue
     if (list.length > longestList) refuse(param, `has more than ${longestList} entries`)
     if (list.some((text) => text === '' || text.length > 256)) refuse(param, 'has an empty or overlong entry')
+  }
+  if (tools && Object.values(tools).some((list) => list.length > 200 || !list.every(isToolRule))) {
+    refuse('tools', 'has a rule that is not like mcp__server, mcp__server__* or mcp__server__tool')
   }
   if (account != null && (account === '' || account.length > 128)) refuse('account', 'is empty or overlong')
 }

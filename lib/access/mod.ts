@@ -21,3 +21,15 @@ export { decodeBin, decodeLino, encodeBin, encodeLino, type RouterToken } from '
 export { type Scope, scopes } from './scope.ts'
 export type { AccessToken, TokenPage, TokenQuery } from './store.ts'
 export { tokenPrefix } from './token.ts'
+export {
+  closedServer,
+  decideTool,
+  isPlainToolName,
+  type RuleLayer,
+  ruleLayers,
+  type ToolAction,
+  type ToolDecision,
+  toolRuleName,
+  type ToolRules,
+} from './tool-rules.ts'
+export { toolRule, toolRulesConfig } from './tool-rules-config.ts'

@@ -1,6 +1,7 @@
 import { GwError, type PrincipalId, type TokenId } from '../base/mod.ts'
 import { matchesAny } from '../catalog/mod.ts'
 import { expandScopes, type Scope } from './scope.ts'
+import type { ToolRules } from './tool-rules.ts'
 
 /** Who acts. */
 export interface Principal {
@@ -19,6 +20,8 @@ export interface Principal {
   readonly aliases: Readonly<Record<string, string>>
   /** Pins its requests to one account. */
   readonly account: string | null
+  /** Its rules for foreign tools, its makers' among them; all of them hold. None is no rule. */
+  readonly tools: readonly ToolRules[]
   /** Epoch ms; `null` never. */
   readonly expiresAt: number | null
   /** Itself and its ancestors, as far as they have a budget or a rate; none costs nothing to admit. */
@@ -36,6 +39,7 @@ export const operator: Principal = {
   providers: null,
   aliases: {},
   account: null,
+  tools: [],
   expiresAt: null,
 }
 

@@ -58,6 +58,7 @@ export function staticTokens(config: AccessConfig): StaticTokens {
       providers: grant.providers,
       aliases: grant.aliases,
       account: grant.account,
+      tools: grant.tools,
       expiresAt: null,
     })
   }
@@ -74,6 +75,7 @@ export function staticTokens(config: AccessConfig): StaticTokens {
       models: entry.models ?? null,
       providers: entry.providers ?? null,
       account: entry.account ?? null,
+      tools: entry.tools === undefined ? [] : [entry.tools],
     })
   }
   return { byHash, grantOf: (principal) => grants.get(principal.id) ?? null }

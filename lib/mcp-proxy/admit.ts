@@ -1,9 +1,16 @@
-import type { Approvals, Principal } from '../access/mod.ts'
+import {
+  type Approvals,
+  decideTool,
+  isPlainToolName,
+  type Principal,
+  ruleLayers,
+  type ToolDecision,
+  toolRuleName,
+} from '../access/mod.ts'
 import { isObject, type JsonObject } from '../base/mod.ts'
 import type { McpConfig } from './config.ts'
 import type { ToolTexts } from './descriptions.ts'
 import { type Message, rpcCodes, rpcError } from './message.ts'
-import { decideTool, isPlainToolName, type ToolDecision, toolRuleName } from './policy.ts'
 
 /** Whether a message may go on, and by which rule. A refusal is the JSON-RPC answer to send. */
 export type McpAdmission =
@@ -44,9 +51,9 @@ export async function admitMessage(
     const decision: ToolDecision = { action: 'deny', rule: 'tool name' }
     return refuse(decision, rpcCodes.params, 'a tool name is 1 to 128 characters of A-Z a-z 0-9 _ . : / -')
   }
-  const rules = context.config.permissions
+  const layers = ruleLayers(context.config.permissions, principal.tools)
   const text = context.texts.get(server, name)
-  let decision = decideTool(rules, server, name)
+  let decision = decideTool(layers, server, name)
   if (decision.action === 'allow' && text?.changed && context.config.changed_descriptions === 'ask') {
     decision = { action: 'ask', rule: 'changed description' }
   }
@@ -59,7 +66,7 @@ export async function admitMessage(
     principal: principal.id,
     subject,
     arguments: message.params.arguments ?? null,
-    policy: JSON.stringify([rules, text?.hash ?? null]),
+    policy: JSON.stringify([layers, text?.hash ?? null]),
   })
   if (claim.granted) {
     context.texts.accept(server, name)

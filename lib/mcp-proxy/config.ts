@@ -1,8 +1,5 @@
 import { z } from 'zod'
-import { isToolRule } from './policy.ts'
-
-const rule = z.string().refine(isToolRule, 'must look like mcp__server, mcp__server__* or mcp__server__tool')
-const rules = z.array(rule).default([]).describe('Rules such as mcp__server, mcp__server__* or mcp__server__tool')
+import { toolRulesConfig } from '../access/mod.ts'
 
 const server = z.object({
   url: z.url({ protocol: /^https?$/ }).optional().describe('exact endpoint of a Streamable HTTP server'),
@@ -30,7 +27,7 @@ const server = z.object({
 export const mcpConfig = z.object({
   servers: z.record(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$/), server).default({})
     .describe('Tool servers by name'),
-  permissions: z.object({ allow: rules, ask: rules, deny: rules }).strict().prefault({})
+  permissions: toolRulesConfig.prefault({})
     .describe('tool rules; deny beats ask beats allow'),
   changed_descriptions: z.enum(['log', 'ask']).default('log')
     .describe('what to do when a server changes the text of a tool: log it, or ask before the tool is called again'),

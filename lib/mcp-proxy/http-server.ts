@@ -1,10 +1,9 @@
-import type { Principal } from '../access/mod.ts'
+import { decideTool, type Principal, ruleLayers, type ToolDecision } from '../access/mod.ts'
 import { type Clock, GwError, isObject, type Json, type JsonObject, toGwError } from '../base/mod.ts'
 import { type AdmitContext, admitMessage } from './admit.ts'
 import type { McpCallLog } from './calls.ts'
 import { toolsOf } from './descriptions.ts'
 import { type Message, rpcCodes, rpcError, writeMessage } from './message.ts'
-import { decideTool, type ToolDecision } from './policy.ts'
 import { rawEventSplitter } from './raw-events.ts'
 import type { McpSessions } from './sessions.ts'
 import { type HttpServerLink, returned } from './upstream.ts'
@@ -33,7 +32,7 @@ export async function serveHttpServer(
 ): Promise<Response> {
   const sessionId = request.headers.get('mcp-session-id')
   const session = sessionId === null ? null : ownOrAdopt(sessionId, server, principal, rooms.sessions)
-  if (request.method === 'GET') return stream(request, server, link, rooms)
+  if (request.method === 'GET') return stream(request, principal, server, link, rooms)
   if (request.method === 'DELETE') {
     const reply = await link.send({ method: 'DELETE', headers: request.headers, body: null, signal: request.signal })
     if (sessionId) rooms.sessions.drop(sessionId)
@@ -117,7 +116,7 @@ export async function serveHttpServer(
   if (reply.ok && type === 'text/event-stream' && reply.body) {
     return relayEvents(reply, headers, {
       id,
-      rewrite: (data) => rewriteResult(data, message, server, rooms),
+      rewrite: (data) => rewriteResult(data, message, principal, server, rooms),
       ended: (outcome, bytes) => {
         clearTimeout(timer)
         log(outcome, bytes, admission.decision)
@@ -143,7 +142,10 @@ export async function serveHttpServer(
     }
     log(isError(parsed) ? 'error' : 'ok', text.length, admission.decision)
     headers.set('content-type', 'application/json')
-    return new Response(rewriteResult(text, message, server, rooms) ?? text, { status: reply.status, headers })
+    return new Response(rewriteResult(text, message, principal, server, rooms) ?? text, {
+      status: reply.status,
+      headers,
+    })
   } catch (error) {
     return failed(error)
   }
@@ -152,6 +154,7 @@ export async function serveHttpServer(
 /** A GET: the server's own stream of notifications and requests, open for as long as both want it. */
 async function stream(
   request: Request,
+  principal: Principal,
   server: string,
   link: HttpServerLink,
   rooms: HttpServerRooms,
@@ -174,7 +177,7 @@ async function stream(
   return relayEvents(reply, headers, {
     id: null,
     // A resumed stream may bring the answer to an earlier call.
-    rewrite: (data) => rewriteResult(data, null, server, rooms),
+    rewrite: (data) => rewriteResult(data, null, principal, server, rooms),
     ended: () => {},
     failure: () => null,
     signal: request.signal,
@@ -267,6 +270,7 @@ function relayEvents(reply: Response, headers: Headers, options: RelayOptions): 
 function rewriteResult(
   text: string,
   message: Message | null,
+  principal: Principal,
   server: string,
   rooms: HttpServerRooms,
 ): string | undefined {
@@ -276,8 +280,9 @@ function rewriteResult(
   const tools = toolsOf(parsed.result)
   if (tools.length === 0) return undefined
   const context = rooms.admit({})
+  const layers = ruleLayers(context.config.permissions, principal.tools)
   const shown = context.texts.note(server, tools)
-    .filter((tool) => decideTool(context.config.permissions, server, String(tool.name)).action !== 'deny')
+    .filter((tool) => decideTool(layers, server, String(tool.name)).action !== 'deny')
   const same = shown.length === tools.length && shown.every((tool, i) => tool === tools[i])
   return same ? undefined : JSON.stringify({ ...parsed, result: { ...parsed.result, tools: shown } })
 }

@@ -25,7 +25,7 @@ import {
   type ServerRequest,
   type Tool,
 } from '@modelcontextprotocol/sdk/types.js'
-import type { Principal } from '../access/mod.ts'
+import { closedServer, decideTool, type Principal, ruleLayers } from '../access/mod.ts'
 import type { Clock, JsonObject } from '../base/mod.ts'
 import { type AdmitContext, admitMessage } from './admit.ts'
 import type { McpCallLog } from './calls.ts'
@@ -33,7 +33,6 @@ import type { McpCatalogue } from './catalogue.ts'
 import type { McpConfig } from './config.ts'
 import { rpcCodes, RpcError } from './message.ts'
 import { mergedName } from './names.ts'
-import { decideTool } from './policy.ts'
 import { searchTools } from './search.ts'
 
 /** What the merged endpoint is made of. */
@@ -81,15 +80,19 @@ export function mergedSession(principal: Principal, rooms: MergedRooms): MergedS
   const clients = new Map<string, Promise<Client>>()
 
   const namespaceOf = (name: string) => rooms.config().servers[name]?.namespace ?? name.replaceAll('.', '-')
+  const layers = () => ruleLayers(rooms.config().permissions, principal.tools)
   const servers = () =>
-    Object.entries(rooms.config().servers).filter(([, config]) => config.merge).map(([name]) => name).sort()
+    Object.entries(rooms.config().servers)
+      .filter(([name, config]) => config.merge && closedServer(layers(), name) === null)
+      .map(([name]) => name)
+      .sort()
 
   /** The tools of every server that this caller may use, in the order of their names: the same at each start. */
   async function tools(): Promise<MergedTool[]> {
     const offers = await Promise.all(
       servers().map(async (name) => ({ name, offer: await rooms.catalogue.offer(name) })),
     )
-    const rules = rooms.config().permissions
+    const rules = layers()
     return offers
       .flatMap(({ name, offer }) =>
         offer.tools

@@ -9,7 +9,6 @@
 export type { McpCall } from './calls.ts'
 export { type McpConfig, mcpConfig, type McpServerConfig } from './config.ts'
 export { type DiscoveryKind, discoveryPath, type McpAuthorization, type McpDiscovery } from './discovery.ts'
-export { type ToolAction, type ToolDecision, type ToolRules } from './policy.ts'
 export { mcpFetchOver } from './egress-fetch.ts'
 export { type McpLogins, mcpVendorId, openMcpLogins } from './logins.ts'
 export { openMcpProxy } from './open.ts'

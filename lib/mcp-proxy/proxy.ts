@@ -2,7 +2,7 @@
 import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js'
 // @ts-types="@modelcontextprotocol/sdk/types"
 import { SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/sdk/types.js'
-import type { Approvals, Principal } from '../access/mod.ts'
+import { type Approvals, closedServer, decideTool, type Principal, ruleLayers, type ToolAction } from '../access/mod.ts'
 import { type Clock, GwError, isObject, type JsonObject, type Logger } from '../base/mod.ts'
 import type { Storage } from '../storage/mod.ts'
 import type { AdmitContext } from './admit.ts'
@@ -19,7 +19,6 @@ import { type MergedSession, mergedSession } from './merged.ts'
 import { type McpLogins, mcpVendorId } from './logins.ts'
 import { type Message, readMessage, rpcCodes, rpcError, writeMessage } from './message.ts'
 import { mergedName } from './names.ts'
-import { decideTool, type ToolAction } from './policy.ts'
 import { mcpSessions } from './sessions.ts'
 import { openStdioBridge, type StdioBridge } from './stdio-bridge.ts'
 import {
@@ -81,7 +80,8 @@ export interface McpProxy {
   prepareLogin(server: string): Promise<string>
   /** Names and kinds of the configured servers, and whether they answer (asks those not asked lately). */
   servers(): Promise<{ name: string; kind: 'http' | 'stdio'; merged: boolean; tools: number; error: string | null }[]>
-  tools(): Promise<McpToolInfo[]>
+  /** What the servers offer that are open to this principal, and what the rules say of each tool for it. */
+  tools(principal: Principal): Promise<McpToolInfo[]>
   calls(options: { readonly limit: number; readonly server?: string }): Promise<McpCall[]>
   readonly openSessions: number
   close(): Promise<void>
@@ -110,6 +110,8 @@ export async function createMcpProxy(options: McpProxyOptions): Promise<McpProxy
     capabilities,
     approvalUrl: options.approvalUrl,
   })
+
+  const layersOf = (principal: Principal) => ruleLayers(config().permissions, principal.tools)
 
   function settings(name: string): McpServerConfig {
     const found = config().servers[name]
@@ -192,7 +194,7 @@ export async function createMcpProxy(options: McpProxyOptions): Promise<McpProxy
       env,
       logger,
       clock,
-      answered: (answer) => shownTools(name, answer),
+      answered: (answer) => shownTools(principal, name, answer),
       closed: (sessionId) => {
         bridges.delete(sessionId)
         sessions.drop(sessionId)
@@ -210,10 +212,11 @@ export async function createMcpProxy(options: McpProxyOptions): Promise<McpProxy
   }
 
   /** An answer whose tool list, if it is one, has been noted and filtered. */
-  function shownTools(name: string, answer: JsonObject): JsonObject {
+  function shownTools(principal: Principal, name: string, answer: JsonObject): JsonObject {
     if (!isObject(answer.result) || !Array.isArray(answer.result.tools)) return answer
+    const layers = layersOf(principal)
     const tools = texts.note(name, answer.result.tools as JsonObject[])
-      .filter((tool) => decideTool(config().permissions, name, String(tool.name)).action !== 'deny')
+      .filter((tool) => decideTool(layers, name, String(tool.name)).action !== 'deny')
     return { ...answer, result: { ...answer.result, tools } } as JsonObject
   }
 
@@ -269,6 +272,12 @@ export async function createMcpProxy(options: McpProxyOptions): Promise<McpProxy
         const server = name === null ? null : settings(name)
         checkVersion(request)
         if (request.method === 'POST') message = readMessage(await readBody(request), server?.extra_methods)
+        const closed = name === null ? null : closedServer(layersOf(principal), name)
+        if (closed) {
+          const text = `the server ${name} is closed to this token (rule: ${closed.rule})`
+          if (message?.kind !== 'request') throw new GwError('access.denied', text)
+          return Response.json(rpcError(message.id, rpcCodes.denied, text, { rule: closed.rule }))
+        }
         if (server === null) return await overMerged(request, message, principal)
         if (server.command) return await overStdio(request, message, principal, name!)
         return await serveHttpServer(request, message, principal, name!, link(name!), {
@@ -309,15 +318,16 @@ export async function createMcpProxy(options: McpProxyOptions): Promise<McpProxy
         }),
       )
     },
-    async tools() {
-      const names = Object.keys(config().servers).sort()
+    async tools(principal) {
+      const layers = layersOf(principal)
+      const names = Object.keys(config().servers).filter((name) => closedServer(layers, name) === null).sort()
       const lists = await Promise.all(names.map(async (name) =>
         (await catalogue.offer(name)).tools.map((tool) => ({
           server: name,
           tool: tool.name,
           name: mergedName(config().servers[name]!.namespace ?? name.replaceAll('.', '-'), tool.name),
           description: tool.description ?? '',
-          ...decideTool(config().permissions, name, tool.name),
+          ...decideTool(layers, name, tool.name),
           changed: texts.get(name, tool.name)?.changed ?? false,
         }))
       ))

@@ -31,7 +31,7 @@ export const mcp = area({
   }).mutation(async ({ ctx, input }) => ({ vendor: await (await ctx.rooms.mcp()).prepareLogin(input.server) })),
 
   tools: operation({
-    summary: 'List the tools of those servers and what the rules say of each',
+    summary: 'List the tools of those servers and what the rules say of each for you',
     scope: 'read',
     effect: 'reads',
     mcp: true,
@@ -51,7 +51,7 @@ export const mcp = area({
     }),
     cli: { columns: ['name', 'action', 'rule', 'changed', 'description'] },
   }).query(async ({ ctx, input }) => {
-    const tools = await (await ctx.rooms.mcp()).tools()
+    const tools = await (await ctx.rooms.mcp()).tools(ctx.principal)
     return { tools: input.server === undefined ? tools : tools.filter(({ server }) => server === input.server) }
   }),
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type AccessToken, type IssueRequest, scopes } from '../access/mod.ts'
+import { type AccessToken, type IssueRequest, scopes, toolRule, toolRulesConfig } from '../access/mod.ts'
 import { GwError, type Json, type JsonObject } from '../base/mod.ts'
 import { anyJson, area, operation } from './operation.ts'
 
@@ -32,6 +32,9 @@ const token = z.object({
   scopes: z.array(z.string()),
   models: z.array(z.string()).nullable(),
   providers: z.array(z.string()).nullable(),
+  tools: z.array(toolRulesConfig).describe(
+    "rules for tools of MCP servers: its makers' first, its own last; all of them hold",
+  ),
   parent: z.string().nullable(),
   issuer: z.string(),
   depth: z.int().describe('generations it may have below it'),
@@ -66,6 +69,7 @@ export function viewToken(info: AccessToken): TokenView {
     scopes: [...grant.scopes],
     models: grant.models && [...grant.models],
     providers: grant.providers && [...grant.providers],
+    tools: grant.tools.map(({ allow, ask, deny }) => ({ allow: [...allow], ask: [...ask], deny: [...deny] })),
     parent: info.parent,
     issuer: info.issuer,
     depth: grant.depth,
@@ -92,6 +96,8 @@ function lifeOf(text: string): number {
   return Number(match[1]) * unitMs[match[2]!]!
 }
 
+const toolList = z.array(toolRule).max(200).optional()
+
 const issueInput = z.object({
   ttl_hours: z.number().positive().max(876_000).optional().describe('hours it lives; the configured default if absent'),
   duration: z.string().max(20).optional().describe('the same as a text: 30m, 12h, 7d'),
@@ -101,6 +107,11 @@ const issueInput = z.object({
   scopes: z.array(z.enum(scopes)).min(1).optional().describe('what it may do; read and write if absent'),
   models: patterns.nullish().describe('model patterns it may call; absent: as the maker'),
   providers: patterns.nullish().describe('providers it may reach; absent: as the maker'),
+  allow_tools: toolList.describe(
+    'the only tools of MCP servers it may call: mcp__server, mcp__server__tool, or with *',
+  ),
+  ask_tools: toolList.describe('tools for which a person is asked at each call'),
+  deny_tools: toolList.describe('tools it may not call'),
   aliases: z.record(z.string(), z.string()).optional().describe('model names that mean others for it'),
   metadata: z.record(z.string(), anyJson).optional().describe('facts to keep with it'),
   depth: z.int().min(0).max(8).optional().describe('generations of tokens it may make below it'),
@@ -124,6 +135,7 @@ function requestOf(input: z.output<typeof issueInput>): IssueRequest {
     scopes: input.scopes,
     models: input.models,
     providers: input.providers,
+    tools: { allow: input.allow_tools ?? [], ask: input.ask_tools ?? [], deny: input.deny_tools ?? [] },
     aliases: input.aliases,
     metadata: input.metadata as JsonObject | undefined,
     depth: input.depth,

@@ -15,6 +15,7 @@ const person = (id: string, admin = true): Principal => ({
   providers: null,
   aliases: {},
   account: null,
+  tools: [],
   expiresAt: null,
 })
 const owner = person('owner')

@@ -82,6 +82,41 @@ for (const kind of ['http', 'stdio'] as const) {
       )
     })
 
+    test("holds a caller to its token's rules on top of the gateway's", async () => {
+      const server = kind === 'http' ? { url: started(serveFixture()).url, local: true } : stdio
+      const proxy = started(
+        await serveProxy(
+          { servers: { fixture: server }, permissions: { deny: ['mcp__fixture__test_error_handling'] } },
+          {
+            tools: {
+              narrow: [{ allow: ['mcp__fixture__echo', 'mcp__fixture__test_*'], ask: [], deny: [] }],
+              asked: [{ allow: [], ask: ['mcp__fixture'], deny: [] }],
+              out: [{ allow: ['mcp__other'], ask: [], deny: [] }],
+            },
+          },
+        ),
+      )
+      const narrow = await connect(proxy.url('fixture'), { 'x-caller': 'narrow' })
+      const names = (await narrow.listTools()).tools.map((tool) => tool.name)
+      expect(names).toContain('echo')
+      expect(names.filter((name) => name !== 'echo' && !name.startsWith('test_'))).toEqual([])
+      expect(names).not.toContain('test_error_handling')
+      expect((await narrow.callTool({ name: 'echo', arguments: {} })).isError).toBeFalsy()
+      await expect(narrow.callTool({ name: 'test_error_handling' })).rejects.toThrow(/denied/)
+      const asked = await connect(proxy.url('fixture'), { 'x-caller': 'asked' })
+      await expect(asked.callTool({ name: 'echo', arguments: {} })).rejects.toThrow(/needs an approval/)
+      const refused = await post(proxy.url('fixture'), initialize(9), { 'x-caller': 'out' })
+      expect(refused.body).toMatchObject({ id: 9, error: { code: -32003, message: expect.stringContaining('closed') } })
+      const merged = await connect(proxy.url(null), { 'x-caller': 'narrow' })
+      expect((await merged.listTools()).tools.map((tool) => tool.name)).toEqual(
+        names.map((name) => `fixture__${name}`).sort(),
+      )
+      const none = await connect(proxy.url(null), { 'x-caller': 'out' })
+      expect((await none.listTools()).tools).toEqual([])
+      expect((await none.listPrompts()).prompts).toEqual([])
+      await expect(none.callTool({ name: 'fixture__echo', arguments: {} })).rejects.toThrow(/no tool/)
+    })
+
     test('asks, and lets the approved call through once', async () => {
       const { client, proxy } = await start({ permissions: { ask: ['mcp__fixture__echo'] } })
       const call = () => client.callTool({ name: 'echo', arguments: { value: 1 } })

@@ -2,7 +2,6 @@ import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { parseStrictJson } from '../../../lib/mcp-proxy/strict-json.ts'
 import { readMessage, writeMessage } from '../../../lib/mcp-proxy/message.ts'
-import { decideTool, isToolRule } from '../../../lib/mcp-proxy/policy.ts'
 import { mergedName } from '../../../lib/mcp-proxy/names.ts'
 import { rawEventSplitter } from '../../../lib/mcp-proxy/raw-events.ts'
 import { searchTools } from '../../../lib/mcp-proxy/search.ts'
@@ -65,57 +64,6 @@ describe('readMessage()', () => {
     expect(() => readMessage('{"jsonrpc":"2.0","id":1,"method":"x/y"}')).toThrow(/not forwarded/)
     expect(readMessage('{"jsonrpc":"2.0","id":1,"method":"x/y"}', ['x/y'])).toMatchObject({ method: 'x/y' })
   })
-})
-
-describe('decideTool()', () => {
-  const rules = {
-    allow: ['mcp__db__*', 'mcp__db__query', 'mcp__git'],
-    ask: ['mcp__db__write*', 'mcp__git__push'],
-    deny: ['mcp__db__drop', 'mcp__evil'],
-  }
-  for (
-    const [server, tool, action, rule] of [
-      ['db', 'query', 'allow', 'mcp__db__query'],
-      ['db', 'read', 'allow', 'mcp__db__*'],
-      ['db', 'write_row', 'ask', 'mcp__db__write*'],
-      ['db', 'drop', 'deny', 'mcp__db__drop'],
-      ['git', 'log', 'allow', 'mcp__git'],
-      ['git', 'push', 'ask', 'mcp__git__push'],
-      ['evil', 'anything', 'deny', 'mcp__evil'],
-      ['other', 'tool', 'allow', 'default'],
-      ['gitea', 'push', 'allow', 'default'],
-      ['db2', 'drop', 'allow', 'default'],
-    ] as const
-  ) {
-    test(`${server}/${tool} → ${action} by ${rule}`, () => {
-      expect(decideTool(rules, server, tool)).toEqual({ action, rule })
-    })
-  }
-  test('an allow list that names a server closes the rest of it', () => {
-    const only = { allow: ['mcp__db__query'], ask: [], deny: [] }
-    expect(decideTool(only, 'db', 'drop')).toEqual({ action: 'deny', rule: 'default' })
-    expect(decideTool({ allow: ['*'], ask: [], deny: ['mcp__db__drop'] }, 'db', 'drop').action).toBe('deny')
-  })
-  test('deny wins whatever else is written', () => {
-    const name = fc.constantFrom('*', 'mcp__db', 'mcp__db__*', 'mcp__db__drop', 'mcp__db__d*')
-    fc.assert(fc.property(fc.array(name), fc.array(name), fc.array(name, { minLength: 1 }), (allow, ask, deny) => {
-      expect(decideTool({ allow, ask, deny }, 'db', 'drop').action).toBe('deny')
-    }))
-  })
-  for (
-    const [rule, ok] of [
-      ['mcp__a', true],
-      ['mcp__a__*', true],
-      ['mcp__a__b_c', true],
-      ['*', true],
-      ['a__b', false],
-      ['mcp__', false],
-      ['mcp__a__', false],
-      ['mcp__a b', false],
-    ] as const
-  ) {
-    test(`${rule} is ${ok ? 'a' : 'no'} rule`, () => expect(isToolRule(rule)).toBe(ok))
-  }
 })
 
 test('mergedName() keeps within 64 characters and tells long names apart', () => {

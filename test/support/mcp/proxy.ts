@@ -1,4 +1,4 @@
-import { createApprovals, type Principal } from '../../../lib/access/mod.ts'
+import { createApprovals, type Principal, type ToolRules } from '../../../lib/access/mod.ts'
 import { type LogFields, type Logger, type PrincipalId, systemClock } from '../../../lib/base/mod.ts'
 import { mcpConfig, type McpProxy, type McpProxyOptions, openMcpProxy } from '../../../lib/mcp-proxy/mod.ts'
 import type { TargetEvidence } from '../../../lib/liveness/mod.ts'
@@ -6,7 +6,7 @@ import { detectPlatform } from '../../../lib/platform/mod.ts'
 import { openStorage, type Storage } from '../../../lib/storage/mod.ts'
 
 /** A caller by name, with every permission that calling tools takes. */
-export const caller = (id: string): Principal => ({
+export const caller = (id: string, tools: readonly ToolRules[] = []): Principal => ({
   id: id as PrincipalId,
   kind: 'client',
   token: null,
@@ -16,6 +16,7 @@ export const caller = (id: string): Principal => ({
   providers: null,
   aliases: {},
   account: null,
+  tools,
   expiresAt: null,
 })
 
@@ -33,7 +34,10 @@ export interface ProxyFixture {
 /** Starts a {@link ProxyFixture} over an `[mcp]` section. */
 export async function serveProxy(
   section: unknown,
-  options: Partial<Pick<McpProxyOptions, 'credentials' | 'approvalUrl'>> = {},
+  options: Partial<Pick<McpProxyOptions, 'credentials' | 'approvalUrl'>> & {
+    /** The rules that each caller's token carries. */
+    readonly tools?: Readonly<Record<string, readonly ToolRules[]>>
+  } = {},
 ): Promise<ProxyFixture> {
   const storage = await openStorage({ platform: await detectPlatform(), clock: systemClock, path: ':memory:' })
   const config = mcpConfig.parse(section)
@@ -66,7 +70,8 @@ export async function serveProxy(
       const local = (text: string) => /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(text)
       if (!local(host) || (origin !== null && !local(new URL(origin).host))) return new Response(null, { status: 403 })
       const name = new URL(request.url).pathname.slice('/v1/mcp'.length + 1)
-      return proxy.handle(request, caller(request.headers.get('x-caller') ?? 'alice'), name === '' ? null : name)
+      const who = request.headers.get('x-caller') ?? 'alice'
+      return proxy.handle(request, caller(who, options.tools?.[who]), name === '' ? null : name)
     },
   })
   return {

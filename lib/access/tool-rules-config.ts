@@ -1,0 +1,15 @@
+import { z } from 'zod'
+import { isToolRule } from './tool-rules.ts'
+
+/** One rule for foreign tools, as text. */
+export const toolRule: z.ZodString = z.string().max(300).refine(
+  isToolRule,
+  'must look like mcp__server, mcp__server__* or mcp__server__tool',
+)
+
+const rules = z.array(toolRule).max(200).default([]).describe(
+  'Rules such as mcp__server, mcp__server__* or mcp__server__tool',
+)
+
+/** `{ allow, ask, deny }`: rules for foreign tools, of the gateway or of a token. */
+export const toolRulesConfig = z.object({ allow: rules, ask: rules, deny: rules }).strict()
