@@ -14,7 +14,9 @@ export { createSources, isLocalCause, type Sources } from './resolve.ts'
 export type { Fetch, SourceContext } from './sources/source.ts'
 export { type ForeignTool, foreignTools } from './foreign/tools.ts'
 export { type Grant, type GrantIdentity, grantIdentity } from './grants/grant.ts'
+export { openRenewal, type Renewal, sealRenewal } from './grants/journal.ts'
 export type { Keeper, KeptGrant } from './grants/keeper.ts'
+export { type Ledger, takeLedger } from './grants/ledger.ts'
 export type { GrantStore } from './grants/store.ts'
 export {
   createLogins,

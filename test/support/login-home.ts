@@ -7,7 +7,7 @@ import {
   type Logins,
   resolveVendors,
 } from '../../lib/credentials/mod.ts'
-import { detectPlatform } from '../../lib/platform/mod.ts'
+import { detectPlatform, type Platform } from '../../lib/platform/mod.ts'
 import { type Keychain, openSecretStore } from '../../lib/secrets/mod.ts'
 import { openStorage, type Storage } from '../../lib/storage/mod.ts'
 
@@ -29,9 +29,10 @@ export async function openLoginHome(options: {
   logger?: Logger
   keychain?: Keychain | null
   random?: () => number
+  platform?: Platform
 }): Promise<LoginHome> {
   const { folder, clock = systemClock, env = { HOME: folder } } = options
-  const platform = await detectPlatform()
+  const platform = options.platform ?? await detectPlatform()
   const storage = await openStorage({ platform, clock: systemClock, path: join(folder, 'gw.sqlite') })
   const secrets = await openSecretStore({ storage, clock, keyFile: join(folder, 'key'), keychain: null })
   const vendors = resolveVendors(options.overrides ?? {}, env)

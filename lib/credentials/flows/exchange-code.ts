@@ -1,7 +1,7 @@
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose'
 import { type Clock, GwError, isObject, Secret } from '../../base/mod.ts'
 import { type Grant, grantAfter, readIdentity } from '../grants/grant.ts'
-import { basicAuthorization } from '../grants/keeper.ts'
+import { basicAuthorization } from '../grants/refresh-call.ts'
 import type { Fetch } from '../sources/source.ts'
 import { boundedBody, type TokenAnswer, type TokenCall, tokenRequest } from '../token-endpoint.ts'
 import type { Discovery } from '../vendors/discovery.ts'

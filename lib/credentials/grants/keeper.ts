@@ -2,12 +2,13 @@ import { backoffMs, type Clock, GwError, isGwError, type Logger, Secret, singleF
 import type { Platform } from '../../platform/mod.ts'
 import type { ReadOptions } from '../credential.ts'
 import type { Fetch } from '../sources/source.ts'
-import { tokenRequest } from '../token-endpoint.ts'
 import type { Discovery } from '../vendors/discovery.ts'
 import type { Vendor } from '../vendors/vendor.ts'
 import type { Vendors } from '../vendors/registry.ts'
-import { fingerprint, type Grant, grantAfter, sameTokens } from './grant.ts'
-import { type Ledger, takeLedger } from './ledger.ts'
+import { fingerprint, type Grant, grantAfter, newer, sameTokens } from './grant.ts'
+import { openRenewal, sealRenewal } from './journal.ts'
+import { hasRenewal, type Ledger, takeLedger } from './ledger.ts'
+import { callRefresh, canRefresh, isFinal, transient } from './refresh-call.ts'
 import { onReadOnlyMount } from './spare.ts'
 import type { GrantStore } from './store.ts'
 
@@ -74,12 +75,13 @@ interface Trouble {
 
 /** Makes a {@link Keeper}. */
 export function createKeeper(options: KeeperOptions): Keeper {
-  const { platform, clock, fetch, logger, random } = options
+  const { platform, clock, logger, random } = options
   const flight = singleFlight<Grant>()
   const memory = new Map<string, Memory>()
   const trouble = new Map<string, Trouble>()
   /** Tokens that could not be written: better kept here than lost. */
   const unsaved = new Map<string, Grant>()
+  const tidied = new Set<string>()
   const sooner = 1 + random() * jitterShare
 
   async function look({ store, mend }: KeptGrant, again = false): Promise<Grant> {
@@ -120,7 +122,8 @@ export function createKeeper(options: KeeperOptions): Keeper {
     grant.accessToken !== null && (grant.expiresAt === null || grant.expiresAt > clock.now())
 
   async function fresh(kept: KeptGrant, { force = false, rejected }: ReadOptions = {}): Promise<Grant> {
-    const grant = await look(kept, force || rejected !== undefined)
+    const found = await look(kept, force || rejected !== undefined)
+    const grant = tidied.has(kept.store.lockPath) ? found : await tidy(kept, found)
     const refused = rejected !== undefined && grant.accessToken?.reveal() === rejected.reveal()
     // Somebody else already replaced the token that was refused: theirs is the answer.
     const must = refused || (force && rejected === undefined)
@@ -181,9 +184,10 @@ export function createKeeper(options: KeeperOptions): Keeper {
     const { store } = kept
     const ledger = await take(kept)
     try {
+      const found = unsaved.get(store.lockPath) ?? await store.read()
+      if (!found) throw new GwError('credential.login_required', `no login in ${store.name}`, { hint: kept.mend })
+      const current = await recover(kept, found, ledger)
       const version = await store.version()
-      const current = unsaved.get(store.lockPath) ?? await store.read()
-      if (!current) throw new GwError('credential.login_required', `no login in ${store.name}`, { hint: kept.mend })
       const good = current.accessToken?.reveal() !== refused?.reveal() && endsSoon(current, kept.vendor) === 'no'
       if (good && !sameTokens(current, seen)) {
         remember(store, current, version)
@@ -195,10 +199,51 @@ export function createKeeper(options: KeeperOptions): Keeper {
     }
   }
 
-  async function take({ store }: KeptGrant): Promise<Ledger> {
+  async function ledgerPath({ store }: KeptGrant): Promise<string> {
     const spare = store.spareLockPath
-    const path = spare && await onReadOnlyMount(store.lockPath) ? spare : store.lockPath
-    return await takeLedger({ platform, clock, path, waitMs: ledgerWaitMs, random })
+    return spare && await onReadOnlyMount(store.lockPath) ? spare : store.lockPath
+  }
+
+  async function take(kept: KeptGrant): Promise<Ledger> {
+    return await takeLedger({ platform, clock, path: await ledgerPath(kept), waitMs: ledgerWaitMs, random })
+  }
+
+  /**
+   * Writes what a holder that died had noted, also while the old token is still good: a program beside us that does not
+   * know the note would spend the refresh token once more.
+   */
+  async function tidy(kept: KeptGrant, found: Grant): Promise<Grant> {
+    const { store } = kept
+    tidied.add(store.lockPath)
+    if (!await hasRenewal({ platform, path: await ledgerPath(kept) })) return found
+    const ledger = await take(kept)
+    try {
+      const current = await store.read()
+      if (!current) return found
+      const grant = await recover(kept, current, ledger)
+      remember(store, grant, await store.version())
+      return grant
+    } finally {
+      ledger.release()
+    }
+  }
+
+  /** The login, after what a holder that died in the middle of a refresh had noted is written. */
+  async function recover(kept: KeptGrant, found: Grant, ledger: Ledger): Promise<Grant> {
+    const { renewal } = ledger
+    if (!renewal || !found.refreshToken) return found
+    const print = fingerprint(found.refreshToken)
+    const opened = print === renewal.spent ? openRenewal(found.refreshToken, renewal) : null
+    // The newest place may have it already, and another place of the same login not.
+    const noted = opened ? newer(found, opened) : print === renewal.next ? found : null
+    if (!noted) {
+      // Somebody logged in again, or the tool beside us refreshed: what they wrote is the newer.
+      ledger.clear()
+      return found
+    }
+    if (await save(kept, noted, found)) ledger.clear()
+    logger.log('info', 'credential.recovered', { vendor: kept.vendor.id, login: kept.store.name })
+    return noted
   }
 
   /** Spends the refresh token of `grant`, holding the ledger; what comes back is on disk before anybody uses it. */
@@ -216,20 +261,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
     }
     let answer
     try {
-      const { tokenUrl } = vendor.refreshUrl ? vendor : await options.discovery.endpointsOf(vendor)
-      answer = await tokenRequest({
-        url: vendor.refreshUrl ?? tokenUrl!,
-        encoding: vendor.refreshEncoding,
-        headers: { ...vendor.headers, ...basic(vendor, grant) },
-        what: vendor.name,
-        body: {
-          grant_type: 'refresh_token',
-          ...vendor.tokenParams,
-          refresh_token: token.reveal(),
-          client_id: grant.clientId ?? vendor.clientId ?? undefined,
-          client_secret: vendor.clientAuth === 'post' ? secretOf(vendor) ?? undefined : undefined,
-        },
-      }, { fetch, clock })
+      answer = await callRefresh(vendor, { ...grant, refreshToken: token }, options)
     } catch (error) {
       if (!isGwError(error) || !isFinal(error, vendor)) throw transient(error)
       // Another program may have refreshed it meanwhile: only the newest token's refusal counts.
@@ -248,14 +280,26 @@ export function createKeeper(options: KeeperOptions): Keeper {
       throw dead(kept, error)
     }
     const renewed = grantAfter(vendor, answer, clock.now(), grant)
-    await save(kept, renewed, grant)
-    ledger.clear()
+    note(ledger, token, renewed)
+    if (await save(kept, renewed, grant)) ledger.clear()
     logger.log('info', 'credential.refreshed', { vendor: vendor.id, login: store.name, expiresAt: renewed.expiresAt })
     return renewed
   }
 
-  async function save(kept: KeptGrant, renewed: Grant, spent: Grant): Promise<void> {
+  /** Before it is written where it belongs: that may take long, fail half-way, or be cut off. */
+  function note(ledger: Ledger, spent: Secret, renewed: Grant): void {
+    try {
+      ledger.noteRenewal(sealRenewal(spent, renewed))
+    } catch (error) {
+      // A full disk: the login itself may lie on another, and it is what counts.
+      logger.log('warn', 'credential.unnoted', { vendor: renewed.vendor, error })
+    }
+  }
+
+  /** Writes what came of a refresh; whether it is on disk. */
+  async function save(kept: KeptGrant, renewed: Grant, spent: Grant): Promise<boolean> {
     const { store, vendor } = kept
+    let written = true
     try {
       await store.write(renewed)
       unsaved.delete(store.lockPath)
@@ -263,6 +307,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
       const rescued = await store.rescue?.(renewed).then(() => true, () => false) ?? false
       if (rescued) unsaved.delete(store.lockPath)
       else unsaved.set(store.lockPath, renewed)
+      written = rescued
       const event = rescued ? 'credential.rescued' : 'credential.unsaved'
       logger.log(rescued ? 'warn' : 'error', event, { vendor: vendor.id, login: store.name, error })
     }
@@ -276,14 +321,8 @@ export function createKeeper(options: KeeperOptions): Keeper {
         logger.log('warn', 'credential.copy_stale', { vendor: vendor.id, login: copy.name, error })
       }
     }
+    return written
   }
-
-  function basic(vendor: Vendor, grant: Grant): Record<string, string> {
-    if (vendor.clientAuth !== 'basic') return {}
-    return { authorization: basicAuthorization(grant.clientId ?? vendor.clientId ?? '', secretOf(vendor) ?? '') }
-  }
-
-  const secretOf = (vendor: Vendor): string | null => options.vendors().clientSecret(vendor)
 
   function forget(store: GrantStore): void {
     memory.delete(store.lockPath)
@@ -295,7 +334,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
     fresh,
     async tend(kept) {
       try {
-        const grant = await look(kept, true)
+        const grant = await tidy(kept, await look(kept, true))
         if (!grant.refreshToken || !canRefresh(kept.vendor) || endsSoon(grant, kept.vendor) === 'no') return false
         const after = await refresh(kept, grant, null)
         return !sameTokens(grant, after)
@@ -317,25 +356,6 @@ export function createKeeper(options: KeeperOptions): Keeper {
     },
     forget,
   }
-}
-
-/** RFC 6749 §2.3.1: both parts form-encoded, then base64. */
-export function basicAuthorization(id: string, secret: string): string {
-  const part = (text: string) => encodeURIComponent(text).replaceAll('%20', '+')
-  return `Basic ${btoa(`${part(id)}:${part(secret)}`)}`
-}
-
-const canRefresh = (vendor: Vendor): boolean => (vendor.refreshUrl ?? vendor.tokenUrl ?? vendor.issuer) !== null
-
-function isFinal(error: GwError, vendor: Vendor): boolean {
-  if (error.code !== 'login.failed') return false
-  return error.details?.final === true || vendor.finalStatuses.includes(Number(error.details?.status))
-}
-
-/** A refusal that says nothing final about the grant (a firewall's 403, a malformed answer) may pass. */
-function transient(error: unknown): unknown {
-  if (!isGwError(error) || error.code !== 'login.failed') return error
-  return new GwError('credential.refresh_failed', error.message, { details: { ...error.details }, cause: error })
 }
 
 function dead({ vendor, store, mend }: KeptGrant, cause?: GwError): GwError {

@@ -2,13 +2,14 @@ import { chmod } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type Clock, GwError } from '../../base/mod.ts'
 import { ensurePrivateDir, type Platform, type SqliteConnection, statFile } from '../../platform/mod.ts'
+import { readRenewal, type Renewal } from './journal.ts'
 
 /**
  * The exclusive use of one login across processes, homes and runtimes, and the few facts its users share.
  *
  * It is a small SQLite file beside the login, held by the lock of the operating system: a process that dies, by
  * whatever signal, gives it up at that moment, and neither a stale file nor a reused process id can hold it. It holds
- * no token, only fingerprints.
+ * no token in clear: fingerprints, and the sealed note of a refresh that is not written yet.
  */
 export interface Ledger {
   /** Grows with each taking. */
@@ -19,7 +20,11 @@ export interface Ledger {
   readonly dead: string | null
   /** Notes such a refusal; true when it was not noted before. */
   markDead(fingerprint: string): boolean
-  /** A refresh succeeded: nothing is dead. */
+  /** What a refresh brought that may not have been written, or `null`. */
+  readonly renewal: Renewal | null
+  /** Notes what a refresh brought. Durable when it returns. */
+  noteRenewal(renewal: Renewal): void
+  /** The login is written: nothing is dead, and nothing is left to write. */
   clear(): void
   /** Gives it up. Everything noted is durable. */
   release(): void
@@ -75,10 +80,26 @@ export async function takeLedger(options: LedgerOptions): Promise<Ledger> {
   }
 }
 
+/** Whether somebody died with a note in this ledger. Takes nothing: a ledger in use counts as none. */
+export async function hasRenewal({ platform, path }: Pick<LedgerOptions, 'platform' | 'path'>): Promise<boolean> {
+  if (await statFile(path).catch(() => null) === null) return false
+  let connection: SqliteConnection | null = null
+  try {
+    connection = await platform.openSqlite(path)
+    connection.exec('pragma busy_timeout = 0')
+    return connection.prepare("select 1 from facts where key = 'renewal'").all([]).length > 0
+  } catch {
+    return false
+  } finally {
+    close(connection)
+  }
+}
+
 function hold(connection: SqliteConnection): Ledger {
   connection.exec('pragma busy_timeout = 0')
   // In this mode the first write takes the file's lock, and only closing it gives the lock up.
   connection.exec('pragma locking_mode = exclusive')
+  connection.exec('pragma synchronous = full')
   connection.exec('begin exclusive')
   connection.exec('create table if not exists facts (key text primary key, value text not null) strict')
   const read = (key: string): string | null =>
@@ -110,7 +131,11 @@ function hold(connection: SqliteConnection): Ledger {
       write('dead', fingerprint)
       return isNew
     },
-    clear: () => void write('dead', ''),
+    get renewal() {
+      return readRenewal(read('renewal'))
+    },
+    noteRenewal: (renewal) => void write('renewal', JSON.stringify(renewal)),
+    clear: () => void connection.exec("delete from facts where key in ('dead', 'renewal')"),
     release: () => close(connection),
   }
 }
