@@ -1,3 +1,4 @@
+import type { OwnStream } from '../protocol/mod.ts'
 import { createDownstream, type Downstream } from './downstream.ts'
 
 /** A header field of an answer. */
@@ -14,30 +15,22 @@ export interface Answer {
   readonly down: Downstream | null
   /** Whether content has gone out: from here on nobody else may answer. */
   readonly committed: boolean
-  /** The id under which the caller saw an answer begin that may still come from somebody else; `null` when it saw none. */
-  readonly startedAs: string | null
+  /** The stream that gw began itself, which may still be anybody's to go on with; `null` when there is none. */
+  readonly own: OwnStream | null
   /** The last word: a whole answer. */
   whole(response: Response): void
   /** Sends the head of a stream and returns its body. */
   open(status: number, fields: readonly AnswerField[]): Downstream
+  /** Opens the stream with gw's own start. */
+  begin(own: OwnStream, fields: readonly AnswerField[]): void
   /** Content goes out now. */
   commit(): void
-  /** Gives the opening events that are held back, when they are there; the latest counts. */
-  onEarly(take: () => EarlyOpening | null): void
-  /** What {@link onEarly} has to give; from then on the answer has begun under its id. */
-  takeOpening(): EarlyOpening | null
   /** What to stop when the caller leaves; the latest counts. */
   onLeave(stop: () => void): void
   /** What to go on with when a slow caller has read; the latest counts. */
   onDrain(resume: () => void): void
   /** The caller is gone: stops what runs for it. */
   leave(): void
-}
-
-/** The events in which a protocol says that an answer begins. */
-export interface EarlyOpening {
-  readonly id: string
-  readonly pieces: readonly Uint8Array<ArrayBuffer>[]
 }
 
 /** An {@link Answer}. `gone` is what a caller that left would get. */
@@ -49,9 +42,8 @@ export function createAnswer(gone: () => Response): Answer {
   let down: Downstream | null = null
   let stop: (() => void) | null = null
   let resume: (() => void) | null = null
-  let early: (() => EarlyOpening | null) | null = null
   let committed = false
-  let startedAs: string | null = null
+  let own: OwnStream | null = null
 
   function leave(): void {
     if (left || (done && !down)) return
@@ -61,6 +53,16 @@ export function createAnswer(gone: () => Response): Answer {
       done = true
       resolve(gone())
     }
+  }
+
+  function open(status: number, fields: readonly AnswerField[]): Downstream {
+    if (down) return down
+    down = createDownstream({ drained: () => resume?.(), left: leave })
+    if (!done) {
+      done = true
+      resolve(new Response(down.stream, { status, headers: fields as [string, string][] }))
+    }
+    return down
   }
 
   return {
@@ -77,29 +79,20 @@ export function createAnswer(gone: () => Response): Answer {
     get committed() {
       return committed
     },
-    get startedAs() {
-      return startedAs
+    get own() {
+      return own
     },
     commit: () => void (committed = true),
-    onEarly: (take) => void (early = take),
-    takeOpening() {
-      const opening = early?.() ?? null
-      if (opening) startedAs = opening.id
-      return opening
-    },
     whole(given) {
       if (done) return
       done = true
       resolve(given)
     },
-    open(status, fields) {
-      if (down) return down
-      down = createDownstream({ drained: () => resume?.(), left: leave })
-      if (!done) {
-        done = true
-        resolve(new Response(down.stream, { status, headers: fields as [string, string][] }))
-      }
-      return down
+    open,
+    begin(given, fields) {
+      if (down || done) return
+      own = given
+      open(200, fields).write(own.start())
     },
     onLeave(next) {
       stop = next

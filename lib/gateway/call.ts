@@ -23,6 +23,11 @@ export interface Call {
   readonly startedAt: number
 }
 
+/** What the ids of an answer to this call are made from: the same in every protocol and at every try. */
+export function stemOf({ id }: Pick<Call, 'id'>): string {
+  return id.replace(/^[a-z]+_/, '')
+}
+
 /** Path and query of a URL, without parsing the rest of it. */
 export function pathOf(url: string): { readonly path: string; readonly search: string } {
   const slash = url.indexOf('/', url.indexOf('://') + 3)

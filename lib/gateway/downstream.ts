@@ -47,7 +47,7 @@ export function createDownstream(events: DownstreamEvents): Downstream {
       return bytes
     },
     write(piece) {
-      if (!open) return
+      if (!open || piece.length === 0) return
       bytes += piece.length
       controller.enqueue(piece)
     },

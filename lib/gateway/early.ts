@@ -1,13 +1,15 @@
+import type { JsonObject } from '../base/mod.ts'
 import { streamFields } from './answer.ts'
 import type { Line } from './attempt.ts'
+import { stemOf } from './call.ts'
 import { wireOf } from './surfaces.ts'
 
 /**
  * Keeps a caller of a stream company while nobody has said anything yet.
  *
  * After five seconds without content its stream is opened and kept alive, so that no client and no proxy between gives
- * up, while a failing target can still be replaced by the next: what goes out means nothing in any protocol, or is an
- * opening that the next target's answer continues.
+ * up, while a failing target can still be replaced by the next: what goes out is gw's own start, under gw's own id, which
+ * the answer of any target then goes on.
  */
 export function keepCompany({ call, row, ask, answer, ledger, rooms }: Line): void {
   const wire = wireOf(row)
@@ -15,18 +17,19 @@ export function keepCompany({ call, row, ask, answer, ledger, rooms }: Line): vo
   const { ticker, limits } = rooms
   const since = ticker.now
   let lastOut = since
+  const alive = (): Uint8Array<ArrayBuffer> => (answer.own ?? wire.tracker()).keepAlive()
   const unwatch = ticker.watch((now) => {
     if (answer.committed || answer.left) return unwatch()
     if (answer.down) {
       if (now - lastOut < limits.keepAliveMs || answer.down.full) return
       lastOut = now
-      answer.down.write(wire.tracker().keepAlive())
+      answer.down.write(alive())
     } else if (now - since >= limits.openAfterMs) {
-      const pieces = wire.startsFirst ? answer.takeOpening()?.pieces : [wire.tracker().keepAlive()]
-      if (!pieces) return
       lastOut = now
-      const down = answer.open(200, streamFields(call.id))
-      for (const piece of pieces) down.write(piece)
+      if (!wire.own) return answer.open(200, streamFields(call.id)).write(alive())
+      const body = JSON.parse(new TextDecoder().decode(ask.body.bytes)) as JsonObject
+      const own = { stem: stemOf(call), createdAt: Math.floor(rooms.clock.now() / 1000), model: ask.model ?? '', body }
+      answer.begin(wire.own(own), streamFields(call.id))
     }
   })
   ledger.onClose(unwatch)

@@ -1,5 +1,5 @@
 import { type ErrorCode, errorCodes, GwError, isGwError } from '../base/mod.ts'
-import type { UpstreamFailure } from '../protocol/mod.ts'
+import type { StreamFailure, UpstreamFailure } from '../protocol/mod.ts'
 import type { Dialect } from './surfaces.ts'
 
 /** Codes that callers of older gateways and of the vendors match on; the rest is the dotted code with underscores. */
@@ -55,6 +55,13 @@ function errorBody(error: GwError, dialect: Dialect): Record<string, unknown> {
         ...(error.details ? { details: error.details } : {}),
       }
   }
+}
+
+/** The error as an event of a stream that has begun. */
+export function streamFailure(error: GwError, dialect: Dialect): StreamFailure {
+  const { openai, anthropic } = errorCodes[error.code]
+  const type = dialect === 'anthropic' ? anthropic : openai
+  return { type, code: publicCode(error.code), message: sentence(error) }
 }
 
 /** An error as an answer. */

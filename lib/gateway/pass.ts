@@ -1,17 +1,17 @@
 import type { Target } from '../accounts/mod.ts'
-import type { ByteSource, JsonObject, Secret } from '../base/mod.ts'
+import type { JsonObject, Secret } from '../base/mod.ts'
 import type { Credential } from '../credentials/mod.ts'
-import { graft, type Loss, noTokens, type TokenCounts, type Translator, type UpstreamFailure } from '../protocol/mod.ts'
+import { type Loss, noTokens, type TokenCounts, type Translator, type UpstreamFailure } from '../protocol/mod.ts'
 import type { Claim } from '../routing/mod.ts'
-import { lossFields, streamSource, type Translation, unframed, wholeSource } from './translated.ts'
+import { lossFields, streamSource, type Translation, unframed, wholeAsStream, wholeSource } from './translated.ts'
 import { classifyFailure } from '../liveness/mod.ts'
 import { failureOf, replyFields, type UpstreamReply } from '../upstream/mod.ts'
-import type { Answer, AnswerField } from './answer.ts'
+import type { AnswerField } from './answer.ts'
 import type { Line } from './attempt.ts'
 import { relayStream } from './relay-stream.ts'
 import { relayWhole } from './relay-whole.ts'
 import { wireOf } from './surfaces.ts'
-import { keepTurn } from './turns.ts'
+import { keepName, keepTurn } from './turns.ts'
 
 /** An answer with a success status, and what it came from. */
 export interface Served {
@@ -72,6 +72,10 @@ export function pass(
     answered: readonly Loss[] = [],
   ): void => {
     const aborted = failure?.kind === 'cancelled'
+    const { own: begun } = answer
+    if (begun?.closing && id !== null && id !== begun.id && rooms.turns) {
+      keepName(line.ask, begun.closing, id, rooms.turns)
+    }
     ledger.end(failure)
     if (failure === null && !own) rooms.observer.finished?.(target, tokens.outputTokens, writingMs())
     claim.end(
@@ -110,16 +114,11 @@ export function pass(
       }),
     committed,
   }
-  if (answer.opened && !eventStream.test(type) && !translation?.exchange) {
-    reply.body.cancel()
-    return Promise.resolve(failureOf('malformed', 'the provider did not answer with a stream', 'provider'))
-  }
   if (translation?.exchange && wire) return passTranslated(translation.exchange)
   if (wire && eventStream.test(type)) {
     const tracker = wire.tracker()
     return relayStream({
       ...shared,
-      source: continued(body, answer),
       tracker,
       clean: (bytes) => withoutSecret(bytes, credential.secret),
       ended: ({ failure }) => ended(failure, tracker.tokens, answer.down?.bytes ?? 0, tracker.id),
@@ -134,6 +133,7 @@ export function pass(
     length: reply.length,
     wire,
     json: row.json,
+    asStream: line.ask.stream && wire?.own ? (bytes) => wholeAsStream(target, line, bytes) : null,
     ended: ({ failure, tokens, bytes, id }) => ended(failure, tokens, bytes, id),
   })
 
@@ -152,7 +152,7 @@ export function pass(
       const through = streamSource(body, exchange, wire!.tracker(), rooms.limits.replyBytes, keeps)
       const failure = await relayStream({
         ...shared,
-        source: continued(through.source, answer),
+        source: through.source,
         fields: named('text/event-stream; charset=utf-8'),
         tracker: through.tracker,
         clean,
@@ -177,6 +177,7 @@ export function pass(
       length: null,
       wire,
       json: true,
+      asStream: null,
       ended({ failure, tokens, bytes, id }) {
         keep(failure, through.answer)
         ended(failure, through.usage ?? tokens, bytes, id, through.losses)
@@ -184,11 +185,6 @@ export function pass(
     })
     return failure && (through.failure ?? failure)
   }
-}
-
-/** The answer as the rest of one that the caller has seen begin, where it has. */
-function continued(source: ByteSource, { startedAs }: Answer): ByteSource {
-  return startedAs === null ? source : graft(source, startedAs)
 }
 
 /** An upstream may echo what we sent in its error: our credential never reaches the caller. */

@@ -83,6 +83,7 @@ export async function proxy(call: Call, slug: string, path: string, rooms: Rooms
     limits: { ...rooms.limits, replyBytes: Number.MAX_SAFE_INTEGER },
     ticker: rooms.ticker,
     eager: true,
+    asStream: null,
     committed: () => ledger.firstByte(),
     ended({ failure, tokens, bytes }) {
       ledger.end(failure)

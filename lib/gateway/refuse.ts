@@ -3,7 +3,7 @@ import { allFailed, worthTelling } from '../routing/mod.ts'
 import { replyFields } from '../upstream/mod.ts'
 import type { AnswerField } from './answer.ts'
 import type { Failed, Line } from './attempt.ts'
-import { errorOf, errorResponse, shown } from './errors.ts'
+import { errorOf, errorResponse, shown, streamFailure } from './errors.ts'
 import { wireOf } from './surfaces.ts'
 
 /** Refusals whose cause is the account gw used: the provider's words about it are not the caller's to read. */
@@ -28,8 +28,8 @@ export function refuse(line: Line, failures: readonly Failed[], thrown: unknown)
   if (last) fields.push(['x-gw-target', last.target])
   fields.push(['x-gw-cache', 'none'], ...line.notices)
   if (answer.down) {
-    const tracker = wireOf(row)?.tracker()
-    if (tracker) answer.down.write(tracker.failureEvent({ type: null, code: error.code, message: error.message }))
+    const voice = answer.own ?? wireOf(row)?.tracker()
+    if (voice) answer.down.write(voice.failureEvent(streamFailure(error, call.dialect)))
     answer.down.end()
   } else if (own && !thrown) {
     const passed = replyFields(own.headers).filter(([name]) => name !== 'retry-after')

@@ -1,5 +1,6 @@
 import { type ByteSource, GwError, isGwError, type Ticker } from '../base/mod.ts'
 import {
+  type Continuation,
   eventScanner,
   type FailureKind,
   type StreamFailure,
@@ -61,6 +62,7 @@ export function relayStream(parts: StreamParts): Promise<UpstreamFailure | null>
     let lastOut = ticker.now
     // Where the last event of the protocol ended: what an upstream sends behind it is not passed on.
     let lastEvent: { readonly bytes: Uint8Array; readonly end: number } | null = null
+    let rest: Continuation | null = null
 
     const scanner = eventScanner((bytes, start, end) => {
       if (ended || broke) return
@@ -90,9 +92,19 @@ export function relayStream(parts: StreamParts): Promise<UpstreamFailure | null>
       }
       if (committed && answer.down && !answer.down.full && now - lastOut >= limits.keepAliveMs) {
         lastOut = now
-        answer.down.write(tracker.keepAlive())
+        answer.down.write((answer.own ?? tracker).keepAlive())
       }
     })
+
+    function write(piece: Uint8Array<ArrayBuffer>): void {
+      answer.down!.write(rest ? rest.take(piece) : piece)
+    }
+
+    /** Ends the caller's stream behind the upstream's last event. */
+    function endDown(): void {
+      if (rest) answer.down!.write(rest.end())
+      answer.down!.end()
+    }
 
     function finish(failure: UpstreamFailure | null): void {
       over = true
@@ -104,8 +116,9 @@ export function relayStream(parts: StreamParts): Promise<UpstreamFailure | null>
       committed = true
       answer.commit()
       parts.committed()
-      const down = answer.open(parts.status, parts.fields)
-      for (const piece of held) down.write(piece)
+      answer.open(parts.status, parts.fields)
+      rest = answer.own?.continuation() ?? null
+      for (const piece of held) write(piece)
       held = []
       lastOut = ticker.now
       resolve(null)
@@ -121,7 +134,7 @@ export function relayStream(parts: StreamParts): Promise<UpstreamFailure | null>
         unwatch()
         return resolve(failure)
       }
-      answer.down?.write(tracker.failureEvent({ type: 'api_error', code: `upstream_${kind}`, message }))
+      answer.down?.write((answer.own ?? tracker).failureEvent({ type: 'api_error', code: `upstream_${kind}`, message }))
       answer.down?.end()
       finish(failure)
     }
@@ -130,7 +143,7 @@ export function relayStream(parts: StreamParts): Promise<UpstreamFailure | null>
       for (const piece of pieces) {
         const cutPiece = lastEvent ? upTo(piece, lastEvent) : piece
         const out = broke ? parts.clean(cutPiece) : cutPiece
-        if (committed) answer.down!.write(out)
+        if (committed) write(out)
         else held.push(out)
         if (cutPiece !== piece) break
       }
@@ -142,7 +155,9 @@ export function relayStream(parts: StreamParts): Promise<UpstreamFailure | null>
       const failure = failureOf('cancelled', 'the caller left', 'request')
       if (committed) {
         // Where it is the right to the stream that ended, the caller is still there to be told.
-        answer.down?.write(tracker.failureEvent({ type: null, code: 'cancelled', message: 'the request was ended' }))
+        answer.down?.write(
+          (answer.own ?? tracker).failureEvent({ type: null, code: 'cancelled', message: 'the request was ended' }),
+        )
         answer.down?.end()
         return finish(failure)
       }
@@ -151,12 +166,6 @@ export function relayStream(parts: StreamParts): Promise<UpstreamFailure | null>
       resolve(failure)
     })
     answer.onDrain(() => source.resume())
-    answer.onEarly(() => {
-      if (over || committed || tracker.id === null || answer.startedAs !== null) return null
-      const pieces = held
-      held = []
-      return { id: tracker.id, pieces }
-    })
 
     source.start({
       chunk(bytes) {
@@ -184,14 +193,14 @@ export function relayStream(parts: StreamParts): Promise<UpstreamFailure | null>
           if (answer.down?.full) source.pause()
           return
         }
-        answer.down!.end()
+        endDown()
         finish(broke ? parts.reported(tracker.failure) : null)
       },
       end() {
         if (over) return
         if (!scanner.pending && tracker.finished) {
           if (!committed) commit()
-          answer.down!.end()
+          endDown()
           return finish(null)
         }
         cut(seen || scanner.pending ? 'truncated' : 'empty', seen ? 'the answer broke off' : 'the answer was empty')

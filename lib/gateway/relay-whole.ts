@@ -1,4 +1,4 @@
-import { type ByteSource, concat, GwError, isObject, type Ticker } from '../base/mod.ts'
+import { type ByteSource, concat, GwError, isGwError, isObject, type Ticker } from '../base/mod.ts'
 import {
   noTokens,
   parseSpan,
@@ -29,6 +29,12 @@ export interface WholeParts {
   readonly reported: (said: unknown) => UpstreamFailure
   /** Sends every byte on at once, for answers that nobody here can read. */
   readonly eager?: boolean
+  /**
+   * The answer as a stream, where the caller asked for one: needed once its stream has been opened.
+   *
+   * @throws GwError `upstream.invalid` when it is no answer
+   */
+  readonly asStream: ((bytes: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>) | null
   readonly committed: () => void
   /** Called once after the commit. */
   readonly ended: (
@@ -95,6 +101,22 @@ export function relayWhole(parts: WholeParts): Promise<UpstreamFailure | null> {
       resolve(null)
     }
 
+    /** Gives the whole answer to a caller that has seen its stream begin. */
+    function stream(bytes: Uint8Array<ArrayBuffer>): boolean {
+      try {
+        if (!parts.asStream) throw new GwError('upstream.invalid', 'the provider did not answer with a stream')
+        const events = parts.asStream(bytes)
+        const rest = answer.own?.continuation()
+        answer.commit()
+        answer.down!.write(rest ? rest.take(events) : events)
+        answer.down!.end()
+        return true
+      } catch (error) {
+        stop(failureOf('malformed', isGwError(error) ? error.message : 'the answer could not be read', 'provider'))
+        return false
+      }
+    }
+
     answer.onLeave(() => stop(failureOf('cancelled', 'the caller left', 'request')))
     answer.onDrain(() => source.resume())
 
@@ -114,7 +136,7 @@ export function relayWhole(parts: WholeParts): Promise<UpstreamFailure | null> {
           answer.down!.write(bytes)
           kept += bytes.length
           while (kept - chunks[0]!.length > tailBytes) kept -= chunks.shift()!.length
-        } else if (parts.eager || size > heldBytes) flow()
+        } else if (parts.eager || (size > heldBytes && !answer.opened)) flow()
         if (answer.down?.full) source.pause()
       },
       end() {
@@ -128,6 +150,7 @@ export function relayWhole(parts: WholeParts): Promise<UpstreamFailure | null> {
         chunks = []
         const read = parts.json ? readWhole(bytes, wire, parts.reported) : { tokens: noTokens, id: null }
         if ('failure' in read) return stop(read.failure)
+        if (answer.opened && !stream(bytes)) return
         close()
         parts.committed()
         answer.whole(new Response(bytes, { status: parts.status, headers: parts.fields as [string, string][] }))

@@ -27,6 +27,7 @@ import { controlKeys } from '../routing/mod.ts'
 import type { Field, Surface, UpstreamPath } from '../upstream/mod.ts'
 import type { AnswerField } from './answer.ts'
 import type { Line } from './attempt.ts'
+import { stemOf } from './call.ts'
 import { assertWhole } from './turns.ts'
 
 /** What one target of another protocol, or of a dialect of its own, is sent, and how its answer is read. */
@@ -166,7 +167,7 @@ function exchangeFor(
   echo: JsonObject = {},
 ): Translator {
   return translator(row.protocol, target.deployment.protocol, {
-    id: call.id.replace(/^[a-z]+_/, ''),
+    id: stemOf(call),
     now: rooms.clock.now(),
     quirks,
     strict,
@@ -342,6 +343,21 @@ export function wholeSource(body: ByteSource, exchange: Translator, maxBytes: nu
       return whole
     },
   }
+}
+
+/**
+ * A whole answer in the caller's own protocol as the stream that it asked for.
+ *
+ * @throws GwError `upstream.invalid` when it is no answer
+ */
+export function wholeAsStream(target: Target, line: Line, bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const exchange = exchangeFor(target, line, [], false)
+  const asked = JSON.parse(new TextDecoder().decode(line.ask.body.bytes)) as JsonObject
+  exchange.request(withoutControls(asked, line), { model: target.model })
+  const stream = exchange.streamOf(parse([bytes]))
+  const pieces = stream.end()
+  if (stream.failure !== null) throw new GwError('upstream.invalid', stream.failure.message)
+  return concat(pieces)
 }
 
 function parse(chunks: readonly Uint8Array[]): unknown {

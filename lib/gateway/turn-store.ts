@@ -14,6 +14,7 @@ export interface TurnBounds {
 interface TurnText {
   readonly items: readonly JsonObject[]
   readonly response: JsonObject
+  readonly upstreamId?: string
 }
 
 const save = `insert into response_turns (principal, id, created_ms, expires_ms, bytes, turn) values (?, ?, ?, ?, ?, ?)
@@ -35,8 +36,7 @@ export function createTurnStore(
     const row = await storage.db.selectFrom('response_turns').selectAll()
       .where('principal', '=', principal).where('id', '=', id).executeTakeFirst()
     if (!row || row.expires_ms <= clock.now()) return null
-    const { items, response } = JSON.parse(row.turn) as TurnText
-    return { id, principal, items, response, createdAt: row.created_ms }
+    return { ...JSON.parse(row.turn) as TurnText, id, principal, createdAt: row.created_ms }
   }
 
   return {
@@ -47,9 +47,9 @@ export function createTurnStore(
       await storage.batch.flush()
       return await find(id, principal)
     },
-    save({ id, principal, items, response, createdAt }) {
+    save({ id, principal, createdAt, ...text }) {
       const { keepMs, maxBytes } = bounds()
-      const turn = JSON.stringify({ items, response } satisfies TurnText)
+      const turn = JSON.stringify(text satisfies TurnText)
       if (keepMs === 0 || id === '' || turn.length > maxBytes) return
       const now = clock.now()
       storage.batch.queue(save, [principal, id, createdAt, now + keepMs, turn.length, turn])

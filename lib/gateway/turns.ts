@@ -37,7 +37,9 @@ export async function continued(ask: Ask, rooms: Pick<Rooms, 'turns' | 'limits'>
       param: 'previous_response_id',
     })
   }
-  return { ...ask, body: jsonBody(bytes), continues: id }
+  return turn.upstreamId === undefined
+    ? { ...ask, body: jsonBody(bytes), continues: id }
+    : { ...ask, body: jsonBody(bytes) }
 }
 
 /** Nothing when an upstream that keeps no turns can be asked: what it would continue is in the request. */
@@ -49,6 +51,20 @@ export function assertWhole(body: JsonObject): void {
 export function keepTurn(ask: Ask, response: JsonObject, turns: ResponseStore): void {
   const body = JSON.parse(new TextDecoder().decode(ask.body.bytes)) as JsonObject
   turns.save(turnOf(body, response, { principal: ask.principal.id, now: ask.at }))
+}
+
+/** Keeps the upstream's name of an answer that its caller knows by gw's name, so that it can be continued. */
+export function keepName(ask: Ask, response: JsonObject, upstreamId: string, turns: ResponseStore): void {
+  if (response.store === false || ask.body.field('store') === false) return
+  const { id } = response
+  turns.save({
+    id: typeof id === 'string' ? id : '',
+    principal: ask.principal.id,
+    items: [],
+    response,
+    upstreamId,
+    createdAt: ask.at,
+  })
 }
 
 /**

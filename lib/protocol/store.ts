@@ -9,6 +9,8 @@ export interface StoredTurn {
   /** All items of the conversation, up to and including the answer. */
   readonly items: readonly JsonObject[]
   readonly response: JsonObject
+  /** The upstream's name of the answer, where the upstream keeps the turn and the caller knows it by gw's name. */
+  readonly upstreamId?: string
   /** Epoch ms. */
   readonly createdAt: number
 }
@@ -25,9 +27,10 @@ export interface ResponseStore {
   remove(id: string, principal: string): Promise<boolean>
 }
 
-/** A body with the conversation it continues in place of the reference to it. */
+/** A body with the conversation it continues in place of the reference to it, or with its keeper's own reference. */
 export function continueTurn(body: JsonObject, turn: StoredTurn): JsonObject {
   const { previous_response_id: _, ...rest } = body
+  if (turn.upstreamId !== undefined) return { ...rest, previous_response_id: turn.upstreamId }
   return { ...rest, input: [...turn.items, ...itemsOf(body.input)] }
 }
 

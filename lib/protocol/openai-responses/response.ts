@@ -7,6 +7,7 @@ import { compact, numberOf, objectOf, objectsOf, stringOf } from '../read.ts'
 import { packReasoning, unpackReasoning } from '../reasoning.ts'
 import { toolSearchName } from '../tools.ts'
 import { noTokens, type TokenCounts } from '../usage.ts'
+import { echo } from './echo.ts'
 import { decodeFailure } from './failure.ts'
 import { searchArguments } from './request.ts'
 
@@ -141,7 +142,7 @@ export function encodeResponse(response: InferenceResponse, call: Call, lose: Lo
     model: call.model,
     output,
     usage: encodeUsage(response.tokens),
-    ...echo(call),
+    ...echo(call.body),
   }
 }
 
@@ -155,27 +156,6 @@ export function encodeFinish(reason: FinishReason): JsonObject {
   const { status, reason: why } = finishTable[reason].responses
   const exact = inexactFinish.has(reason) ? { native_finish_reason: finishTable[reason].anthropic } : {}
   return { status, incomplete_details: why === null ? null : { reason: why, ...exact } }
-}
-
-/** What a response repeats of its request. */
-export function echo({ body }: Call): JsonObject {
-  return compact({
-    background: false,
-    instructions: body.instructions ?? null,
-    max_output_tokens: body.max_output_tokens ?? null,
-    metadata: body.metadata ?? {},
-    parallel_tool_calls: body.parallel_tool_calls ?? true,
-    previous_response_id: body.previous_response_id ?? null,
-    reasoning: body.reasoning ?? { effort: null, summary: null },
-    store: body.store ?? true,
-    temperature: body.temperature ?? 1,
-    text: body.text ?? { format: { type: 'text' } },
-    tool_choice: body.tool_choice ?? 'auto',
-    tools: body.tools ?? [],
-    top_p: body.top_p ?? 1,
-    truncation: body.truncation ?? 'disabled',
-    user: body.user ?? null,
-  })
 }
 
 /** The ids of items: their kind, the call's stem, their place. */

@@ -5,13 +5,13 @@ import { upstreamFailure } from '../failure.ts'
 import type { FinishReason } from '../finish.ts'
 import { jsonOf, numberOf, objectOf, objectsOf, stringOf } from '../read.ts'
 import { addTokens, noTokens } from '../usage.ts'
+import { echo } from './echo.ts'
 import { decodeFailure, responseError } from './failure.ts'
 import {
   callItemId,
   decodeFinish,
   decodeItem,
   decodeUsage,
-  echo,
   encodeFinish,
   encodeUsage,
   itemId,
@@ -201,8 +201,9 @@ export function streamDecoder(stem: string): StreamDecoder {
       if (data === undefined) return fail('an event of the stream is not JSON', out)
       const type = stringOf(data.type) ?? event.event
       const number = numberOf(data.sequence_number)
-      // Numbers that once rose must go on rising. Upstreams that number nothing, or everything 0, are left alone.
-      if (number !== null) {
+      // Numbers that once rose must go on rising. Upstreams that number nothing, or everything 0, are left alone; so are
+      // signs of life, which some relays put in under a number that was there already.
+      if (number !== null && type !== 'keepalive') {
         if (sequence > 0 && number <= sequence) return fail('the events of the stream are out of order', out)
         sequence = number
       }
@@ -306,7 +307,7 @@ interface Draft {
 export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
   const drafts: (Draft | undefined)[] = []
   const done: string[] = []
-  const repeated = JSON.stringify(echo(call)).slice(1)
+  const repeated = JSON.stringify(echo(call.body)).slice(1)
   let tokens = noTokens
   let started = false
   let ended = false

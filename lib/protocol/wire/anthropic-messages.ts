@@ -2,6 +2,7 @@ import { formatSse } from '../../base/mod.ts'
 import { addTokens, noTokens, type TokenCounts } from '../usage.ts'
 import { eventType, readData } from './events.ts'
 import { count, member, text } from './numbers.ts'
+import { ownMessages } from './own-anthropic-messages.ts'
 import type { EventRole, StreamFailure, StreamTracker, Wire } from './wire.ts'
 
 const encoder = new TextEncoder()
@@ -109,6 +110,7 @@ function tracker(): StreamTracker {
 /** Anthropic Messages. */
 export const anthropicMessagesWire: Wire = {
   protocol: 'anthropic-messages',
+  own: ownMessages,
   tracker,
   usage: (body) => addTokens(noTokens, messageUsage(body['usage'])),
 }

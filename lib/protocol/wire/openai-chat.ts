@@ -2,6 +2,7 @@ import { formatSse, type JsonObject } from '../../base/mod.ts'
 import { addTokens, noTokens, type TokenCounts } from '../usage.ts'
 import { dataStart, markFinder, readData } from './events.ts'
 import { count, member, text } from './numbers.ts'
+import { ownChat } from './own-openai-chat.ts'
 import type { EventRole, StreamFailure, StreamTracker, Wire } from './wire.ts'
 
 const encoder = new TextEncoder()
@@ -132,6 +133,7 @@ function tracker(): StreamTracker {
 /** Chat completions, and the embeddings and transcriptions that share their usage object. */
 export const openaiChatWire: Wire = {
   protocol: 'openai-chat',
+  own: ownChat,
   tracker,
   usage: (body: JsonObject) => chatUsage(body),
 }

@@ -2,6 +2,7 @@ import { formatSse } from '../../base/mod.ts'
 import { noTokens, type TokenCounts } from '../usage.ts'
 import { eventType, readData } from './events.ts'
 import { count, member, text } from './numbers.ts'
+import { ownResponse } from './own-openai-responses.ts'
 import type { EventRole, StreamFailure, StreamTracker, Wire } from './wire.ts'
 
 const encoder = new TextEncoder()
@@ -128,8 +129,7 @@ function tracker(): StreamTracker {
 /** OpenAI Responses. */
 export const openaiResponsesWire: Wire = {
   protocol: 'openai-responses',
-  // The official SDK takes an answer by its `response.created` and refuses whatever comes before it.
-  startsFirst: true,
+  own: ownResponse,
   tracker,
   usage: responseUsage,
 }

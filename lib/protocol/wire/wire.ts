@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../base/mod.ts'
 import type { ProtocolId } from '../id.ts'
 import type { TokenCounts } from '../usage.ts'
+import type { OwnStream, OwnStreamOptions } from './own-stream.ts'
 
 /**
  * What one event of a stream is to a relay.
@@ -38,8 +39,8 @@ export interface StreamTracker {
 /** The byte-level half of a protocol: all that passing it through needs. */
 export interface Wire {
   readonly protocol: ProtocolId
-  /** Whether nothing, not even a keep-alive, may come before the protocol's own first event. */
-  readonly startsFirst?: boolean
+  /** A stream that gw begins itself; absent where a keep-alive may come before everything else. */
+  readonly own?: (options: OwnStreamOptions) => OwnStream
   /** A tracker for a stream that begins now. */
   tracker(): StreamTracker
   /** What a whole answer says it used. */
