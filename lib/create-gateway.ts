@@ -161,6 +161,7 @@ export async function createGateway(options: GatewayOptions = {}): Promise<Gatew
     },
     recorder: recorderOf(home),
     directory: directoryOf(home),
+    catchUp: oftenEnough(clock, () => home.catchUp()),
     waiting: () => home.afloat.pending(),
     serves: (family) => servesFamily(home.config.current().config, family),
     translation: {
@@ -228,6 +229,19 @@ function notFound(request: Request): Response {
   return errorResponse(new GwError('request.not_found', `there is nothing at ${pathname}`), dialectOf(pathname))
 }
 
+/** At most this often is a home read again for requests that nothing can serve. */
+const catchUpEveryMs = 500
+
+/** `read`, spared those who ask again too soon. */
+function oftenEnough(clock: Clock, read: () => Promise<void>): () => Promise<void> {
+  let readAt = -Infinity
+  return async () => {
+    if (clock.monotonic() - readAt < catchUpEveryMs) return
+    readAt = clock.monotonic()
+    await read()
+  }
+}
+
 /** A row like any other, for an upstream that needs no key. */
 const demoProvider: Provider = {
   id: 'demo',
@@ -242,7 +256,7 @@ const demoProvider: Provider = {
   ],
   homeOf: ['demo-*'],
   local: true,
-  docs: 'docs/demo.md',
+  docs: 'README.md',
 }
 
 /** The account of a target, or `null` for one that a caller brought along. */

@@ -74,6 +74,8 @@ export interface Home {
   readonly access: Access
   readonly accounts: Accounts
   readonly providerStore: ProviderStore
+  /** Reads what other processes of this home may have changed: accounts and providers. Asked twice at once, it reads once. */
+  catchUp(): Promise<void>
   readonly approvals: Approvals
   readonly audit: AuditLog
   readonly usage: Usage
@@ -282,6 +284,7 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       }
       accounts.reload().catch((error) => logger.log('warn', 'accounts.stale', { error }))
     })
+    let catchingUp: Promise<void> | null = null
     let tending: (() => void) | null = null
     closers.push(() => tending?.())
     return {
@@ -300,6 +303,8 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       access,
       accounts,
       providerStore,
+      catchUp: () =>
+        catchingUp ??= providerStore.reload().then(() => accounts.reload()).finally(() => catchingUp = null),
       approvals,
       audit: createAuditLog({ storage, clock }),
       usage,

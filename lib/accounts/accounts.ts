@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { type Clock, GwError, type Logger, Secret } from '../base/mod.ts'
 import type { Provider } from '../catalog/mod.ts'
 import { type Credential, originsOf, type Reading, type ReadOptions, type Sources } from '../credentials/mod.ts'
@@ -62,11 +63,21 @@ export interface AccountsOptions {
 const pictureMs = 1_000
 const secretPrefix = 'account/'
 
+/** Tells two pictures apart, a changed secret included, and keeps none of it. */
+function fingerprint(accounts: readonly Account[]): string {
+  const text = JSON.stringify(accounts, function (this: Record<string, unknown>, key, value: unknown) {
+    const raw = this[key]
+    return raw instanceof Secret ? raw.reveal() : value
+  })
+  return createHash('sha256').update(text).digest('base64url')
+}
+
 /** Reads the accounts of a home and keeps the picture up to date. */
 export async function openAccounts(options: AccountsOptions): Promise<Accounts> {
   const { storage, clock, logger, secrets, sources, env } = options
   let picture: readonly Account[] = []
   let byId = new Map<string, Account>()
+  let printed = ''
   let readAt = -Infinity
   let reading: Promise<void> | null = null
   const identities = new Map<string, string>()
@@ -90,8 +101,13 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
     byId = new Map(
       [...known].map(([id, account]) => [id, account.id === id ? account : { ...account, id: id as Account['id'] }]),
     )
-    picture = [...byId.values()]
+    const next = [...byId.values()]
+    const print = fingerprint(next)
     readAt = clock.monotonic()
+    // Plans are remembered for as long as the list is the same one.
+    if (print === printed) return
+    printed = print
+    picture = next
   }
 
   function reload(): Promise<void> {

@@ -7,6 +7,7 @@ import type { Answer, AnswerField } from './answer.ts'
 import type { Call } from './call.ts'
 import { pass } from './pass.ts'
 import { type Claim, controlKeys, type RoutedPlan } from '../routing/mod.ts'
+import { sentence } from './errors.ts'
 import { ownCredential } from './own-accounts.ts'
 import type { Ask, Rooms } from './seams.ts'
 import type { Ledger } from './settle.ts'
@@ -81,7 +82,7 @@ function isCallersMistake(error: unknown, { plan, row }: Line): boolean {
 
 function localFailure(error: unknown): UpstreamFailure {
   const code = isGwError(error) ? error.code : 'internal'
-  const message = isGwError(error) ? error.message : 'something went wrong inside gw'
+  const message = isGwError(error) ? sentence(error) : 'something went wrong inside gw'
   return { ...failureOf('local', message, 'local'), code }
 }
 

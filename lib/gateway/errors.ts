@@ -23,7 +23,7 @@ function publicCode(code: ErrorCode): string {
 }
 
 /** The sentence a person reads: what happened and what to do about it. */
-function sentence(error: GwError): string {
+export function sentence(error: GwError): string {
   return error.hint ? `${error.message} (${error.hint})` : error.message
 }
 

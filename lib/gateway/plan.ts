@@ -1,6 +1,23 @@
+import { GwError } from '../base/mod.ts'
 import type { RoutedPlan } from '../routing/mod.ts'
 import { ownAccounts, shadowed } from './own-accounts.ts'
 import type { Ask, Rooms } from './seams.ts'
+
+/**
+ * The plan for a request. Where nothing can serve it, the home is read again first: an account or provider that was
+ * added a moment ago by another process counts from its first request on.
+ *
+ * @throws GwError as {@link planFor}
+ */
+export function planOrCatchUp(ask: Ask, rooms: Rooms): RoutedPlan | Promise<RoutedPlan> {
+  try {
+    const plan = planFor(ask, rooms)
+    if (plan.targets.length > 0 || plan.dropped.length > 0 || !rooms.catchUp) return plan
+  } catch (error) {
+    if (!rooms.catchUp || !(error instanceof GwError) || error.code !== 'model.not_found') throw error
+  }
+  return rooms.catchUp().then(() => planFor(ask, rooms))
+}
 
 /**
  * The plan for a request, with the accounts that its caller brought along standing in for gw's.

@@ -147,6 +147,8 @@ export interface Rooms {
   readonly observer: Observer
   readonly recorder: Recorder
   readonly directory: Directory
+  /** Reads what other processes of this home may have changed; absent where there is no home. */
+  catchUp?(): Promise<void>
   /** Accounts that wait for a person; absent where nobody looks after them. */
   readonly waiting?: () => readonly Waiting[]
   /** Whether its owner lets gw serve a group of paths. */

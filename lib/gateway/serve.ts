@@ -7,7 +7,7 @@ import type { Call } from './call.ts'
 import { keepCompany } from './early.ts'
 import { errorResponse, shown } from './errors.ts'
 import { handoffFields } from './handoff.ts'
-import { planFor } from './plan.ts'
+import { planOrCatchUp } from './plan.ts'
 import { refuse } from './refuse.ts'
 import type { Rooms } from './seams.ts'
 import { openLedger } from './settle.ts'
@@ -29,7 +29,8 @@ export async function serve(call: Call, row: SurfaceRow, rooms: Rooms): Promise<
     const asked = await readAsk(call, row, principal, rooms)
     const ask = row.surface === 'responses' ? await continued(asked, rooms) : asked
     ledger.asked(ask)
-    const plan = planFor(ask, rooms)
+    const found = planOrCatchUp(ask, rooms)
+    const plan = found instanceof Promise ? await found : found
     ledger.planned(plan)
     notices = handoffFields(plan, rooms)
     if (plan.targets.length === 0) {

@@ -26,7 +26,8 @@ export const readEnv: ReadSource<'env'> = (spec, { env }) => {
   const value = env[spec.variable]?.trim()
   if (!value) {
     throw new GwError('credential.unavailable', `environment variable ${spec.variable} is not set`, {
-      hint: `export ${spec.variable}`,
+      hint:
+        `export ${spec.variable} where gw is started, or keep the secret in gw: gw accounts update ID --secret-stdin`,
     })
   }
   return Promise.resolve(tokenReading(value, `environment variable ${spec.variable}`, Infinity))

@@ -1,0 +1,42 @@
+import { afterAll, expect, test } from 'bun:test'
+import { Secret } from '../../../lib/base/mod.ts'
+import { createGateway } from '../../../lib/mod.ts'
+import { demoServer } from '../../support/demo-server.ts'
+import { startGateway } from '../../support/gateway.ts'
+
+const closers: (() => unknown)[] = []
+afterAll(async () => {
+  for (const close of closers.reverse()) await close()
+})
+
+/** A server, and another process of the same home: what the command line is to it. */
+async function open() {
+  const far = demoServer()
+  const settings = { 'egress.allow_origins': [new URL(far.url).origin], 'providers.openai.base_url': `${far.url}/v1` }
+  const served = await startGateway({ settings })
+  const beside = await createGateway({ home: served.home, cwd: served.home, env: {}, keychain: null, settings })
+  closers.push(() => far[Symbol.asyncDispose](), () => served.close(), () => beside.close())
+  const ask = () =>
+    fetch(`${served.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${served.token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'openai/demo-small', messages: [{ role: 'user', content: 'hi' }] }),
+    })
+  return { beside, ask }
+}
+
+test('an account that another process of the home adds serves the very next request', async () => {
+  const { beside, ask } = await open()
+  await beside.rooms.accounts.add({ provider: 'openai' }, new Secret('sk-added-a-moment-ago'))
+  expect((await ask()).status).toBe(200)
+})
+
+test('a key that the gateway cannot find says what its owner can do', async () => {
+  const { beside, ask } = await open()
+  await beside.rooms.accounts.add({ provider: 'openai', token_env: 'ONLY_IN_MY_SHELL' })
+  const answer = await ask()
+  expect(answer.status).toBe(503)
+  expect(((await answer.json()) as { error: { message: string } }).error.message).toBe(
+    'environment variable ONLY_IN_MY_SHELL is not set (export ONLY_IN_MY_SHELL where gw is started, or keep the secret in gw: gw accounts update ID --secret-stdin)',
+  )
+})
