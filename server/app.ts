@@ -4,6 +4,7 @@ import type { Gateway } from '../lib/create-gateway.ts'
 import { dialectOf, errorResponse, pathOf, type Peer, plainPath, shown, surfaces } from '../lib/gateway/mod.ts'
 import type { Door, McpHandler } from './door.ts'
 import { type HostGate, hostGate } from './hosts.ts'
+import { configRoutes } from './routes/config.ts'
 import { docsRoutes, withPagePolicy } from './routes/docs.ts'
 import { health } from './routes/health.ts'
 import { legacyRoutes } from './routes/legacy.ts'
@@ -91,6 +92,7 @@ export function createRoutes(door: Door) {
     .use(health(door))
     .use(operationRoutes(door))
     .use(legacyRoutes(door))
+    .use(configRoutes(door))
     .use(usageRoutes(door))
     .use(trpcRoutes(door))
     .use(mcpRoutes(door))

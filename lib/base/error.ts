@@ -38,6 +38,7 @@ export const errorCodes = {
   'request.upgrade_required': row(426, 2, 'invalid_request_error', 'invalid_request_error'),
   'request.media_type': row(415, 2, 'invalid_request_error', 'invalid_request_error'),
   'request.conflict': row(409, 1, 'invalid_request_error', 'invalid_request_error'),
+  'request.stale': row(412, 1, 'invalid_request_error', 'invalid_request_error'),
   'request.not_found': row(404, 1, 'invalid_request_error', 'not_found_error'),
   'request.lossy': row(400, 2, 'invalid_request_error', 'invalid_request_error'),
   'request.unsupported': row(400, 2, 'invalid_request_error', 'invalid_request_error'),

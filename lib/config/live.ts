@@ -1,7 +1,9 @@
 import { type GwError } from '../base/mod.ts'
 import { type ConfigSources, loadConfig, type LoadedConfig } from './load.ts'
 import { type ConfigWatch, watchConfig } from './watch.ts'
-import { type ConfigEdit, type ConfigWritten, editedConfig, writeConfig } from './write.ts'
+import type { ConfigEdit } from './document.ts'
+import { readConfigFile } from './load.ts'
+import { applying, type ConfigWritten, draftConfig, type TextChange, writeConfig, type WriteOptions } from './write.ts'
 
 /** The configuration of a running gateway: always a valid one, changed only by a valid one. */
 export interface LiveConfig {
@@ -11,10 +13,12 @@ export interface LiveConfig {
   problem(): GwError | null
   /** Calls back after each change, in the order of subscription. Returns how to stop. */
   onChange(listener: (loaded: LoadedConfig) => void): () => void
-  /** Whether {@link LiveConfig.write} would take these edits; throws what it would throw, and writes nothing. */
-  check(edits: readonly ConfigEdit[]): Promise<void>
-  /** Edits the file and puts the result in force before it resolves. */
-  write(edits: readonly ConfigEdit[]): Promise<ConfigWritten>
+  /** The text of the file as it is now; `null` when there is none. */
+  text(): Promise<string | null>
+  /** What {@link LiveConfig.write} would come to; throws what it would throw, and writes nothing. */
+  check(change: readonly ConfigEdit[] | TextChange, options?: WriteOptions): Promise<ConfigWritten>
+  /** Changes the file, one change at a time, and puts the result in force before it resolves. */
+  write(change: readonly ConfigEdit[] | TextChange, options?: WriteOptions): Promise<ConfigWritten>
   /** Reads the file now. */
   reload(): Promise<void>
   stop(): void
@@ -39,6 +43,7 @@ export function liveConfig(
 ): LiveConfig {
   let loaded = initial
   let refused: GwError | null = null
+  let writing: Promise<unknown> = Promise.resolve()
   const listeners = new Set<(loaded: LoadedConfig) => void>()
   const apply = (next: LoadedConfig) => {
     loaded = next
@@ -62,15 +67,21 @@ export function liveConfig(
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
-    async check(edits) {
-      await editedConfig({ ...sources, file: initial.path }, edits)
-    },
-    async write(edits) {
-      const written = await writeConfig({ ...sources, file: initial.path }, edits)
-      await watching.reload()
-      return written
+    text: () => readConfigFile(initial.path),
+    check: (change, options) => draftConfig({ ...sources, file: initial.path }, textChange(change), options),
+    write(change, options) {
+      const done = writing.then(async () => {
+        const written = await writeConfig({ ...sources, file: initial.path }, textChange(change), options)
+        await watching.reload()
+        return written
+      })
+      writing = done.catch(() => {})
+      return done
     },
     reload: () => watching.reload(),
     stop: () => watching.stop(),
   }
 }
+
+const textChange = (change: readonly ConfigEdit[] | TextChange): TextChange =>
+  typeof change === 'function' ? change : applying(change)

@@ -60,13 +60,14 @@ interface Assignment {
  * The configuration that flags, environment, `./.lenv`, `./.env` and the file make together, each winning over the
  * next, over the defaults. Nothing is written.
  *
+ * @param draft the text that the file is about to have, in place of the one it has
  * @throws GwError `config.invalid` with every problem and its place, `config.unreadable`
  */
-export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> {
+export async function loadConfig(sources: ConfigSources, draft?: string): Promise<LoadedConfig> {
   const problems: ConfigProblem[] = []
   const warnings: string[] = []
   const path = sources.file ?? paths(sources.env).config
-  const text = await readConfigFile(path)
+  const text = draft ?? await readConfigFile(path)
   if (text === null && (sources.file !== undefined || sources.env.GW_CONFIG)) {
     throw new GwError('config.unreadable', `there is no config file at ${path}`, {
       hint: 'check --config and GW_CONFIG, or make the file; an empty one is valid',

@@ -1,18 +1,13 @@
 import { dirname } from 'node:path'
-import { GwError, type Json } from '../base/mod.ts'
+import { GwError } from '../base/mod.ts'
 import { ensurePrivateDir, paths, writeAtomic } from '../platform/mod.ts'
+import { type ConfigEdit, etagOf } from './document.ts'
 import { setToml, unsetToml } from './edit.ts'
 import { type ConfigSources, loadConfig, type LoadedConfig, readConfigFile } from './load.ts'
 import { plainIssues } from './issues.ts'
 import { configError, type ConfigProblem } from './problem.ts'
 import { configSchema } from './schema.ts'
 import { lineOf, readToml } from './toml.ts'
-
-/** One change of the config file. `undefined` takes the key away. */
-export interface ConfigEdit {
-  readonly path: readonly string[]
-  readonly value: Json | undefined
-}
 
 /** What a change of the config file came to. */
 export interface ConfigWritten {
@@ -22,39 +17,66 @@ export interface ConfigWritten {
   readonly loaded: LoadedConfig
 }
 
+/** What a change insists on. */
+export interface WriteOptions {
+  /** The {@link etagOf} of the text that the change was made for; another text on disk refuses it. */
+  readonly ifMatch?: string | undefined
+}
+
+/** What a text becomes. */
+export type TextChange = (before: string) => string
+
+/** Edits as one change of the text. */
+export const applying = (edits: readonly ConfigEdit[]): TextChange => (before) =>
+  edits.reduce(
+    (text, edit) => edit.value === undefined ? unsetToml(text, edit.path) : setToml(text, edit.path, edit.value),
+    before,
+  )
+
 /**
- * Changes keys of the config file: reads it, edits the text in place, validates the result and only then replaces the
- * file, whole or not at all. Comments and order stay.
+ * Changes the config file: reads it, makes the new text, validates all that would then be in force and only then replaces
+ * the file, whole or not at all. With {@link applying}, comments and order stay.
  *
- * @throws GwError `config.invalid` when the result would not be valid; the file is then as it was
+ * @throws GwError `config.invalid` when the result would not be valid, `request.stale` when the file is not the one that
+ * `ifMatch` names, `request.conflict` when it changed meanwhile; the file is then as it was
  */
-export async function writeConfig(sources: ConfigSources, edits: readonly ConfigEdit[]): Promise<ConfigWritten> {
-  const { path, before, after } = await editedConfig(sources, edits)
+export async function writeConfig(
+  sources: ConfigSources,
+  change: TextChange,
+  options: WriteOptions = {},
+): Promise<ConfigWritten> {
+  const drafted = await draftConfig(sources, change, options)
+  const { path, before, after } = drafted
   await ensurePrivateDir(dirname(path))
   if (await readConfigFile(path).then((text) => text ?? '') !== before) {
     throw new GwError('request.conflict', `${path} changed while it was being edited`, { hint: 'try again' })
   }
   if (after !== before) await writeAtomic(path, after)
-  return { path, before, after, loaded: await loadConfig({ ...sources, file: path }) }
+  return drafted
 }
 
 /**
- * What changes of the config file would come to; nothing is written.
+ * What a change of the config file would come to; nothing is written.
  *
- * @throws GwError `config.invalid` when the result would not be valid
+ * @throws GwError as {@link writeConfig}
  */
-export async function editedConfig(
+export async function draftConfig(
   sources: ConfigSources,
-  edits: readonly ConfigEdit[],
-): Promise<Omit<ConfigWritten, 'loaded'>> {
+  change: TextChange,
+  { ifMatch }: WriteOptions = {},
+): Promise<ConfigWritten> {
   const path = sources.file ?? paths(sources.env).config
-  const before = await readConfigFile(path) ?? ''
-  const after = edits.reduce(
-    (text, edit) => edit.value === undefined ? unsetToml(text, edit.path) : setToml(text, edit.path, edit.value),
-    before,
-  )
+  const there = await readConfigFile(path)
+  if (ifMatch !== undefined && ifMatch !== etagOf(there)) {
+    throw new GwError('request.stale', `${path} is not what this change was made for`, {
+      hint: 'read it again, make the change again',
+      details: { etag: etagOf(there) },
+    })
+  }
+  const before = there ?? ''
+  const after = change(before)
   checkText(path, after)
-  return { path, before, after }
+  return { path, before, after, loaded: await loadConfig({ ...sources, file: path }, after) }
 }
 
 /**

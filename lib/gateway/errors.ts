@@ -43,6 +43,8 @@ function errorBody(error: GwError, dialect: Dialect): Record<string, unknown> {
       }
     case 'anthropic':
       return { type: 'error', error: { type: row.anthropic, message: sentence(error) } }
+    case 'detail':
+      return { detail: detailOf(error) }
     case 'problem':
       return {
         type: 'about:blank',
@@ -64,6 +66,21 @@ export function streamFailure(error: GwError, dialect: Dialect): StreamFailure {
   return { type, code: publicCode(error.code), message: sentence(error) }
 }
 
+/** A sentence where that is all there is to say, else an object that programs can read. */
+function detailOf(error: GwError): string | Record<string, unknown> {
+  const { code, details, param } = error
+  if (code === 'access.scope') return { code: publicCode(code), required: details?.required ?? [] }
+  const message = sentence(error)
+  if (!details && !param) return message
+  return {
+    // A destination is judged before it is stored here, not on the way to it.
+    code: code === 'egress.denied' ? 'unsafe_destination' : publicCode(code),
+    message,
+    ...(param ? { param } : {}),
+    ...(details ? { details } : {}),
+  }
+}
+
 /** An error as an answer. */
 export function errorResponse(
   error: GwError,
@@ -80,7 +97,9 @@ export function errorResponse(
   // What is left of the body is not read: it must not be taken for the next request.
   if (error.code === 'request.too_large' || error.code === 'request.timeout') headers.set('connection', 'close')
   if (error.code === 'request.upgrade_required') headers.set('upgrade', 'HTTP/1.1')
-  return new Response(JSON.stringify(errorBody(error, dialect)), { status: error.status, headers })
+  // Where settings are written, a destination that is refused is the caller's mistake and not a forbidden request.
+  const status = dialect === 'detail' && error.code === 'egress.denied' ? 400 : error.status
+  return new Response(JSON.stringify(errorBody(error, dialect)), { status, headers })
 }
 
 /** The header fields that say which limit of gw's own was reached, in the names that the vendors' clients read. */

@@ -5,7 +5,7 @@ import type { Surface } from '../upstream/mod.ts'
 import { cloudRow, type Envelope } from './clouds.ts'
 
 /** Whose error shape an answer takes. */
-export type Dialect = 'openai' | 'anthropic' | 'problem'
+export type Dialect = 'openai' | 'anthropic' | 'detail' | 'problem'
 
 /** A group of paths that an owner may close. */
 export type Family = 'openai' | 'messages' | 'bedrock' | 'vertex' | 'gemini'
@@ -78,5 +78,6 @@ export function dialectOf(path: string): Dialect {
   const plain = plainPath(path)
   if (path.startsWith('/api/latest/anthropic') || plain.startsWith('/v1/messages')) return 'anthropic'
   if (cloudRow(plain)) return 'anthropic'
+  if (path === '/config' || path.startsWith('/config/')) return 'detail'
   return plain.startsWith('/v1/') ? 'openai' : 'problem'
 }

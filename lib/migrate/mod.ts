@@ -8,3 +8,14 @@
  */
 export { type ForeignSystem, readForeign } from './read.ts'
 export type { KeptSecret, Left, Migration, MigrationContext, Taken } from './draft.ts'
+export {
+  accountIdOf,
+  apiOf,
+  type OpenLlmAuthView,
+  openLlmAuthView,
+  profileIds,
+  profileView,
+  providerView,
+  type ViewEdit,
+  viewEdits,
+} from './open-llm-auth-view.ts'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Account, AccountRecord, NewAccount } from '../accounts/mod.ts'
-import { GwError, type Json, Secret, toGwError } from '../base/mod.ts'
+import { GwError, type Json, redact, Secret, toGwError } from '../base/mod.ts'
 import type { SourceSpec } from '../credentials/mod.ts'
 import type { OperationRooms } from './context.ts'
 import { area, operation } from './operation.ts'
@@ -301,6 +301,34 @@ export const accounts = area({
         error: error.message,
         hint: error.hint ?? null,
       }
+    }
+  }),
+
+  test: operation({
+    summary: 'Ask the provider of an account for its models, to see whether the account is let in',
+    scope: 'admin',
+    effect: 'spends',
+    mcp: true,
+    input: z.object({ id: id.meta({ positional: 0 }) }).strict(),
+    output: z.object({
+      id: z.string(),
+      provider: z.string(),
+      ok: z.boolean(),
+      models: z.int().nullable().describe('how many the provider listed'),
+      error: z.string().nullable(),
+      hint: z.string().nullable(),
+    }),
+  }).mutation(async ({ ctx: { rooms }, input }) => {
+    const found = rooms.accounts.get(input.id)
+    const base = { id: found.id, provider: found.provider }
+    const failed = (error: string, hint: string | null) => ({ ...base, ok: false, models: null, error, hint })
+    try {
+      const told = await rooms.discovery.try(found)
+      if ('because' in told) return failed(redact(told.because), `gw accounts check ${found.id}`)
+      return { ...base, ok: true, models: told.models.length, error: null, hint: null }
+    } catch (cause) {
+      const { message, hint } = toGwError(cause)
+      return failed(message, hint ?? null)
     }
   }),
 })

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { GwError, isObject, type Json } from '../base/mod.ts'
 import { configJsonSchema, fromText, type LoadedConfig, redactConfig, settings } from '../config/mod.ts'
+import { asked, configFile } from './config-file.ts'
 import { anyJson, area, nothing, operation } from './operation.ts'
 
 const key = z.string().min(1).max(300).regex(/^[^.\s][^\s]*$/, 'must be a dotted key such as server.port')
@@ -45,6 +46,8 @@ const written = z.object({ path: z.string(), key: z.string(), changed: z.boolean
 
 /** The configuration: seen, checked and changed. */
 export const config = area({
+  ...configFile,
+
   path: operation({
     summary: 'Show where the config file is',
     scope: 'admin',
@@ -105,7 +108,7 @@ export const config = area({
   }).mutation(async ({ ctx: { rooms }, input }) => {
     const setting = settings().find(({ path }) => path === input.key)
     const value = setting && typeof input.value === 'string' ? fromText(setting.type, input.value) : input.value
-    const { path, before, after } = await rooms.config.write([{ path: steps(input.key), value }])
+    const { path, before, after } = await asked(rooms.config.write([{ path: steps(input.key), value }]))
     return { path, key: input.key, changed: before !== after }
   }),
 
@@ -119,7 +122,7 @@ export const config = area({
     output: written,
     before: ({ rooms }, input) => Promise.resolve(valueAt(rooms.config.current(), String(input.key))),
   }).mutation(async ({ ctx: { rooms }, input }) => {
-    const { path, before, after } = await rooms.config.write([{ path: steps(input.key), value: undefined }])
+    const { path, before, after } = await asked(rooms.config.write([{ path: steps(input.key), value: undefined }]))
     return { path, key: input.key, changed: before !== after }
   }),
 

@@ -13,6 +13,7 @@ const codeOfStatus: Readonly<Record<number, TrpcCode>> = {
   405: 'METHOD_NOT_SUPPORTED',
   408: 'TIMEOUT',
   409: 'CONFLICT',
+  412: 'PRECONDITION_FAILED',
   413: 'PAYLOAD_TOO_LARGE',
   415: 'UNSUPPORTED_MEDIA_TYPE',
   426: 'BAD_REQUEST',

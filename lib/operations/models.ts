@@ -4,6 +4,7 @@ import type { Account } from '../accounts/mod.ts'
 import { GwError } from '../base/mod.ts'
 import { matchesAny } from '../catalog/mod.ts'
 import { type Board, judge, keysOf } from '../liveness/mod.ts'
+import { asked } from './config-file.ts'
 import { area, nothing, operation } from './operation.ts'
 
 const price = z.object({
@@ -135,7 +136,7 @@ export const models = area({
     output: z.object({ defaultModel: z.string() }),
     before: ({ rooms }) => Promise.resolve(rooms.catalog().defaultModel),
   }).mutation(async ({ ctx: { rooms }, input }) => {
-    await rooms.config.write([{ path: ['catalog', 'default_model'], value: input.model }])
+    await asked(rooms.config.write([{ path: ['catalog', 'default_model'], value: input.model }]))
     return { defaultModel: input.model }
   }),
 
@@ -151,7 +152,7 @@ export const models = area({
     output: z.object({ name: z.string(), model: z.string() }),
     before: ({ rooms }, input) => Promise.resolve(rooms.catalog().aliases.get(String(input.name)) ?? null),
   }).mutation(async ({ ctx: { rooms }, input }) => {
-    await rooms.config.write([{ path: ['catalog', 'aliases', input.name], value: input.model }])
+    await asked(rooms.config.write([{ path: ['catalog', 'aliases', input.name], value: input.model }]))
     return input
   }),
 })

@@ -15,7 +15,16 @@ export interface ModelDiscovery {
    * answers. Whatever happens changes nothing but what is known here: a list is no proof of an account, nor its absence.
    */
   ask(options?: { readonly force?: boolean }): Promise<void>
+  /**
+   * Asks with one account for the models, to find out whether it is let in. Nothing is remembered.
+   *
+   * @throws GwError when its credential cannot be had
+   */
+  try(account: Account): Promise<Told>
 }
+
+/** What a provider told when it was asked for its models. */
+export type Told = { readonly models: readonly string[] } | { readonly because: string }
 
 /** What a {@link ModelDiscovery} needs. */
 export interface DiscoveryOptions {
@@ -54,10 +63,11 @@ export async function openDiscovery(options: DiscoveryOptions): Promise<ModelDis
 
   async function askOne(id: string, of: readonly Account[]): Promise<void> {
     for (const account of of.slice(0, 3)) {
-      const models = await listOf(account, provider(account.provider), { accounts, upstream: upstream! }).catch(() =>
+      const told = await listOf(account, provider(account.provider), { accounts, upstream: upstream! }).catch(() =>
         null
       )
-      if (models === null || models.length === 0) continue
+      if (told === null || !('models' in told) || told.models.length === 0) continue
+      const { models } = told
       const now = clock.now()
       found = new Map(found).set(id, models)
       heard.set(id, now)
@@ -104,17 +114,21 @@ export async function openDiscovery(options: DiscoveryOptions): Promise<ModelDis
         asking = null
       })
     },
+    try: (account) =>
+      upstream === null
+        ? Promise.resolve({ because: 'nothing is asked over the network here' })
+        : listOf(account, provider(account.provider), { accounts, upstream }),
   }
 }
 
-/** What one account is told when it asks for the models; `null` when it is told nothing that can be read. */
+/** What one account is told when it asks for the models. */
 async function listOf(
   account: Account,
   provider: Provider | null,
   { accounts, upstream }: { readonly accounts: DiscoveryOptions['accounts']; readonly upstream: Upstream },
-): Promise<readonly string[] | null> {
+): Promise<Told> {
   const deployment = provider?.deployments.find(({ envelope }) => envelope === undefined)
-  if (!provider || !deployment) return null
+  if (!provider || !deployment) return { because: 'its provider has no list of models' }
   const target: Target = {
     key: formatTarget(provider.id, account.id),
     provider: provider.id,
@@ -132,17 +146,17 @@ async function listOf(
     headers: [],
     body: null,
   })
-  const late = Promise.withResolvers<null>()
+  const late = Promise.withResolvers<Told>()
   const timer = setTimeout(() => {
     sending.cancel()
-    late.resolve(null)
+    late.resolve({ because: `nothing came within ${askMs / 1_000} s` })
   }, askMs)
   try {
-    const told = async () => {
+    const told = async (): Promise<Told> => {
       const reply = await sending.reply
-      if (!reply.ok) return null
+      if (!reply.ok) return { because: reply.failure.message }
       const bytes = await readAll(reply.body, maxBytes)
-      return bytes && idsOf(parse(new TextDecoder().decode(bytes)))
+      return bytes ? { models: idsOf(parse(new TextDecoder().decode(bytes))) } : { because: 'its list is too long' }
     }
     return await Promise.race([told(), late.promise])
   } finally {

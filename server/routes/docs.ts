@@ -41,6 +41,20 @@ export function docsRoutes(enabled: boolean) {
               description: 'What went wrong (RFC 9457)',
               content: { 'application/problem+json': { schema: problem } },
             },
+            Detail: {
+              description: 'What went wrong',
+              content: {
+                'application/json': {
+                  schema: {
+                    type: 'object',
+                    required: ['detail'],
+                    properties: {
+                      detail: { oneOf: [{ type: 'string' }, { type: 'object', additionalProperties: true }] },
+                    },
+                  },
+                },
+              },
+            },
           },
         },
         paths: documentedPaths(),
@@ -87,8 +101,25 @@ function documentedPaths() {
   const get = (summary: string, tag: string, operationId: string, guarded: boolean) => ({
     get: { tags: [tag], summary, operationId, responses: open, ...(guarded ? { security } : { security: [] }) },
   })
+  const profile = { in: 'path' as const, name: 'id', required: true, schema: { type: 'string' as const } }
+  const config = (summary: string, operationId: string) => ({
+    tags: ['config'],
+    summary,
+    operationId,
+    description: 'The id may hold `:` and `/`. Scope: `admin`.',
+    security,
+    parameters: [profile],
+    responses: { ...open, default: { $ref: '#/components/responses/Detail' } },
+  })
   return {
     ...model,
+    '/config/auth-profiles/{id}': {
+      put: config('Add or change an auth profile', 'putAuthProfile'),
+      delete: config('Forget an auth profile', 'deleteAuthProfile'),
+    },
+    '/config/credentials/{id}/test': {
+      post: config('Test the credential of an auth profile', 'testCredential'),
+    },
     '/v1/models': get('List the models you can ask for', 'models', 'listModels', true),
     '/v1/providers': get('List the providers there are accounts with', 'models', 'listProviders', true),
     '/health': get('Two bytes, or JSON when asked for', 'health', 'health', false),

@@ -3,7 +3,14 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type GwError } from '../../../lib/base/mod.ts'
-import { type ConfigSources, loadConfig, settings, watchConfig, writeConfig } from '../../../lib/config/mod.ts'
+import {
+  applying,
+  type ConfigSources,
+  loadConfig,
+  settings,
+  watchConfig,
+  writeConfig,
+} from '../../../lib/config/mod.ts'
 
 const roots: string[] = []
 afterAll(() => roots.forEach((root) => rmSync(root, { recursive: true })))
@@ -189,21 +196,24 @@ test('writeConfig() keeps comments and order, and refuses what would not be vali
   const text =
     '# my gateway\n[server] # here\nport = 9000 # office\n\n# keys\n[accounts.work]\nprovider = "openai"\ntoken_env = "K"\n'
   const at = home({ config: text })
-  await writeConfig(at, [
-    { path: ['server', 'port'], value: 9001 },
-    { path: ['server', 'metrics'], value: false },
-    { path: ['accounts', 'home', 'provider'], value: 'openai' },
-    { path: ['accounts', 'home', 'token_env'], value: 'STORE' },
-  ])
+  await writeConfig(
+    at,
+    applying([
+      { path: ['server', 'port'], value: 9001 },
+      { path: ['server', 'metrics'], value: false },
+      { path: ['accounts', 'home', 'provider'], value: 'openai' },
+      { path: ['accounts', 'home', 'token_env'], value: 'STORE' },
+    ]),
+  )
   expect(readFileSync(at.path, 'utf8')).toBe(
     '# my gateway\n[server] # here\nport = 9001 # office\nmetrics = false\n\n# keys\n[accounts.work]\nprovider = "openai"\ntoken_env = "K"\n\n[accounts.home]\nprovider = "openai"\ntoken_env = "STORE"\n',
   )
   const kept = readFileSync(at.path, 'utf8')
-  await expect(writeConfig(at, [{ path: ['server', 'port'], value: -1 }])).rejects.toMatchObject({
+  await expect(writeConfig(at, applying([{ path: ['server', 'port'], value: -1 }]))).rejects.toMatchObject({
     code: 'config.invalid',
   })
   expect(readFileSync(at.path, 'utf8')).toBe(kept)
-  await writeConfig(at, [{ path: ['accounts', 'work'], value: undefined }])
+  await writeConfig(at, applying([{ path: ['accounts', 'work'], value: undefined }]))
   expect(readFileSync(at.path, 'utf8')).not.toContain('accounts.work')
 })
 
@@ -233,7 +243,7 @@ test('a change of the file is noticed by itself, also when it is saved by rename
     onChange: ({ config }) => changed.resolve(config.server.port),
     onInvalid: (error) => changed.reject(error),
   })
-  await writeConfig(at, [{ path: ['server', 'port'], value: 1003 }])
+  await writeConfig(at, applying([{ path: ['server', 'port'], value: 1003 }]))
   expect(await changed.promise).toBe(1003)
   watch.stop()
 })
