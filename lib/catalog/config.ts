@@ -10,6 +10,8 @@ const price = z.object({
   cache_write: usd.optional().describe('USD per million input tokens written to the prompt cache for 5 minutes'),
   cache_write_1h: usd.optional().describe('USD per million input tokens written to the prompt cache for an hour'),
   request: usd.optional().describe('USD per thousand requests, on top of tokens'),
+  image: usd.optional().describe('USD per image; read by provider.max_price alone'),
+  audio: usd.optional().describe('USD per million tokens of sound; read by provider.max_price alone'),
 }).strict()
 
 /** What an owner says about one model; each key wins over the shipped fact of that name. */

@@ -108,9 +108,19 @@ function toPrice(raw: Readonly<Record<string, unknown>>): ModelPrice | null {
     cacheWriteMicros: base(of('cache_write_mtok')),
     cacheWrite1hMicros: base(of('cache_write_1h_mtok')),
     ...(typeof requests === 'number' ? { requestMicros: Math.round(requests * 1000) } : {}),
+    // By the token: what one image takes is not in the data.
+    ...(['input_image_mtok', 'output_image_mtok'].some((key) => of(key) !== undefined) ? { imageMicros: null } : {}),
+    ...audioPrice(of),
     ...(tiers.length > 0 ? { tiers } : {}),
     source,
   }
+}
+
+/** What sound costs: per million tokens the dearer of heard and spoken, unknown where it goes by the hour. */
+function audioPrice(of: (key: string) => RawPrice): Pick<ModelPrice, 'audioMicros'> {
+  const tokens = ['input_audio_mtok', 'output_audio_mtok'].map((key) => base(of(key))).filter((usd) => usd !== null)
+  if (tokens.length > 0) return { audioMicros: Math.max(...tokens) }
+  return ['audio_hours', 'input_audio_hours'].some((key) => of(key) !== undefined) ? { audioMicros: null } : {}
 }
 
 /** What a model is for, by its name, when nobody says: most are for chat. */

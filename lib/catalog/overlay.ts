@@ -15,6 +15,8 @@ export function overlayPrice(overlay: ModelOverlay | undefined): ModelPrice | nu
     cacheWriteMicros: optional(price.cache_write),
     cacheWrite1hMicros: optional(price.cache_write_1h),
     ...(price.request === undefined ? {} : { requestMicros: Math.round(price.request * 1000) }),
+    ...(price.image === undefined ? {} : { imageMicros: micros(price.image) }),
+    ...(price.audio === undefined ? {} : { audioMicros: micros(price.audio) }),
     source: 'config',
   }
 }

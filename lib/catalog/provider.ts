@@ -107,6 +107,10 @@ export interface ModelPrice {
   readonly cacheWrite1hMicros: number | null
   /** micro-USD per request, on top of tokens; absent is none. */
   readonly requestMicros?: number
+  /** micro-USD per image, where images cost apart from tokens; `null` when how much is not known, absent when they do not. */
+  readonly imageMicros?: number | null
+  /** micro-USD per million tokens of sound, the dearer way; `null` when sound is billed otherwise, absent as for text. */
+  readonly audioMicros?: number | null
   /** Prices of a whole request whose input is longer, lowest bound first. */
   readonly tiers?: readonly PriceTier[]
   /** Where it came from and of which day, such as `genai-prices 2026-11-01` or `config`. */

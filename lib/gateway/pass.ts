@@ -53,17 +53,19 @@ export function pass(
     ...line.notices,
   )
 
+  let committedAt = rooms.clock.monotonic()
   const committed = (): void => {
     ledger.firstByte()
+    committedAt = rooms.clock.monotonic()
     if (own) return
     rooms.observer.served(target, {
       status: reply.status,
       headers: reply.headers,
-      firstByteMs: ledger.firstByteMs ?? 0,
+      firstByteMs: ledger.attemptMs ?? 0,
     })
   }
-  /** Milliseconds from the first byte to now: what the output tokens took. */
-  const writingMs = (): number => rooms.clock.monotonic() - call.startedAt - (ledger.firstByteMs ?? 0)
+  /** Milliseconds from the first content to now: what the output tokens took. */
+  const writingMs = (): number => rooms.clock.monotonic() - committedAt
   const ended = (
     failure: UpstreamFailure | null,
     tokens: TokenCounts,

@@ -27,6 +27,8 @@ export interface Ledger {
   /** Calls `then` when the request is over. */
   onClose(then: () => void): void
   readonly firstByteMs: number | null
+  /** Milliseconds since the try that is running began: what came before it is not this target's time. */
+  readonly attemptMs: number | null
   readonly attempts: readonly Attempt[]
 }
 
@@ -128,6 +130,9 @@ export function openLedger(call: Call, rooms: Rooms): Ledger {
     onClose: (then) => void closers.push(then),
     get firstByteMs() {
       return firstByteMs
+    },
+    get attemptMs() {
+      return current === null ? null : clock.monotonic() - current.mono
     },
     get attempts() {
       return attempts

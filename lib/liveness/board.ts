@@ -99,6 +99,8 @@ const upsertGoodNews = `${upsert} and json_extract(liveness.value, '$.liveness.a
 export async function createBoard({ storage, clock, random, logger }: BoardOptions): Promise<Board> {
   const standings = new Map<TargetKey, Standing>()
   const writtenAt = new Map<TargetKey, number>()
+  /** Keys of which the disk does not know the newest. */
+  const unwritten = new Set<TargetKey>()
   const troubled = new Set<TargetKey>()
   let seenMs = 0
   let syncing: Promise<void> | null = null
@@ -113,12 +115,14 @@ export async function createBoard({ storage, clock, random, logger }: BoardOptio
     mark(standing)
     const last = writtenAt.get(standing.key) ?? 0
     if (urgent || standing.updatedAt - last >= lazyWriteMs) write(standing, urgent)
+    else unwritten.add(standing.key)
     if (standings.size > maxKeys) evict()
   }
 
   /** A change of state always goes down; routine good news never overwrites the trouble that another process saw. */
   function write(standing: Standing, urgent: boolean): void {
     writtenAt.set(standing.key, standing.updatedAt)
+    unwritten.delete(standing.key)
     const row = toRow(standing)
     storage.batch.queue(urgent ? upsert : upsertGoodNews, [row.key, row.version, row.value, row.updated_ms])
   }
@@ -132,6 +136,7 @@ export async function createBoard({ storage, clock, random, logger }: BoardOptio
   function remove(key: TargetKey): void {
     if (!standings.delete(key)) return
     writtenAt.delete(key)
+    unwritten.delete(key)
     troubled.delete(key)
     storage.batch.queue('delete from liveness where key = ?', [key])
   }
@@ -189,6 +194,7 @@ export async function createBoard({ storage, clock, random, logger }: BoardOptio
       if (known && known.updatedAt >= row.updated_ms + (worse ? 2 * syncEveryMs : 0)) continue
       standings.set(standing.key, standing)
       writtenAt.set(standing.key, standing.updatedAt)
+      unwritten.delete(standing.key)
       mark(standing)
     }
   }
@@ -267,8 +273,9 @@ export async function createBoard({ storage, clock, random, logger }: BoardOptio
     sync,
     close() {
       closed = true
-      for (const standing of standings.values()) {
-        if (standing.updatedAt > (writtenAt.get(standing.key) ?? 0)) write(standing, false)
+      for (const key of unwritten) {
+        const standing = standings.get(key)
+        if (standing) write(standing, false)
       }
     },
   }

@@ -10,7 +10,9 @@ export { type Board, type BoardOptions, createBoard, keysOf, type TargetEvidence
 export { classifyFailure, type FailedAnswer } from './classify.ts'
 export { type HeaderSource, readWindows } from './headers.ts'
 export { type Observation, observe, scoreAt } from './observe.ts'
+export { createOutlooks, type Outlook, type OutlookReader, readOutlook } from './outlook.ts'
 export { type QuotaRow, quotaRows } from './quota.ts'
+export { partIsGood, percentile, type Samples } from './samples.ts'
 export type {
   Availability,
   Circuit,

@@ -12,6 +12,7 @@ import {
   type SeenWindow,
   type Standing,
 } from './state.ts'
+import { addSample } from './samples.ts'
 import { bucketRefillPerMs, decide } from './view.ts'
 
 /** One fact about one key. */
@@ -78,7 +79,12 @@ export function observe(before: Standing, observation: Observation, now: number)
     case 'windows':
       return { ...before, windows: mergeWindows(before.windows, observation.windows, now), updatedAt: now }
     case 'speed':
-      return { ...before, tokensPerSecond: smooth(before.tokensPerSecond, observation.tokensPerSecond), updatedAt: now }
+      return {
+        ...before,
+        tokensPerSecond: smooth(before.tokensPerSecond, observation.tokensPerSecond),
+        speeds: addSample(before.speeds, observation.tokensPerSecond, now),
+        updatedAt: now,
+      }
     case 'refreshed':
       return before.liveness.state === 'dead'
         ? { ...before, liveness: available(now), consecutiveFailures: 0, updatedAt: now }
@@ -154,6 +160,8 @@ function succeeded(
     lastStatus: seen.status ?? 200,
     latencyMs: smooth(before.latencyMs, seen.firstByteMs),
     tokensPerSecond: smooth(before.tokensPerSecond, seen.tokensPerSecond),
+    latencies: addSample(before.latencies, seen.firstByteMs, now),
+    speeds: addSample(before.speeds, seen.tokensPerSecond, now),
     windows: seen.windows && seen.windows.length > 0 ? mergeWindows(before.windows, seen.windows, now) : before.windows,
     evidence: { source: seen.source, observedAt: now, retryAfterMs: null, hint: 'none', decision: 'use_this' },
     updatedAt: now,

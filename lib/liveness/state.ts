@@ -1,5 +1,6 @@
 import type { TargetKey } from '../accounts/mod.ts'
 import type { QuotaWindow } from '../protocol/mod.ts'
+import type { Samples } from './samples.ts'
 
 /** What a live target can do right now. Times are epoch ms. */
 export type Availability =
@@ -115,6 +116,10 @@ export interface Standing {
   readonly latencyMs: number | null
   /** Smoothed output tokens per second. */
   readonly tokensPerSecond: number | null
+  /** The last milliseconds to the first content, for percentiles. */
+  readonly latencies: Samples
+  /** The last output tokens per second, for percentiles. */
+  readonly speeds: Samples
   readonly windows: readonly SeenWindow[]
   readonly evidence: Evidence | null
   readonly updatedAt: number
@@ -143,6 +148,8 @@ export function freshStanding(key: TargetKey, now: number): Standing {
     lastFailureAt: null,
     latencyMs: null,
     tokensPerSecond: null,
+    latencies: [],
+    speeds: [],
     windows: [],
     evidence: null,
     updatedAt: now,

@@ -18,6 +18,7 @@ const forgetAfterMs = 30 * 86_400_000
 
 const number = z.number()
 const nullable = number.nullable()
+const sample = z.tuple([number, number])
 const window = z.object({
   id: z.string(),
   lengthMs: nullable,
@@ -72,6 +73,9 @@ const stored = z.object({
   lastFailureAt: nullable,
   latencyMs: nullable,
   tokensPerSecond: nullable,
+  // Rows of earlier versions have none.
+  latencies: z.array(sample).max(1_000).default([]),
+  speeds: z.array(sample).max(1_000).default([]),
   windows: z.array(window),
   evidence: z.object({
     source: z.string(),

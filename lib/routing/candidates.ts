@@ -21,7 +21,7 @@ export interface Candidate {
   readonly tier: number
   /** Whether it is here by the configured fallback alone, and not because the caller or a pool named it. */
   readonly fallback: boolean
-  /** Its place in the declared order. */
+  /** Its place in the declared order, which is its index in its pool. */
   readonly place: number
   /** Whether the caller's protocol is spoken there, so that bytes pass through. */
   readonly native: boolean

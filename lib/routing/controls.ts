@@ -9,7 +9,7 @@ export interface Percentiles {
   readonly p99?: number
 }
 
-/** Highest prices a caller accepts: USD per million tokens for prompt and completion, USD a piece for the others. */
+/** Highest prices a caller accepts: USD per million tokens for prompt, completion and audio, USD a piece for the others. */
 export interface MaxPrice {
   readonly prompt?: number
   readonly completion?: number

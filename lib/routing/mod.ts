@@ -13,7 +13,7 @@ export { isNativeClient } from './entitlement.ts'
 export { type Next, nextAttempt, type NextInput } from './next.ts'
 export { allFailed, nothingToTry, type TargetReason, worthTelling } from './outcome.ts'
 export type { Dropped, DropReason, PlannedSession, PlannedTarget, RoutePlan, TargetEdit } from './plan.ts'
-export { type PlanMoment, type PlanRequest, planRoute, type Snapshot } from './planner.ts'
+export { planRoute } from './planner.ts'
 export { createReceipts, type PlanReceipt, planReceipt, type Receipts } from './receipts.ts'
 export {
   type AttemptEnd,
@@ -27,3 +27,4 @@ export {
 export { carriesCiphertext, type SessionKey, sessionOf, type SessionSource } from './session.ts'
 export { type DayReport, simulateDay, type SimulatedDay } from './simulate.ts'
 export { type Strategy, type StrategyName, strategyNames, type StrategyView } from './strategies/mod.ts'
+export type { PlanMoment, PlanRequest, Snapshot } from './snapshot.ts'

@@ -1,7 +1,7 @@
 import { type Clock, GwError, type Logger } from '../base/mod.ts'
 import type { Account, Target } from '../accounts/mod.ts'
 import { type Capability, type Catalog, matchesPattern, type ResolvedModel, resolveModel } from '../catalog/mod.ts'
-import { type Board, judge, keysOf } from '../liveness/mod.ts'
+import { type Board, createOutlooks, judge, keysOf } from '../liveness/mod.ts'
 import { estimateTokens, type ProtocolId, type UpstreamFailure } from '../protocol/mod.ts'
 import type { Storage } from '../storage/mod.ts'
 import { type Candidate, candidatesFor, type ModelChoice, type Unfit } from './candidates.ts'
@@ -11,7 +11,8 @@ import { type Controls, controlsOf } from './controls.ts'
 import { createLoad } from './load.ts'
 import { type Next, nextAttempt } from './next.ts'
 import type { RoutePlan } from './plan.ts'
-import { type PlanRequest, planRoute, type Snapshot } from './planner.ts'
+import { planRoute } from './planner.ts'
+import type { PlanRequest, Snapshot } from './snapshot.ts'
 import { carriesCiphertext, responseKey, sessionOf } from './session.ts'
 import { openSessions, type Sessions } from './sessions.ts'
 import { fallbackReferences } from './fallback.ts'
@@ -127,6 +128,8 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     ttlMs: () => settings().sticky.ttl_minutes * 60_000,
   })
   const load = createLoad(clock)
+  const outlook = createOutlooks()
+  const standing = (key: string) => board.get(key as Parameters<Board['get']>[0])
   const pools = new Map<string, Pool>()
   let seen: { accounts: unknown; catalog: unknown; settings: unknown } | null = null
   let active: ReadonlySet<string> = new Set()
@@ -153,17 +156,12 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
   function poolFor(call: RouteCall, controls: Controls | null): Pool {
     const { catalog, accounts, rules } = refresh()
     const profile = call.headers.get('x-auth-profile')
-    const named = [...controls?.order ?? [], ...controls?.only ?? []]
+    const named = controls === null ? noNames : [...controls.order ?? [], ...controls.only ?? []]
     const cacheable = call.extraAccounts === undefined && isEmpty(call.principal.aliases)
-    const key = [
-      call.model,
-      call.capability,
-      call.protocol,
-      profile,
-      call.strategy,
-      named.join(','),
-      controls?.fallbackModels.join(','),
-    ].join('\n')
+    const kind = `${call.model}\n${call.capability}\n${call.protocol}`
+    const key = profile === null && call.strategy === undefined && controls === null
+      ? kind
+      : [kind, profile, call.strategy, named, controls?.fallbackModels, controls?.allowFallbacks].join('\n')
     const known = cacheable ? pools.get(key) : undefined
     if (known) return known
     const pool = build(call, controls, named, profile, { catalog, accounts, rules })
@@ -276,14 +274,15 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
         expectedTurns: rules.sticky.expected_turns,
         stripForeign: rules.strip_foreign_reasoning,
       },
-      standing: (key) => board.get(key as Parameters<Board['get']>[0]),
+      standing,
+      outlook,
       troubled: board.troubled,
       inFlight: load.inFlight,
       used: load.used,
       recent: load.recent,
       proving: load.proving,
-      spentToday: options.spentToday ?? (() => null),
-      identity: options.identityOf ?? (() => null),
+      spentToday: options.spentToday ?? unknown,
+      identity: options.identityOf ?? unknown,
       boundTo: sessions.boundTo,
       displaced: sessions.displaced,
     }
@@ -373,6 +372,9 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     sync: sessions.sync,
   }
 }
+
+const unknown = () => null
+const noNames: readonly string[] = []
 
 /** Where it is kept that a session was served without its reasoning. */
 const strippedKey = (session: string): string => `x.${session}`

@@ -5,8 +5,8 @@ import { createBoard } from '../liveness/mod.ts'
 import type { QuotaWindow, UpstreamFailure } from '../protocol/mod.ts'
 import type { Storage } from '../storage/mod.ts'
 import { routingConfig } from './config.ts'
-import { seeded } from './planner.ts'
 import { createRouter } from './router.ts'
+import { seeded } from './seeded.ts'
 import type { StrategyName } from './strategies/mod.ts'
 
 /** A day to live through. */

@@ -1,7 +1,7 @@
-import { headroom } from '../liveness/mod.ts'
 import type { Candidate } from './candidates.ts'
 import type { Dropped, PlannedSession } from './plan.ts'
-import type { Fit, PlanRequest, Snapshot } from './planner.ts'
+import type { Fit } from './fit.ts'
+import type { PlanRequest, Snapshot } from './snapshot.ts'
 import type { StrategyView } from './strategies/mod.ts'
 
 /** What placing a session reads. */
@@ -145,9 +145,7 @@ function refuge(fits: readonly Fit[], snapshot: Snapshot, view: StrategyView): F
   const tier = Math.min(...fits.map((fit) => fit.candidate.tier))
   const places = fits.filter((fit) => fit.group === group && fit.candidate.tier === tier && !fit.trial)
   if (places.length < 2) return places[0] ?? fits[0]!
-  const rooms = places.map(({ candidate }) =>
-    Math.max(0.01, headroom(view.account(candidate)?.windows ?? [], candidate.target.model, view.now) ?? 1)
-  )
+  const rooms = places.map(({ candidate }) => Math.max(0.01, view.outlook(candidate)?.left ?? 1))
   const sum = rooms.reduce((a, b) => a + b, 0)
   const total = snapshot.displaced(null)
   const most = Math.max(1, Math.floor(Math.max(displacedShare, 1 / places.length) * (total + 1)))
@@ -168,7 +166,7 @@ function refuge(fits: readonly Fit[], snapshot: Snapshot, view: StrategyView): F
 /** A place that is worth leaving home for, or `null`. */
 function betterPlace({ request, fits, snapshot, view }: PlacementInput, home: Fit): Fit | null {
   const { minGain, expectedTurns } = snapshot.sticky
-  const room = (fit: Fit) => headroom(view.account(fit.candidate)?.windows ?? [], fit.candidate.target.model, view.now)
+  const room = (fit: Fit) => view.outlook(fit.candidate)?.left ?? null
   const homeRoom = room(home)
   if (homeRoom === null) return null
   const tokens = request.inputTokens ?? typicalPrefixTokens

@@ -1,12 +1,8 @@
-import { headroom, nextReset } from '../../liveness/mod.ts'
 import type { Candidate } from '../candidates.ts'
 import { byNumber, rotate, type Strategy, type StrategyView } from './strategy.ts'
 
-interface Facts {
-  readonly candidate: Candidate
-  readonly resetsAt: number
-  readonly tight: boolean
-}
+/** Later than any reset: 31 days is the longest that is believed. */
+const never = 1e14
 
 /**
  * What would be lost soonest is used first: within one priority, the account whose quota resets soonest, down to the
@@ -14,49 +10,28 @@ interface Facts {
  */
 export const drainSoonestReset: Strategy = {
   order(candidates, view) {
-    if (candidates.length < 2) return candidates.slice()
-    if (!candidates.some((candidate) => hasWindows(candidate, view))) return byPriority(candidates, view.cursor)
-    const known: Facts[] = []
-    for (const candidate of rotate(candidates, view.cursor)) {
-      const windows = view.account(candidate)?.windows ?? []
-      if (windows.length === 0) known.push({ candidate, resetsAt: Infinity, tight: false })
-      else {
-        const model = candidate.target.model
-        const left = headroom(windows, model, view.now)
-        known.push({
-          candidate,
-          resetsAt: nextReset(windows, model, view.now) ?? Infinity,
-          tight: left !== null && left <= view.reserve,
-        })
-      }
-    }
-    known.sort((a, b) =>
-      b.candidate.account.priority - a.candidate.account.priority ||
-      Number(a.tight) - Number(b.tight) ||
-      (a.resetsAt === b.resetsAt ? 0 : a.resetsAt < b.resetsAt ? -1 : 1)
-    )
-    return known.map(({ candidate }) => candidate)
+    const turned = rotate(candidates, view.cursor)
+    if (turned.length < 2) return turned
+    const drained = byNumber(turned, (candidate) => lossAt(candidate, view))
+    const first = drained[0]!.account.priority
+    return drained.every(({ account }) => account.priority === first)
+      ? drained
+      : byNumber(drained, ({ account }) => -account.priority)
   },
   because: (candidate, view) => sentence(candidate, view),
 }
 
-const hasWindows = (candidate: Candidate, view: StrategyView): boolean =>
-  (view.account(candidate)?.windows.length ?? 0) > 0
-
-/** Turns within one priority: the order while nobody has told of a quota. */
-function byPriority(candidates: readonly Candidate[], cursor: number): Candidate[] {
-  const turned = rotate(candidates, cursor)
-  const first = turned[0]!.account.priority
-  return turned.every(({ account }) => account.priority === first)
-    ? turned
-    : byNumber(turned, ({ account }) => -account.priority)
+/** When what is unused on the account is lost, epoch ms; after everything else where only the reserve is left. */
+function lossAt(candidate: Candidate, view: StrategyView): number {
+  const outlook = view.outlook(candidate)
+  if (outlook === null) return never
+  const tight = outlook.left !== null && outlook.left <= view.reserve
+  return (outlook.resetsAt ?? never) + (tight ? 2 * never : 0)
 }
 
 function sentence(candidate: Candidate, view: StrategyView): string {
-  const windows = view.account(candidate)?.windows ?? []
-  const resetsAt = nextReset(windows, candidate.target.model, view.now)
-  if (resetsAt === null) return 'no quota window known; its turn'
-  const left = headroom(windows, candidate.target.model, view.now)
-  const part = left === null ? '' : `, ${Math.round(left * 100)} % left`
-  return `resets in ${Math.round((resetsAt - view.now) / 60_000)} min${part}`
+  const outlook = view.outlook(candidate)
+  if (outlook === null || outlook.resetsAt === null) return 'no quota window known; its turn'
+  const part = outlook.left === null ? '' : `, ${Math.round(outlook.left * 100)} % left`
+  return `resets in ${Math.round((outlook.resetsAt - view.now) / 60_000)} min${part}`
 }

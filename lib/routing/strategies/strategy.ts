@@ -1,4 +1,4 @@
-import type { Standing } from '../../liveness/mod.ts'
+import type { Outlook, Standing } from '../../liveness/mod.ts'
 import type { Candidate } from '../candidates.ts'
 
 /** What a strategy may look at. */
@@ -10,8 +10,8 @@ export interface StrategyView {
   readonly cursor: number
   /** Part of a window that new sessions leave alone. */
   readonly reserve: number
-  /** What is believed of the account as a whole. */
-  account(candidate: Candidate): Standing | null
+  /** What its account's quota windows leave for its model; `null` when no window is known. */
+  outlook(candidate: Candidate): Outlook | null
   /** What is believed of this model on this account. */
   model(candidate: Candidate): Standing | null
   /** Requests this process has running on the account. */
@@ -28,10 +28,25 @@ export interface Strategy {
 
 /** Candidates by a number, smallest first; equal ones keep their order. */
 export function byNumber(candidates: readonly Candidate[], value: (candidate: Candidate) => number): Candidate[] {
-  if (candidates.length < 2) return candidates.slice()
-  const keyed = candidates.map((candidate) => ({ candidate, value: value(candidate) }))
-  keyed.sort((a, b) => a.value === b.value ? 0 : a.value < b.value ? -1 : 1)
-  return keyed.map(({ candidate }) => candidate)
+  const ordered = candidates.slice()
+  if (ordered.length > 64) {
+    const keyed = ordered.map((candidate) => ({ candidate, value: value(candidate) }))
+    return keyed.sort((a, b) => a.value === b.value ? 0 : a.value < b.value ? -1 : 1).map(({ candidate }) => candidate)
+  }
+  // Insertion: a plan orders a few targets, and mostly ones that stand in order already. No comparator, no records.
+  const values: number[] = []
+  for (let i = 0; i < ordered.length; i++) {
+    const candidate = ordered[i]!
+    const wanted = value(candidate)
+    let at = i
+    for (; at > 0 && values[at - 1]! > wanted; at--) {
+      values[at] = values[at - 1]!
+      ordered[at] = ordered[at - 1]!
+    }
+    values[at] = wanted
+    ordered[at] = candidate
+  }
+  return ordered
 }
 
 /** A list begun at another place. */

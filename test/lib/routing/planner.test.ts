@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { isGwError } from '../../../lib/base/mod.ts'
-import { freshStanding, keysOf, observe } from '../../../lib/liveness/mod.ts'
+import { freshStanding, keysOf, observe, readOutlook } from '../../../lib/liveness/mod.ts'
 import {
   nextAttempt,
   nothingToTry,
@@ -498,6 +498,7 @@ test('planRoute() is deterministic given snapshot, seed and clock, and loses no 
           cursor: Math.abs(seed) % 100,
           sticky: { enabled: true, minGain: 10, stripForeign: false, expectedTurns: 8 },
           standing: (key) => standings.get(key) ?? null,
+          outlook: readOutlook,
           troubled: new Set(standings.keys()),
           inFlight: () => 0,
           used: () => 0,
