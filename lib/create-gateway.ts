@@ -24,7 +24,7 @@ import {
   type Rooms,
 } from './gateway/mod.ts'
 import { type Home, openHome } from './open-home.ts'
-import type { SystemFacts } from './operations/mod.ts'
+import { approvalPage, type SystemFacts } from './operations/mod.ts'
 import { detectPlatform, type Platform } from './platform/mod.ts'
 import { classifyFailure, readWindows } from './liveness/mod.ts'
 import { isNativeClient } from './routing/mod.ts'
@@ -114,7 +114,8 @@ export async function createGateway(options: GatewayOptions = {}): Promise<Gatew
     log: logger,
     ...(demo ? { inside: new Map([[demoOrigin, (request: Request) => demo.fetch(request)]]) } : {}),
   })
-  const home = await openHome({
+  let url: string | null = null
+  const home: Home = await openHome({
     platform,
     clock,
     random,
@@ -128,6 +129,7 @@ export async function createGateway(options: GatewayOptions = {}): Promise<Gatew
       ? { providers: [demoProvider], models: new Map([[demoProvider.id, demoModels.map(({ id }) => id)]]) }
       : {}),
     watch: options.watch ?? false,
+    approvalUrl: (id) => url && approvalPage(home.config.current().config.server, url, id),
   })
   home.config.onChange(({ config }) => egress.reload(egressPolicy(config.egress)))
 
@@ -187,7 +189,6 @@ export async function createGateway(options: GatewayOptions = {}): Promise<Gatew
   }
   const door = createDoor(rooms)
   const startedAt = clock.now()
-  let url: string | null = null
   let draining = false
   let closed = false
   const system: SystemFacts = {

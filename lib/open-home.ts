@@ -112,7 +112,7 @@ export interface HomeOptions {
   /** The guarded way out, for everything that is asked over the network; absent, nothing is asked. */
   readonly egress?: Pick<Egress, 'open' | 'fetch' | 'close'>
   /** Where a person answers what an agent asks leave for; absent where no pages are served. */
-  readonly approvalUrl?: (id: string) => string
+  readonly approvalUrl?: (id: string) => string | null
   /** Providers that other code brings along, such as the built-in demo. */
   readonly providers?: readonly Provider[]
   /** Model ids that those providers are known to offer, by provider. */

@@ -5,6 +5,7 @@ import { dialectOf, errorResponse, pathOf, type Peer, plainPath, shown, surfaces
 import type { Door, McpHandler } from './door.ts'
 import { type HostGate, hostGate } from './hosts.ts'
 import { configRoutes } from './routes/config.ts'
+import { approvalRoutes } from './routes/approvals.ts'
 import { docsRoutes, withPagePolicy } from './routes/docs.ts'
 import { health } from './routes/health.ts'
 import { legacyRoutes } from './routes/legacy.ts'
@@ -97,6 +98,7 @@ export function createRoutes(door: Door) {
     .use(trpcRoutes(door))
     .use(mcpRoutes(door))
     .use(mcpProxy(door))
+    .use(approvalRoutes(door))
     .use(docsRoutes(gateway.rooms.config.current().config.server.docs))
 }
 

@@ -93,7 +93,9 @@ test('a room is entered through its door', () => {
     if (from === to || to === 'root' || !name(target).startsWith('lib/')) return []
     // The schema of the configuration is read by every command, long before any room is needed: lib/config takes each
     // fragment from the file that holds it alone, so that a start does not load what the rooms load.
-    if (name(file) === 'lib/config/schema.ts' && name(target) === `lib/${to}/config.ts`) return []
+    // And so a fragment may take a part of another's.
+    const fragment = name(file) === 'lib/config/schema.ts' || /^lib\/[^/]+\/config\.ts$/.test(name(file))
+    if (fragment && name(target) === `lib/${to}/config.ts`) return []
     // One call loads one area of the operations; those who draw whole surfaces take the list by a door of its own.
     if (name(target) === 'lib/operations/router.ts') return []
     return name(target) === `lib/${to}/mod.ts` ? [] : [`${name(file)} → ${specifier}`]

@@ -1,6 +1,8 @@
-import { canonicalJson, type Clock, GwError, type Json, newId, type PrincipalId } from '../base/mod.ts'
+import { hash, timingSafeEqual } from 'node:crypto'
+import { Buffer } from 'node:buffer'
+import { canonicalJson, type Clock, GwError, type Json, newId, type PrincipalId, Secret } from '../base/mod.ts'
 import type { Storage } from '../storage/mod.ts'
-import type { Principal } from './principal.ts'
+import { operator, type Principal } from './principal.ts'
 
 /** The one exact call that an approval is about. */
 export interface ApprovalCall {
@@ -33,19 +35,40 @@ export interface Approvals {
    */
   claim(call: ApprovalCall): Promise<{ granted: true } | { granted: false; approval: Approval }>
   /**
-   * Answers a question.
+   * Answers a question. Whoever asked may take the question back, but not say yes to it.
    *
-   * @throws GwError `access.denied` when the one who asked tries to answer, or lacks `admin`; `request.not_found`;
+   * @throws GwError `access.denied` when the one who asked tries to approve, or lacks `admin`; `request.not_found`;
    * `request.conflict` when it has been answered or has expired
    */
   decide(id: string, verdict: 'approved' | 'denied', by: Principal): Promise<Approval>
+  /**
+   * A yes that the caller's own client says it had from a person. Only for owners who trust their clients with that.
+   *
+   * @throws GwError `request.not_found`, `request.conflict`
+   */
+  confirm(id: string, client: PrincipalId): Promise<Approval>
+  /**
+   * A code that lets whoever holds it see and answer this one question, until it is answered; a later code takes the
+   * place of an earlier one.
+   *
+   * @throws GwError as {@link decide}
+   */
+  link(id: string, by: Principal): Promise<{ readonly code: Secret; readonly approval: Approval }>
+  /**
+   * Who acts with the code of a link: the one who made it, as `link:<id>`.
+   *
+   * @throws GwError `access.denied` when it is not the code of this question, or the question is answered
+   */
+  holder(id: string, code: string): Promise<Principal>
+  /** @throws GwError `request.not_found` */
+  find(id: string): Promise<Approval>
   /** Questions, newest first; at most 200. */
   list(options?: { readonly pendingOnly?: boolean }): Promise<Approval[]>
   /** Resolves when the question is answered or its time is over. */
   settled(id: string, signal?: AbortSignal): Promise<Approval>
 }
 
-const previewChars = 2_000
+const previewChars = 20_000
 const pollMs = 500
 
 /** {@link Approvals} kept in the database of this home, so that any process of it can answer. */
@@ -80,6 +103,28 @@ export function createApprovals(
     return view(row)
   }
 
+  /** @throws GwError `request.conflict` when the question is no longer open */
+  async function settle(
+    id: string,
+    set: { state?: Approval['state']; decided_by?: string; link_hash?: string; link_by?: string },
+  ): Promise<Approval> {
+    const changed = await storage.write(async (tx) => {
+      const result = await tx.updateTable('approvals').set(set)
+        .where('id', '=', id).where('state', '=', 'pending').where('expires_ms', '>', clock.now()).executeTakeFirst()
+      return result.numUpdatedRows > 0n
+    })
+    const now = await find(id)
+    if (!changed) throw new GwError('request.conflict', `approval ${id} is ${now.state} already`)
+    if (set.state) listeners.get(id)?.()
+    return now
+  }
+
+  function mayDecide(asked: Approval, by: Principal): void {
+    if (by.id === asked.principal || !(by.kind === 'operator' || by.scopes.has('admin'))) {
+      throw new GwError('access.denied', 'an approval is given by somebody with admin scope who did not ask for it')
+    }
+  }
+
   return {
     async claim(call) {
       const digest = await digestOf(call)
@@ -98,11 +143,13 @@ export function createApprovals(
           digest,
           principal: call.principal,
           subject: call.subject,
-          preview: canonicalJson(call.arguments).slice(0, previewChars),
+          preview: previewOf(call.arguments),
           state: 'pending',
           created_ms: now,
           expires_ms: now + lifeMs,
           decided_by: null,
+          link_hash: null,
+          link_by: null,
         }
         await tx.insertInto('approvals').values(row).execute()
         await tx.deleteFrom('approvals').where('expires_ms', '<', now - 7 * 86_400_000).execute()
@@ -112,18 +159,36 @@ export function createApprovals(
 
     async decide(id, verdict, by) {
       const asked = await find(id)
-      if (by.id === asked.principal || !(by.kind === 'operator' || by.scopes.has('admin'))) {
-        throw new GwError('access.denied', 'an approval is given by somebody with admin scope who did not ask for it')
-      }
-      const changed = await storage.write(async (tx) => {
-        const result = await tx.updateTable('approvals').set({ state: verdict, decided_by: by.id })
-          .where('id', '=', id).where('state', '=', 'pending').where('expires_ms', '>', clock.now()).executeTakeFirst()
-        return result.numUpdatedRows > 0n
-      })
-      if (!changed) throw new GwError('request.conflict', `approval ${id} is ${(await find(id)).state} already`)
-      listeners.get(id)?.()
-      return find(id)
+      if (!(verdict === 'denied' && by.id === asked.principal)) mayDecide(asked, by)
+      return settle(id, { state: verdict, decided_by: by.id })
     },
+
+    confirm: (id, client) => settle(id, { state: 'approved', decided_by: `client:${client}` }),
+
+    async link(id, by) {
+      mayDecide(await find(id), by)
+      // The beginning is that of our tokens, by which every log and audit record knows a secret.
+      const code = `la_sk_apr_${crypto.getRandomValues(Buffer.alloc(24)).toString('base64url')}`
+      return {
+        code: new Secret(code),
+        approval: await settle(id, { link_hash: hash('sha256', code), link_by: by.id }),
+      }
+    },
+
+    async holder(id, code) {
+      const row = await storage.db.selectFrom('approvals').select(['link_hash', 'link_by', 'state', 'expires_ms'])
+        .where('id', '=', id).executeTakeFirst()
+      const [given, wanted] = [Buffer.from(hash('sha256', code)), Buffer.from(row?.link_hash ?? '')]
+      const right = given.length === wanted.length && timingSafeEqual(given, wanted)
+      if (!right || row?.state !== 'pending' || row.expires_ms <= clock.now()) {
+        throw new GwError('access.denied', 'this link is not good, or no longer', {
+          hint: `gw approvals link ${id} makes a new one`,
+        })
+      }
+      return { ...operator, id: `link:${row.link_by}` as PrincipalId, kind: 'client', label: 'link' }
+    },
+
+    find,
 
     async list(options) {
       let query = storage.db.selectFrom('approvals').selectAll()
@@ -145,6 +210,13 @@ export function createApprovals(
       }
     },
   }
+}
+
+/** The arguments for the person who decides; what does not fit is said, so that nobody takes a part for the whole. */
+function previewOf(args: Json): string {
+  const text = canonicalJson(args)
+  const more = text.length - previewChars
+  return more > 0 ? `${text.slice(0, previewChars)} … and ${more} characters more` : text
 }
 
 /** What ties an approval to one call: a change of a single byte of it gives another digest. */

@@ -3,6 +3,8 @@ import { Secret } from '../base/mod.ts'
 import { scopes } from './scope.ts'
 import { toolRulesConfig } from './tool-rules-config.ts'
 
+export { toolRulesConfig }
+
 const secret = z.string().transform((text) => new Secret(text))
 
 /** A token that stands in the config instead of being issued. */

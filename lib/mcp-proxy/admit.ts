@@ -1,4 +1,5 @@
 import {
+  type Approval,
   type Approvals,
   decideTool,
   isPlainToolName,
@@ -15,7 +16,13 @@ import { type Message, rpcCodes, rpcError } from './message.ts'
 /** Whether a message may go on, and by which rule. A refusal is the JSON-RPC answer to send. */
 export type McpAdmission =
   | { readonly admitted: true; readonly decision: ToolDecision | null }
-  | { readonly admitted: false; readonly decision: ToolDecision; readonly answer: JsonObject }
+  | {
+    readonly admitted: false
+    readonly decision: ToolDecision
+    readonly answer: JsonObject
+    /** The question that a person has to answer first; `null` where no answer would help. */
+    readonly approval: Approval | null
+  }
 
 /** What admission looks at. */
 export interface AdmitContext {
@@ -25,7 +32,7 @@ export interface AdmitContext {
   /** What the caller's client can do; decides how it is told that a person has to answer. */
   readonly capabilities: JsonObject
   /** Address of the page where a person answers; `null` when there is none. */
-  readonly approvalUrl: ((id: string) => string) | null
+  readonly approvalUrl: ((id: string) => string | null) | null
 }
 
 /** Decides one message of a client. Only tool calls are subject to rules; the rest was checked when it was read. */
@@ -42,10 +49,12 @@ export async function admitMessage(
     code: number,
     text: string,
     data?: Record<string, unknown>,
+    approval: Approval | null = null,
   ): McpAdmission => ({
     admitted: false,
     decision,
     answer: rpcError(message.id, code, text, data),
+    approval,
   })
   if (typeof name !== 'string' || !isPlainToolName(name)) {
     const decision: ToolDecision = { action: 'deny', rule: 'tool name' }
@@ -72,22 +81,31 @@ export async function admitMessage(
     context.texts.accept(server, name)
     return { admitted: true, decision }
   }
-  const { id, expiresAt } = claim.approval
+  const { approval } = claim
+  const { id, expiresAt } = approval
   const hint = `gw approvals approve ${id}`
   const url = context.approvalUrl?.(id)
-  if (url && canOpenUrls(context.capabilities)) {
+  if (url && questionForm(context.capabilities) === 'url') {
     // @see MCP 2025-11-25, URL mode elicitation: the answer is given on gw's own page, never through the agent.
     return refuse(decision, -32042, `${subject} needs an approval`, {
       elicitations: [{ mode: 'url', elicitationId: id, url, message: `Allow ${subject}?` }],
-    })
+    }, approval)
   }
   return refuse(decision, rpcCodes.approval, `${subject} needs an approval: ${hint}, then call it again`, {
     approval: id,
     expiresAt,
     hint,
-  })
+    ...(url ? { url } : {}),
+  }, approval)
 }
 
-function canOpenUrls(capabilities: JsonObject): boolean {
-  return isObject(capabilities.elicitation) && isObject((capabilities.elicitation as JsonObject).url)
+/**
+ * How a client can be asked for its person's attention: by an address to open, by a form in its own dialog, or not at all.
+ *
+ * @see MCP 2025-11-25, elicitation: a client that says `elicitation: {}` and no more takes forms
+ */
+export function questionForm(capabilities: JsonObject): 'url' | 'form' | null {
+  const { elicitation } = capabilities
+  if (!isObject(elicitation)) return null
+  return isObject((elicitation as JsonObject).url) ? 'url' : 'form'
 }

@@ -1,5 +1,7 @@
 import { type Clock, newId, type PrincipalId } from '../base/mod.ts'
+import type { Principal, ToolDecision } from '../access/mod.ts'
 import type { Storage } from '../storage/mod.ts'
+import type { Message } from './message.ts'
 
 /** One call of a foreign tool, without its arguments. */
 export interface McpCall {
@@ -70,4 +72,33 @@ export function mcpCallLog({ storage, clock }: { storage: Storage; clock: Clock 
       }))
     },
   }
+}
+
+/** Says how a call ended, once. */
+export type CallEnd = (outcome: string, decision: ToolDecision | null, responseBytes: number) => void
+
+/** Begins the record of a message; what is no tool call is not recorded. */
+export function callRecorder(
+  { calls, clock }: { readonly calls: McpCallLog; readonly clock: Clock },
+  principal: Principal,
+  server: string,
+  message: Message | null,
+  requestBytes: number,
+): CallEnd {
+  if (message?.kind !== 'request' || message.method !== 'tools/call') return () => {}
+  const { params } = message
+  const [at, began] = [clock.now(), clock.monotonic()]
+  return (outcome, decision, responseBytes) =>
+    calls.record({
+      at,
+      principal: principal.id,
+      server,
+      tool: String(params.name).slice(0, 128),
+      action: decision?.action ?? 'allow',
+      rule: decision?.rule ?? 'default',
+      outcome,
+      durationMs: clock.monotonic() - began,
+      requestBytes,
+      responseBytes,
+    })
 }

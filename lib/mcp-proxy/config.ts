@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { toolRulesConfig } from '../access/mod.ts'
+import { toolRulesConfig } from '../access/config.ts'
 
 const server = z.object({
   url: z.url({ protocol: /^https?$/ }).optional().describe('exact endpoint of a Streamable HTTP server'),
@@ -15,7 +15,9 @@ const server = z.object({
   headers: z.record(z.string(), z.string()).default({}).describe('fixed headers; ${NAME} is looked up'),
   local: z.boolean().default(false).describe('allows this exact origin although it is on this machine or network'),
   merge: z.boolean().default(true).describe('whether its tools appear in the merged endpoint'),
-  namespace: z.string().regex(/^[A-Za-z0-9-]{1,32}$/).optional().describe('prefix of its tools; its name otherwise'),
+  namespace: z.string().regex(/^[A-Za-z0-9-]{0,32}$/).optional().describe(
+    'prefix of its tools in the merged endpoint; its name otherwise, none when empty',
+  ),
   extra_methods: z.array(z.string()).default([]).describe('methods beyond the specification that are forwarded'),
   call_timeout_secs: z.number().int().min(1).max(86_400).default(300).describe('longest time of one call'),
 }).strict().refine(
@@ -31,6 +33,9 @@ export const mcpConfig = z.object({
     .describe('tool rules; deny beats ask beats allow'),
   changed_descriptions: z.enum(['log', 'ask']).default('log')
     .describe('what to do when a server changes the text of a tool: log it, or ask before the tool is called again'),
+  approve_in_client: z.boolean().default(false).describe(
+    "whether a yes in the dialog of the caller's own client counts as the approval of a person; for clients you trust to ask one",
+  ),
   search: z.enum(['auto', 'on', 'off']).default('auto')
     .describe('offer tool search in the merged endpoint instead of every tool; auto turns it on above search_above'),
   search_above: z.number().int().min(1).default(100).describe('number of tools above which auto means on'),

@@ -1,11 +1,11 @@
-import { decideTool, type Principal, ruleLayers, type ToolDecision } from '../access/mod.ts'
+import { decideTool, type Principal, ruleLayers } from '../access/mod.ts'
 import { type Clock, GwError, isObject, type Json, type JsonObject, toGwError } from '../base/mod.ts'
-import { type AdmitContext, admitMessage } from './admit.ts'
-import type { McpCallLog } from './calls.ts'
+import type { AdmitContext, McpAdmission } from './admit.ts'
+import { callRecorder, type McpCallLog } from './calls.ts'
 import { toolsOf } from './descriptions.ts'
 import { type Message, rpcCodes, rpcError, writeMessage } from './message.ts'
 import { rawEventSplitter } from './raw-events.ts'
-import type { McpSessions } from './sessions.ts'
+import type { McpSession, McpSessions } from './sessions.ts'
 import { type HttpServerLink, returned } from './upstream.ts'
 
 /** What serving one HTTP tool server takes. */
@@ -28,39 +28,21 @@ export async function serveHttpServer(
   principal: Principal,
   server: string,
   link: HttpServerLink,
+  admission: McpAdmission | null,
   rooms: HttpServerRooms,
 ): Promise<Response> {
   const sessionId = request.headers.get('mcp-session-id')
-  const session = sessionId === null ? null : ownOrAdopt(sessionId, server, principal, rooms.sessions)
   if (request.method === 'GET') return stream(request, principal, server, link, rooms)
   if (request.method === 'DELETE') {
     const reply = await link.send({ method: 'DELETE', headers: request.headers, body: null, signal: request.signal })
     if (sessionId) rooms.sessions.drop(sessionId)
     return new Response(reply.body, { status: reply.status, headers: pick(reply.headers) })
   }
-  if (!message) throw new GwError('request.invalid', 'a message is needed')
-  const startedAt = rooms.clock.now()
-  const began = rooms.clock.monotonic()
-  const capabilities = session?.capabilities ?? {}
-  const admission = await admitMessage(rooms.admit(capabilities), principal, server, message)
+  if (!message || !admission) throw new GwError('request.invalid', 'a message is needed')
   const body = writeMessage(message)
-  const log = (outcome: string, responseBytes: number, decision: ToolDecision | null) => {
-    if (message.kind !== 'request' || message.method !== 'tools/call') return
-    rooms.calls.record({
-      at: startedAt,
-      principal: principal.id,
-      server,
-      tool: String(message.params.name).slice(0, 128),
-      action: decision?.action ?? 'allow',
-      rule: decision?.rule ?? 'default',
-      outcome,
-      durationMs: rooms.clock.monotonic() - began,
-      requestBytes: body.length,
-      responseBytes,
-    })
-  }
+  const log = callRecorder(rooms, principal, server, message, body.length)
   if (!admission.admitted) {
-    log(admission.decision.action === 'ask' ? 'asked' : 'denied', 0, admission.decision)
+    log(admission.decision.action === 'ask' ? 'asked' : 'denied', admission.decision, 0)
     return Response.json(admission.answer)
   }
 
@@ -73,7 +55,7 @@ export async function serveHttpServer(
   const id = message.kind === 'request' ? message.id : null
   const failed = (error: unknown): Response => {
     clearTimeout(timer)
-    log('failed', 0, admission.decision)
+    log('failed', admission.decision, 0)
     return failureAnswer(error, id, server, deadline.signal)
   }
 
@@ -119,7 +101,7 @@ export async function serveHttpServer(
       rewrite: (data) => rewriteResult(data, message, principal, server, rooms),
       ended: (outcome, bytes) => {
         clearTimeout(timer)
-        log(outcome, bytes, admission.decision)
+        log(outcome, admission.decision, bytes)
       },
       failure: (error) => failureMessage(error, id, server, deadline.signal),
       signal,
@@ -140,7 +122,7 @@ export async function serveHttpServer(
     if (id !== null && reply.ok && parsed.id !== id) {
       throw new GwError('upstream.invalid', `${server} answered another call than the one it was asked`)
     }
-    log(isError(parsed) ? 'error' : 'ok', text.length, admission.decision)
+    log(isError(parsed) ? 'error' : 'ok', admission.decision, text.length)
     headers.set('content-type', 'application/json')
     return new Response(rewriteResult(text, message, principal, server, rooms) ?? text, {
       status: reply.status,
@@ -291,7 +273,7 @@ function rewriteResult(
  * A session that is this principal's. One that gw does not know (it was restarted, the server was not) is taken up for
  * the principal that names it; from then on it is nobody else's.
  */
-function ownOrAdopt(id: string, server: string, principal: Principal, sessions: McpSessions) {
+export function adoptSession(id: string, server: string, principal: Principal, sessions: McpSessions): McpSession {
   if (!/^[\x21-\x7e]{1,255}$/.test(id)) throw new GwError('request.invalid', 'not a session id')
   if (sessions.find(id)) return sessions.own(id, server, principal.id)
   return sessions.bind({ id, server, principal: principal.id, capabilities: {}, end: () => {} })

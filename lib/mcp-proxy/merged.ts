@@ -2,59 +2,40 @@
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
 // @ts-types="@modelcontextprotocol/sdk/server/index"
 import { Server } from '@modelcontextprotocol/sdk/server/index.js'
-// @ts-types="@modelcontextprotocol/sdk/shared/protocol"
-import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js'
 // @ts-types="@modelcontextprotocol/sdk/types"
 import {
   CallToolRequestSchema,
-  type CallToolResult,
-  CallToolResultSchema,
   type ClientCapabilities,
-  CreateMessageRequestSchema,
-  CreateMessageResultSchema,
-  ElicitRequestSchema,
-  ElicitResultSchema,
+  CompleteRequestSchema,
   GetPromptRequestSchema,
   ListPromptsRequestSchema,
   ListResourcesRequestSchema,
   ListResourceTemplatesRequestSchema,
   ListToolsRequestSchema,
-  McpError,
+  type Prompt,
   ReadResourceRequestSchema,
-  type ServerNotification,
-  type ServerRequest,
+  SetLevelRequestSchema,
+  SubscribeRequestSchema,
   type Tool,
+  UnsubscribeRequestSchema,
 } from '@modelcontextprotocol/sdk/types.js'
-import { closedServer, decideTool, type Principal, ruleLayers } from '../access/mod.ts'
-import type { Clock, JsonObject } from '../base/mod.ts'
-import { type AdmitContext, admitMessage } from './admit.ts'
-import type { McpCallLog } from './calls.ts'
+import type { Principal } from '../access/mod.ts'
 import type { McpCatalogue } from './catalogue.ts'
-import type { McpConfig } from './config.ts'
+import { mergedCaller, type MergedCallRooms, peerError } from './merged-call.ts'
+import { type CallExtra, mergedPeers } from './merged-peers.ts'
+import { type Merged, type MergedView, namespaceOf } from './merged-view.ts'
 import { rpcCodes, RpcError } from './message.ts'
 import { mergedName } from './names.ts'
 import { searchTools } from './search.ts'
 
 /** What the merged endpoint is made of. */
-export interface MergedRooms {
-  readonly config: () => McpConfig
+export interface MergedRooms extends MergedCallRooms {
   readonly catalogue: McpCatalogue
-  readonly calls: McpCallLog
-  readonly clock: Clock
-  readonly admit: (capabilities: JsonObject) => AdmitContext
   readonly connect: (
     server: string,
     capabilities: ClientCapabilities,
     prepare: (client: Client) => void,
   ) => Promise<Client>
-}
-
-type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>
-
-interface MergedTool {
-  readonly name: string
-  readonly server: string
-  readonly tool: Tool
 }
 
 /** One client's view of every server it may use, as a single MCP server. */
@@ -69,154 +50,65 @@ const searchTool = 'search_tools'
 const callTool = 'call_tool'
 
 /** Makes a {@link MergedSession} for a principal. Its connections to servers are opened by their first call. */
-export function mergedSession(principal: Principal, rooms: MergedRooms): MergedSession {
+export function mergedSession(principal: Principal, view: MergedView, rooms: MergedRooms): MergedSession {
   const server = new Server({ name: 'gw', version: '1' }, {
     capabilities: {
       tools: { listChanged: true },
       prompts: { listChanged: true },
-      resources: { listChanged: true },
+      resources: { listChanged: true, subscribe: true },
+      completions: {},
+      logging: {},
     },
   })
-  const clients = new Map<string, Promise<Client>>()
-
-  const namespaceOf = (name: string) => rooms.config().servers[name]?.namespace ?? name.replaceAll('.', '-')
-  const layers = () => ruleLayers(rooms.config().permissions, principal.tools)
-  const servers = () =>
-    Object.entries(rooms.config().servers)
-      .filter(([name, config]) => config.merge && closedServer(layers(), name) === null)
-      .map(([name]) => name)
-      .sort()
-
-  /** The tools of every server that this caller may use, in the order of their names: the same at each start. */
-  async function tools(): Promise<MergedTool[]> {
-    const offers = await Promise.all(
-      servers().map(async (name) => ({ name, offer: await rooms.catalogue.offer(name) })),
-    )
-    const rules = layers()
-    return offers
-      .flatMap(({ name, offer }) =>
-        offer.tools
-          .filter((tool) => decideTool(rules, name, tool.name).action !== 'deny')
-          .map((tool) => ({ name: mergedName(namespaceOf(name), tool.name), server: name, tool }))
-      )
-      .sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0)
-  }
+  const namespace = (name: string) => namespaceOf(rooms.config(), name)
+  const peers = mergedPeers(server, { connect: rooms.connect, namespace })
+  const call = mergedCaller(principal, server, peers, rooms)
 
   function searching(count: number): boolean {
     const { search, search_above } = rooms.config()
     return search === 'on' || (search === 'auto' && count > search_above)
   }
 
-  function client(name: string): Promise<Client> {
-    const open = clients.get(name)
-    if (open) return open
-    const can = server.getClientCapabilities() ?? {}
-    const capabilities: ClientCapabilities = {
-      ...(can.sampling ? { sampling: can.sampling } : {}),
-      ...(can.elicitation ? { elicitation: can.elicitation } : {}),
-    }
-    const made = rooms.connect(name, capabilities, (peer) => {
-      if (can.sampling) {
-        peer.setRequestHandler(
-          CreateMessageRequestSchema,
-          (request, extra) => server.request(request, CreateMessageResultSchema, { signal: extra.signal }),
-        )
-      }
-      if (can.elicitation) {
-        peer.setRequestHandler(
-          ElicitRequestSchema,
-          (request, extra) => server.request(request, ElicitResultSchema, { signal: extra.signal }),
-        )
-      }
-      peer.onclose = () => clients.delete(name)
-    })
-    clients.set(name, made)
-    made.catch(() => clients.delete(name))
-    return made
-  }
-
-  async function call(found: MergedTool, args: Record<string, unknown>, extra: Extra): Promise<CallToolResult> {
-    const at = rooms.clock.now()
-    const began = rooms.clock.monotonic()
-    const admission = await admitMessage(
-      rooms.admit(server.getClientCapabilities() as JsonObject ?? {}),
-      principal,
-      found.server,
-      {
-        kind: 'request',
-        id: extra.requestId,
-        method: 'tools/call',
-        params: { name: found.tool.name, arguments: args as JsonObject },
-      },
-    )
-    const { action, rule } = admission.decision ?? { action: 'allow', rule: 'default' }
-    const log = (outcome: string, responseBytes: number) =>
-      rooms.calls.record({
-        at,
-        principal: principal.id,
-        server: found.server,
-        tool: found.tool.name,
-        action,
-        rule,
-        outcome,
-        durationMs: rooms.clock.monotonic() - began,
-        requestBytes: JSON.stringify(args).length,
-        responseBytes,
-      })
-    if (!admission.admitted) {
-      log(action === 'ask' ? 'asked' : 'denied', 0)
-      const { code, message, data } = admission.answer.error as { code: number; message: string; data?: unknown }
-      throw new RpcError(code, message, data)
-    }
+  /** Runs `work` on a server, and says so as an answer to the client when that fails. */
+  async function at<T>(name: string, extra: CallExtra, work: (peer: Client) => Promise<T>): Promise<T> {
     try {
-      const token = extra._meta?.progressToken
-      const result = await (await client(found.server)).request(
-        { method: 'tools/call', params: { name: found.tool.name, arguments: args } },
-        CallToolResultSchema,
-        {
-          signal: extra.signal,
-          timeout: (rooms.config().servers[found.server]?.call_timeout_secs ?? 300) * 1_000,
-          resetTimeoutOnProgress: true,
-          ...(token === undefined ? {} : {
-            onprogress: (progress) =>
-              void extra.sendNotification({
-                method: 'notifications/progress',
-                params: { ...progress, progressToken: token },
-              }).catch(() => {}),
-          }),
-        },
-      )
-      log(result.isError ? 'error' : 'ok', JSON.stringify(result).length)
-      return result
+      return await peers.use(name, extra, work)
     } catch (error) {
-      log('failed', 0)
-      if (error instanceof McpError && error.code !== -32001 && error.code !== -32000) throw error
-      throw new RpcError(
-        rpcCodes.upstream,
-        `${found.server} did not answer: ${error instanceof Error ? error.message : error}`,
-      )
+      throw peerError(name, error)
     }
   }
 
-  async function find(name: string): Promise<MergedTool> {
-    const found = (await tools()).find((tool) => tool.name === name)
+  const toolNamed = (tools: readonly Merged<Tool>[], name: string): Merged<Tool> => {
+    const found = tools.find((tool) => tool.name === name)
     if (found) return found
     throw new RpcError(rpcCodes.params, `no tool ${name.slice(0, 80)}`)
   }
 
+  const promptNamed = async (name: string): Promise<Merged<Prompt>> => {
+    const found = (await view.prompts()).find((prompt) => prompt.name === name)
+    if (found) return found
+    throw new RpcError(rpcCodes.params, `no prompt ${name.slice(0, 80)}`)
+  }
+
+  const resourceAt = async (uri: string): Promise<{ server: string; uri: string }> => {
+    const found = await view.findResource(uri)
+    if (found) return found
+    throw new RpcError(-32002, `no server offers ${uri.slice(0, 200)}`, { uri: uri.slice(0, 2_000) })
+  }
+
   server.setRequestHandler(ListToolsRequestSchema, async () => {
-    const all = await tools()
+    const all = await view.tools()
     if (searching(all.length)) return { tools: searchInterface(all.length) }
-    return { tools: all.map(({ name, tool }) => ({ ...tool, name })) }
+    return { tools: all.map(({ name, item }) => ({ ...item, name })) }
   })
 
   server.setRequestHandler(CallToolRequestSchema, async ({ params }, extra) => {
     const args = params.arguments ?? {}
-    const all = await tools()
+    const all = await view.tools()
     if (searching(all.length) && params.name === searchTool) {
       const limit = typeof args.limit === 'number' ? Math.min(Math.max(1, Math.trunc(args.limit)), 20) : 5
       const found = searchTools(
-        all.map(({ name, tool }) => ({ name, description: tool.description ?? '', tool })),
+        all.map(({ name, item }) => ({ name, description: item.description ?? '', tool: item })),
         String(args.query ?? ''),
         limit,
       )
@@ -227,54 +119,79 @@ export function mergedSession(principal: Principal, rooms: MergedRooms): MergedS
     }
     if (searching(all.length) && params.name === callTool) {
       const inner = typeof args.arguments === 'object' && args.arguments !== null ? args.arguments : {}
-      return call(await find(String(args.name ?? '')), inner as Record<string, unknown>, extra)
+      return call(toolNamed(all, String(args.name ?? '')), inner as Record<string, unknown>, extra)
     }
-    return call(await find(params.name), args, extra)
+    return call(toolNamed(all, params.name), args, extra)
   })
 
-  server.setRequestHandler(ListPromptsRequestSchema, async () => {
-    const lists = await Promise.all(
-      servers().map(async (name) =>
-        (await rooms.catalogue.offer(name)).prompts.map((prompt) => ({
-          ...prompt,
-          name: mergedName(namespaceOf(name), prompt.name),
-        }))
-      ),
-    )
-    return { prompts: lists.flat().sort((a, b) => a.name < b.name ? -1 : 1) }
-  })
+  server.setRequestHandler(
+    ListPromptsRequestSchema,
+    async () => ({ prompts: (await view.prompts()).map(({ name, item }) => ({ ...item, name })) }),
+  )
 
   server.setRequestHandler(GetPromptRequestSchema, async ({ params }, extra) => {
-    for (const name of servers()) {
-      const prompt = (await rooms.catalogue.offer(name)).prompts
-        .find((prompt) => mergedName(namespaceOf(name), prompt.name) === params.name)
-      if (prompt) return (await client(name)).getPrompt({ ...params, name: prompt.name }, { signal: extra.signal })
-    }
-    throw new RpcError(rpcCodes.params, `no prompt ${params.name.slice(0, 80)}`)
+    const { server: name, item } = await promptNamed(params.name)
+    return await at(name, extra, (peer) => peer.getPrompt({ ...params, name: item.name }, { signal: extra.signal }))
   })
 
-  server.setRequestHandler(ListResourcesRequestSchema, async () => {
-    const lists = await Promise.all(servers().map(async (name) => (await rooms.catalogue.offer(name)).resources))
-    return { resources: lists.flat() }
-  })
+  server.setRequestHandler(ListResourcesRequestSchema, async () => ({
+    resources: (await view.resources()).map(({ name: uri, server, item }) => ({
+      ...item,
+      uri,
+      name: mergedName(namespace(server), item.name),
+    })),
+  }))
 
-  server.setRequestHandler(ListResourceTemplatesRequestSchema, async () => {
-    const lists = await Promise.all(servers().map(async (name) => (await rooms.catalogue.offer(name)).templates))
-    return { resourceTemplates: lists.flat() }
-  })
+  server.setRequestHandler(ListResourceTemplatesRequestSchema, async () => ({
+    resourceTemplates: (await view.templates()).map(({ name: uriTemplate, server, item }) => ({
+      ...item,
+      uriTemplate,
+      name: mergedName(namespace(server), item.name),
+    })),
+  }))
 
   server.setRequestHandler(ReadResourceRequestSchema, async ({ params }, extra) => {
-    const names = servers()
-    const offers = await Promise.all(names.map((name) => rooms.catalogue.offer(name)))
-    const exact = names.filter((_, i) => offers[i]!.resources.some((resource) => resource.uri === params.uri))
-    const scheme = `${params.uri.split(':')[0]}:`
-    const like = names.filter((_, i) =>
-      offers[i]!.templates.some((template) => template.uriTemplate.startsWith(scheme))
-    )
-    for (const name of [...exact, ...like]) {
-      return (await client(name)).readResource(params, { signal: extra.signal })
+    const { server: name, uri } = await resourceAt(params.uri)
+    const result = await at(name, extra, (peer) => peer.readResource({ ...params, uri }, { signal: extra.signal }))
+    const prefix = params.uri.slice(0, params.uri.length - uri.length)
+    return prefix === ''
+      ? result
+      : { ...result, contents: result.contents.map((content) => ({ ...content, uri: prefix + content.uri })) }
+  })
+
+  server.setRequestHandler(SubscribeRequestSchema, async ({ params }, extra) => {
+    const { server: name, uri } = await resourceAt(params.uri)
+    await peers.subscribe(name, uri, params.uri, extra).catch((error) => {
+      throw peerError(name, error)
+    })
+    return {}
+  })
+
+  server.setRequestHandler(UnsubscribeRequestSchema, async ({ params }, extra) => {
+    const { server: name, uri } = await resourceAt(params.uri)
+    await peers.unsubscribe(name, uri, extra).catch((error) => {
+      throw peerError(name, error)
+    })
+    return {}
+  })
+
+  server.setRequestHandler(CompleteRequestSchema, async ({ params }, extra) => {
+    const { ref } = params
+    if (ref.type === 'ref/prompt') {
+      const { server: name, item } = await promptNamed(ref.name)
+      const mine = { ...params, ref: { ...ref, name: item.name } }
+      return await at(name, extra, (peer) => peer.complete(mine, { signal: extra.signal }))
     }
-    throw new RpcError(-32002, `no server offers ${params.uri.slice(0, 200)}`)
+    const template = (await view.templates()).find(({ name }) => name === ref.uri)
+    const { server: name, uri } = template
+      ? { server: template.server, uri: template.item.uriTemplate }
+      : await resourceAt(ref.uri)
+    return await at(name, extra, (peer) => peer.complete({ ...params, ref: { ...ref, uri } }, { signal: extra.signal }))
+  })
+
+  server.setRequestHandler(SetLevelRequestSchema, async ({ params }) => {
+    await peers.setLevel(params.level)
+    return {}
   })
 
   return {
@@ -285,9 +202,7 @@ export function mergedSession(principal: Principal, rooms: MergedRooms): MergedS
       server.sendResourceListChanged().catch(() => {})
     },
     async close() {
-      const open = [...clients.values()]
-      clients.clear()
-      await Promise.all(open.map((peer) => peer.then((client) => client.close()).catch(() => {})))
+      await peers.close()
       await server.close().catch(() => {})
     },
   }

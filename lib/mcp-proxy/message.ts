@@ -127,9 +127,14 @@ export function readMessage(text: string, extraMethods: readonly string[] = []):
 }
 
 /** The message as it is sent on. */
-export function writeMessage(message: Message): string {
-  if (message.kind === 'response') return JSON.stringify(message.body)
+export function messageJson(message: Message): JsonObject {
+  if (message.kind === 'response') return message.body
   const params = Object.keys(message.params).length > 0 ? { params: message.params } : {}
   const id = message.kind === 'request' ? { id: message.id } : {}
-  return JSON.stringify({ jsonrpc: '2.0', ...id, method: message.method, ...params })
+  return { jsonrpc: '2.0', ...id, method: message.method, ...params }
+}
+
+/** {@link messageJson} as text. */
+export function writeMessage(message: Message): string {
+  return JSON.stringify(messageJson(message))
 }

@@ -1,26 +1,23 @@
-// @ts-types="@modelcontextprotocol/sdk/server/webStandardStreamableHttp"
-import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js'
-// @ts-types="@modelcontextprotocol/sdk/types"
-import { SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/sdk/types.js'
 import { type Approvals, closedServer, decideTool, type Principal, ruleLayers, type ToolAction } from '../access/mod.ts'
-import { type Clock, GwError, isObject, type JsonObject, type Logger } from '../base/mod.ts'
+import { type Clock, GwError, type JsonObject, type Logger, toGwError } from '../base/mod.ts'
 import type { Storage } from '../storage/mod.ts'
-import type { AdmitContext } from './admit.ts'
-import { admitMessage } from './admit.ts'
+import { type AdmitContext, admitMessage, type McpAdmission, questionForm } from './admit.ts'
 import { type McpCall, mcpCallLog } from './calls.ts'
 import { mcpCatalogue } from './catalogue.ts'
 import type { McpConfig, McpServerConfig } from './config.ts'
 import { connectServer } from './connect.ts'
 import { openToolTexts } from './descriptions.ts'
+import { approvalForm, createDialogs, takeAnswer } from './dialog.ts'
 import { type McpDiscovery, mcpDiscovery } from './discovery.ts'
-import { boundedEventStore } from './event-store.ts'
-import { serveHttpServer } from './http-server.ts'
-import { type MergedSession, mergedSession } from './merged.ts'
+import { adoptSession, serveHttpServer } from './http-server.ts'
+import { checkVersion, protocolError, readBody } from './incoming.ts'
 import { type McpLogins, mcpVendorId } from './logins.ts'
-import { type Message, readMessage, rpcCodes, rpcError, writeMessage } from './message.ts'
+import { mergedEndpoint } from './merged-endpoint.ts'
+import { namespaceOf } from './merged-view.ts'
+import { type Message, readMessage, rpcCodes, rpcError } from './message.ts'
 import { mergedName } from './names.ts'
 import { mcpSessions } from './sessions.ts'
-import { openStdioBridge, type StdioBridge } from './stdio-bridge.ts'
+import { stdioServers } from './stdio-server.ts'
 import {
   type HttpServerLink,
   httpServerLink,
@@ -47,7 +44,7 @@ export interface McpProxyOptions {
   readonly logger: Logger
   readonly env: (name: string) => string | undefined
   /** Address of the page where a person answers an approval; `null` when nothing is served. */
-  readonly approvalUrl: ((id: string) => string) | null
+  readonly approvalUrl: ((id: string) => string | null) | null
 }
 
 /** A tool as operators and agents see it. */
@@ -87,10 +84,6 @@ export interface McpProxy {
   close(): Promise<void>
 }
 
-const maxBodyBytes = 4 * 1024 * 1024
-const bodyTimeoutMs = 30_000
-const mergedKey = '*'
-
 /** Makes the {@link McpProxy}. */
 export async function createMcpProxy(options: McpProxyOptions): Promise<McpProxy> {
   const { config, storage, clock, logger, env } = options
@@ -101,8 +94,7 @@ export async function createMcpProxy(options: McpProxyOptions): Promise<McpProxy
     max: () => config().max_sessions,
     idleMs: () => config().session_idle_secs * 1_000,
   })
-  const bridges = new Map<string, StdioBridge>()
-  const merged = new Map<string, { session: MergedSession; transport: WebStandardStreamableHTTPServerTransport }>()
+  const dialogs = createDialogs(clock)
   const admit = (capabilities: JsonObject): AdmitContext => ({
     config: config(),
     approvals: options.approvals,
@@ -114,8 +106,8 @@ export async function createMcpProxy(options: McpProxyOptions): Promise<McpProxy
   const layersOf = (principal: Principal) => ruleLayers(config().permissions, principal.tools)
 
   function settings(name: string): McpServerConfig {
-    const found = config().servers[name]
-    if (found) return found
+    const { servers } = config()
+    if (Object.hasOwn(servers, name)) return servers[name]!
     const names = Object.keys(config().servers)
     throw new GwError('request.not_found', `no MCP server ${name}`, {
       hint: names.length > 0 ? `there are: ${names.sort().join(', ')}` : `add [mcp.servers.${name}] to the config`,
@@ -138,9 +130,7 @@ export async function createMcpProxy(options: McpProxyOptions): Promise<McpProxy
     texts,
     connect: (name, prepare) =>
       connectServer({ name, config: settings(name), link: link(name), env, logger, capabilities: {}, prepare }),
-    changed: () => {
-      for (const { session } of merged.values()) session.changed()
-    },
+    changed: () => merged.changed(),
   })
 
   const discovery = mcpDiscovery({
@@ -152,115 +142,68 @@ export async function createMcpProxy(options: McpProxyOptions): Promise<McpProxy
     },
   })
 
-  async function overStdio(request: Request, message: Message | null, principal: Principal, name: string) {
-    const id = request.headers.get('mcp-session-id')
-    if (id !== null) {
-      const session = sessions.own(id, name, principal.id)
-      const bridge = bridges.get(id)
-      if (!bridge) throw new GwError('request.not_found', 'no such MCP session')
-      if (message) {
-        const [at, began] = [clock.now(), clock.monotonic()]
-        const admission = await admitMessage(admit(session.capabilities), principal, name, message)
-        const log = (outcome: string, responseBytes: number) => {
-          if (message.kind !== 'request' || message.method !== 'tools/call') return
-          const { action, rule } = admission.decision ?? { action: 'allow', rule: 'default' }
-          calls.record({
-            at,
-            principal: principal.id,
-            server: name,
-            tool: String(message.params.name).slice(0, 128),
-            action,
-            rule,
-            outcome,
-            durationMs: clock.monotonic() - began,
-            requestBytes: writeMessage(message).length,
-            responseBytes,
-          })
-        }
-        if (!admission.admitted) {
-          log(admission.decision.action === 'ask' ? 'asked' : 'denied', 0)
-          return Response.json(admission.answer)
-        }
-        if (message.kind === 'request') bridge.whenAnswered(message.id, log)
-      }
-      return bridge.handle(request, message && JSON.parse(writeMessage(message)) as JsonObject)
-    }
-    if (message?.kind !== 'request' || message.method !== 'initialize') {
-      throw new GwError('request.invalid', 'a session begins with initialize')
-    }
-    const bridge = await openStdioBridge({
-      name,
-      config: settings(name),
-      env,
-      logger,
-      clock,
-      answered: (answer) => shownTools(principal, name, answer),
-      closed: (sessionId) => {
-        bridges.delete(sessionId)
-        sessions.drop(sessionId)
-      },
-    })
-    bridges.set(bridge.sessionId, bridge)
-    sessions.bind({
-      id: bridge.sessionId,
-      server: name,
-      principal: principal.id,
-      capabilities: (isObject(message.params.capabilities) ? message.params.capabilities : {}) as JsonObject,
-      end: () => bridge.close(),
-    })
-    return bridge.handle(request, JSON.parse(writeMessage(message)) as JsonObject)
-  }
+  const merged = mergedEndpoint({
+    config,
+    catalogue,
+    calls,
+    clock,
+    approvals: options.approvals,
+    admit,
+    connect: (name, capabilities, prepare) =>
+      connectServer({ name, config: settings(name), link: link(name), env, logger, capabilities, prepare }),
+  }, sessions)
+  const overStdio = stdioServers({ clock, logger, sessions, calls, texts, env, settings, layers: layersOf })
 
-  /** An answer whose tool list, if it is one, has been noted and filtered. */
-  function shownTools(principal: Principal, name: string, answer: JsonObject): JsonObject {
-    if (!isObject(answer.result) || !Array.isArray(answer.result.tools)) return answer
-    const layers = layersOf(principal)
-    const tools = texts.note(name, answer.result.tools as JsonObject[])
-      .filter((tool) => decideTool(layers, name, String(tool.name)).action !== 'deny')
-    return { ...answer, result: { ...answer.result, tools } } as JsonObject
-  }
-
-  async function overMerged(request: Request, message: Message | null, principal: Principal) {
+  /** One server alone: the message is judged, and where a person has to be asked first, asked. */
+  async function direct(request: Request, message: Message | null, principal: Principal, name: string) {
+    const server = settings(name)
     const id = request.headers.get('mcp-session-id')
-    const parsed = message ? { parsedBody: JSON.parse(writeMessage(message)) as JsonObject } : {}
-    if (id !== null) {
-      sessions.own(id, mergedKey, principal.id)
-      const found = merged.get(id)
-      if (!found) throw new GwError('request.not_found', 'no such MCP session')
-      return found.transport.handleRequest(request, parsed)
+    const session = id === null
+      ? null
+      : server.command
+      ? sessions.own(id, name, principal.id)
+      : adoptSession(id, name, principal, sessions)
+    if (message?.kind === 'response' && id !== null && dialogs.answer(id, message.body)) {
+      return new Response(null, { status: 202 })
     }
-    if (message?.kind !== 'request' || message.method !== 'initialize') {
-      throw new GwError('request.invalid', 'a session begins with initialize')
+    const capabilities = session?.capabilities ?? {}
+    const judge = () => message && admitMessage(admit(capabilities), principal, name, message)
+    const forward = (admission: McpAdmission | null) =>
+      server.command
+        ? overStdio(request, message, principal, name, admission)
+        : serveHttpServer(request, message, principal, name, link(name), admission, {
+          clock,
+          sessions,
+          calls,
+          admit,
+          timeoutMs: () => server.call_timeout_secs * 1_000,
+        })
+    const admission = await judge()
+    const approval = admission && !admission.admitted ? admission.approval : null
+    if (!approval || id === null || message?.kind !== 'request' || questionForm(capabilities) !== 'form') {
+      return await forward(admission)
     }
-    const sessionId = crypto.randomUUID()
-    const session = mergedSession(principal, {
-      config,
-      catalogue,
-      calls,
-      clock,
-      admit,
-      connect: (name, capabilities, prepare) =>
-        connectServer({ name, config: settings(name), link: link(name), env, logger, capabilities, prepare }),
-    })
-    const transport = new WebStandardStreamableHTTPServerTransport({
-      sessionIdGenerator: () => sessionId,
-      eventStore: boundedEventStore(),
-    })
-    transport.onclose = () => sessions.drop(sessionId)
-    // deno-lint-ignore no-explicit-any -- the SDK's transport types do not agree under exactOptionalPropertyTypes
-    await session.server.connect(transport as any)
-    merged.set(sessionId, { session, transport })
-    sessions.bind({
-      id: sessionId,
-      server: mergedKey,
-      principal: principal.id,
-      capabilities: (isObject(message.params.capabilities) ? message.params.capabilities : {}) as JsonObject,
-      end: () => {
-        merged.delete(sessionId)
-        session.close().catch(() => {})
+    return dialogs.respond({
+      request,
+      sessionId: id,
+      question: (id) => ({
+        jsonrpc: '2.0',
+        id,
+        method: 'elicitation/create',
+        params: approvalForm(approval, options.approvalUrl?.(approval.id) ?? null, config()),
+      }),
+      untilMs: approval.expiresAt - clock.now(),
+      call: async (answer) => {
+        const again = await takeAnswer(answer?.result, {
+          approval,
+          principal,
+          approvals: options.approvals,
+          config: config(),
+        })
+        return await forward(again ? await judge() : admission)
       },
+      failed: (error) => rpcError(message.id, rpcCodes.upstream, toGwError(error).message),
     })
-    return transport.handleRequest(request, parsed)
   }
 
   return {
@@ -278,15 +221,9 @@ export async function createMcpProxy(options: McpProxyOptions): Promise<McpProxy
           if (message?.kind !== 'request') throw new GwError('access.denied', text)
           return Response.json(rpcError(message.id, rpcCodes.denied, text, { rule: closed.rule }))
         }
-        if (server === null) return await overMerged(request, message, principal)
-        if (server.command) return await overStdio(request, message, principal, name!)
-        return await serveHttpServer(request, message, principal, name!, link(name!), {
-          clock,
-          sessions,
-          calls,
-          admit,
-          timeoutMs: () => server.call_timeout_secs * 1_000,
-        })
+        return name === null
+          ? await merged.handle(request, message, principal)
+          : await direct(request, message, principal, name)
       } catch (error) {
         const answer = protocolError(error, message)
         if (answer) return answer
@@ -325,7 +262,7 @@ export async function createMcpProxy(options: McpProxyOptions): Promise<McpProxy
         (await catalogue.offer(name)).tools.map((tool) => ({
           server: name,
           tool: tool.name,
-          name: mergedName(config().servers[name]!.namespace ?? name.replaceAll('.', '-'), tool.name),
+          name: mergedName(namespaceOf(config(), name), tool.name),
           description: tool.description ?? '',
           ...decideTool(layers, name, tool.name),
           changed: texts.get(name, tool.name)?.changed ?? false,
@@ -342,68 +279,4 @@ export async function createMcpProxy(options: McpProxyOptions): Promise<McpProxy
       await catalogue.close()
     },
   }
-}
-
-/**
- * Refuses a protocol version nobody here speaks.
- *
- * @see MCP 2025-11-25, transports: an invalid MCP-Protocol-Version is answered with 400
- */
-function checkVersion(request: Request): void {
-  const version = request.headers.get('mcp-protocol-version')
-  if (version !== null && !SUPPORTED_PROTOCOL_VERSIONS.includes(version)) {
-    throw new GwError('request.invalid', `protocol version ${version.slice(0, 40)} is not spoken here`, {
-      hint: `spoken are: ${SUPPORTED_PROTOCOL_VERSIONS.join(', ')}`,
-    })
-  }
-}
-
-async function readBody(request: Request): Promise<string> {
-  const type = (request.headers.get('content-type') ?? '').split(';')[0]!.trim().toLowerCase()
-  if (type !== 'application/json') {
-    throw new GwError('request.media_type', 'a message is sent as application/json')
-  }
-  if (!request.body) throw new GwError('request.invalid', 'the body is empty')
-  const reader = request.body.getReader()
-  const decoder = new TextDecoder('utf-8', { fatal: true })
-  const timer = setTimeout(
-    () => void reader.cancel(new GwError('request.timeout', 'the body came too slowly')),
-    bodyTimeoutMs,
-  )
-  let text = ''
-  let bytes = 0
-  try {
-    for (;;) {
-      const { done, value } = await reader.read()
-      if (done) return text + decoder.decode()
-      bytes += value.length
-      if (bytes > maxBodyBytes) {
-        await reader.cancel().catch(() => {})
-        throw new GwError('request.too_large', `a message is at most ${maxBodyBytes} bytes`)
-      }
-      text += decoder.decode(value, { stream: true })
-    }
-  } catch (error) {
-    if (error instanceof TypeError) throw new GwError('request.invalid', 'the body is not UTF-8', { cause: error })
-    throw error
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
-/** An error as a client of the protocol expects it; `null` for those that are about access and not about the message. */
-function protocolError(error: unknown, message: Message | null): Response | null {
-  if (!(error instanceof Error) || error.name !== 'GwError') return null
-  const known = error as GwError
-  if (known.code.startsWith('access.')) return null
-  const id = message?.kind === 'request' ? message.id : null
-  const own = known.details?.rpcCode
-  const code = typeof own === 'number'
-    ? own
-    : known.code.startsWith('request.')
-    ? known.message.includes('not acceptable JSON') ? rpcCodes.parse : rpcCodes.invalid
-    : rpcCodes.upstream
-  return Response.json(rpcError(id, code, known.message, known.hint ? { hint: known.hint } : undefined), {
-    status: known.status,
-  })
 }

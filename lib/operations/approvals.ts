@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { approvalPage } from './approval-page.ts'
 import { area, operation } from './operation.ts'
 
 const approval = z.object({
@@ -33,6 +34,22 @@ export const approvals = area({
     input: z.object({ id }).strict(),
     output: approval,
   }).mutation(({ ctx, input }) => ctx.rooms.approvals.decide(input.id, 'approved', ctx.principal)),
+
+  link: operation({
+    summary: 'Make a link to the page where this one call can be allowed or refused, good for one answer',
+    scope: 'admin',
+    effect: 'mutates',
+    input: z.object({ id }).strict(),
+    output: z.object({ url: z.string(), expiresAt: z.int() }),
+    cli: { print: 'url', example: 'gw approvals link apr_…' },
+  }).mutation(async ({ ctx, input }) => {
+    const { code, approval } = await ctx.rooms.approvals.link(input.id, ctx.principal)
+    // The code stands behind the #, so that no server, log or referrer ever gets it.
+    const url = `${
+      approvalPage(ctx.rooms.config.current().config.server, ctx.rooms.system.url, input.id)
+    }#${code.reveal()}`
+    return { url, expiresAt: approval.expiresAt }
+  }),
 
   deny: operation({
     summary: 'Refuse a call that was asked for',

@@ -7,6 +7,7 @@
  * behind a door of its own, `router.ts`: one call needs only its own area. Start at {@link callOperation}.
  * @module
  */
+export { approvalPage } from './approval-page.ts'
 export { type AuditEnd, type AuditEntry, type AuditLog, type AuditRecord, createAuditLog } from './audit.ts'
 export { callOperation } from './call.ts'
 export type { GatedCall, OperationContext, OperationRooms, Surface, SystemFacts } from './context.ts'

@@ -28,6 +28,10 @@ export interface ApprovalsTable {
   created_ms: number
   expires_ms: number
   decided_by: string | null
+  /** SHA-256 of the code of the link that was handed out last, hex. */
+  link_hash: string | null
+  /** Who made that link. */
+  link_by: string | null
 }
 
 /** What callers of the responses protocol may continue. Owner: gateway. */

@@ -21,6 +21,9 @@ const open = new Set([
   'GET /docs',
   'GET /docs/json',
   'GET /docs/reference.js',
+  'GET /approvals/:id',
+  'GET /approvals/page.css',
+  'GET /approvals/page.js',
   'GET /.well-known/oauth-protected-resource',
   'GET /.well-known/oauth-protected-resource/mcp',
 ])

@@ -8,6 +8,7 @@ import { accounts0051 } from './0051-accounts.ts'
 import { repair0060 } from './0060-repair.ts'
 import { audit0070 } from './0070-audit.ts'
 import { approvals0080 } from './0080-approvals.ts'
+import { approvalLinks0081 } from './0081-approval-links.ts'
 import { responses0090 } from './0090-responses.ts'
 
 /** One step of the schema: SQL that runs once, in order, inside one transaction. Never edited after a release. */
@@ -28,5 +29,6 @@ export const migrations: readonly Migration[] = [
   repair0060,
   audit0070,
   approvals0080,
+  approvalLinks0081,
   responses0090,
 ]

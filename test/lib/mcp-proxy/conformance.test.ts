@@ -36,8 +36,8 @@ async function runSuite(url: string): Promise<Record<string, string>> {
 test('the conformance suite finds the same through the proxy as directly, check by check', async () => {
   const fixture = serveFixture()
   const servers = {
-    http: { url: fixture.url, local: true },
-    stdio: { command: [process.execPath, join(root, 'test/support/mcp/stdio.ts')] },
+    http: { url: fixture.url, local: true, namespace: '' },
+    stdio: { command: [process.execPath, join(root, 'test/support/mcp/stdio.ts')], merge: false },
   }
   const proxy = await serveProxy({ servers })
   try {
@@ -45,6 +45,8 @@ test('the conformance suite finds the same through the proxy as directly, check 
     expect(Object.keys(direct).length).toBeGreaterThan(40)
     expect(Object.entries(direct).filter(([, status]) => status === 'FAILURE')).toEqual([])
     expect(await runSuite(proxy.url('http'))).toEqual(direct)
+    const merged = await runSuite(proxy.url(null))
+    expect(merged).toEqual(direct)
     const piped = await runSuite(proxy.url('stdio'))
     expect(Object.entries(piped).filter(([, status]) => status === 'FAILURE')).toEqual([])
   } finally {

@@ -412,6 +412,88 @@ describe('the merged endpoint', () => {
     expect(fixtures.reduce((sum, fixture) => sum + fixture.requests.length, 0)).toBe(asked)
   }, 60_000)
 
+  test('tells of changed resources, completes, and passes log levels on, each to the server it belongs to', async () => {
+    const extra = ['touch', 'level', 'roots'].map((name) => ({ name, inputSchema: { type: 'object' as const } }))
+    const [a, b] = [started(serveFixture({ extra })), started(serveFixture({ extra }))]
+    const section = { servers: { a: { url: a.url, local: true }, b: { url: b.url, local: true } } }
+    const proxy = started(await serveProxy(section))
+    const client = await connect(proxy.url(null), {}, { roots: {} })
+    const uris = (await client.listResources()).resources.map(({ uri, name }) => [uri, name])
+    expect(uris).toContainEqual(['test://static-text', 'a__static text'])
+    expect(uris).toContainEqual(['gw-mcp://b/test://static-text', 'b__static text'])
+    expect((await client.readResource({ uri: 'gw-mcp://b/test://static-text' })).contents[0]!.uri)
+      .toBe('gw-mcp://b/test://static-text')
+    const { resourceTemplates } = await client.listResourceTemplates()
+    expect(resourceTemplates.map(({ uriTemplate }) => uriTemplate))
+      .toEqual(['gw-mcp://b/test://template/{id}/data', 'test://template/{id}/data'])
+    for (const prefix of ['', 'gw-mcp://b/']) {
+      const { contents: [content] } = await client.readResource({ uri: `${prefix}test://template/7/data` })
+      expect([content!.uri, 'text' in content! && content!.text]).toEqual([
+        `${prefix}test://template/7/data`,
+        expect.stringContaining('Data for ID: 7'),
+      ])
+    }
+
+    const { ResourceUpdatedNotificationSchema, ListRootsRequestSchema } = await import(
+      '@modelcontextprotocol/sdk/types.js'
+    )
+    const updated: string[] = []
+    let heard = () => {}
+    client.setNotificationHandler(ResourceUpdatedNotificationSchema, ({ params }) => {
+      updated.push(params.uri)
+      heard()
+    })
+    const next = () => new Promise<void>((resolve) => heard = resolve)
+    await client.subscribeResource({ uri: 'gw-mcp://b/test://watched-resource' })
+    const first = next()
+    const touched = (name: string) => client.callTool({ name, arguments: {} }).then(({ content }) => content)
+    expect(await touched('a__touch')).toEqual([{ type: 'text', text: '' }])
+    expect(await touched('b__touch')).toEqual([{ type: 'text', text: 'test://watched-resource' }])
+    await first
+    expect(updated).toEqual(['gw-mcp://b/test://watched-resource'])
+    await client.unsubscribeResource({ uri: 'gw-mcp://b/test://watched-resource' })
+    expect(await touched('b__touch')).toEqual([{ type: 'text', text: '' }])
+    await expect(client.subscribeResource({ uri: 'other://x' })).rejects.toThrow(/no server offers/)
+
+    const complete = (ref: { type: 'ref/prompt'; name: string } | { type: 'ref/resource'; uri: string }) =>
+      client.complete({ ref, argument: { name: 'arg1', value: 'p' } }).then(({ completion }) => completion.values[1])
+    expect(await complete({ type: 'ref/prompt', name: 'b__test_prompt_with_arguments' }))
+      .toBe('test_prompt_with_arguments')
+    expect(await complete({ type: 'ref/resource', uri: 'gw-mcp://b/test://template/{id}/data' }))
+      .toBe('test://template/{id}/data')
+
+    await client.setLoggingLevel('error')
+    for (const name of ['a__level', 'b__level']) expect(await touched(name)).toEqual([{ type: 'text', text: 'error' }])
+    client.setRequestHandler(ListRootsRequestSchema, () => ({ roots: [{ uri: 'file:///work', name: 'work' }] }))
+    expect(JSON.stringify(await touched('a__roots'))).toContain('file:///work')
+  })
+
+  test('gives names without a prefix where the owner wants none, the first server first', async () => {
+    const [a, b] = [started(serveFixture()), started(serveFixture())]
+    const servers = {
+      a: { url: a.url, local: true, namespace: '' },
+      b: { url: b.url, local: true, namespace: '' },
+    }
+    const proxy = started(await serveProxy({ servers }))
+    const client = await connect(proxy.url(null))
+    const names = (await client.listTools()).tools.map((tool) => tool.name)
+    expect(names).toContain('echo')
+    expect(new Set(names).size).toBe(names.length)
+    const before = b.requests.length
+    await client.callTool({ name: 'echo', arguments: {} })
+    expect(b.requests.length).toBe(before)
+  })
+
+  test('begins a new session with a server that has forgotten the old one', async () => {
+    const server = started(serveFixture())
+    const proxy = started(await serveProxy({ servers: { web: { url: server.url, local: true } } }))
+    const client = await connect(proxy.url(null))
+    await client.callTool({ name: 'web__echo', arguments: {} })
+    server.forget()
+    expect((await client.callTool({ name: 'web__echo', arguments: { a: 1 } })).content)
+      .toEqual([{ type: 'text', text: '{"a":1}' }])
+  })
+
   test('offers a search instead of a long list, and policy holds behind it', async () => {
     const fixture = started(serveFixture({ extra: many(1, 100) }))
     const section = {

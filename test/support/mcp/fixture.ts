@@ -97,10 +97,23 @@ export function fixtureServer(extra: readonly Tool[] = []): Server {
     },
   })
   server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: [...tools, ...extra] }))
-  server.setRequestHandler(SetLevelRequestSchema, () => ({}))
-  server.setRequestHandler(SubscribeRequestSchema, () => ({}))
-  server.setRequestHandler(UnsubscribeRequestSchema, () => ({}))
-  server.setRequestHandler(CompleteRequestSchema, () => ({ completion: { values: ['paris'], hasMore: false } }))
+  let level = 'none'
+  const watched = new Set<string>()
+  server.setRequestHandler(SetLevelRequestSchema, ({ params }) => {
+    level = params.level
+    return {}
+  })
+  server.setRequestHandler(SubscribeRequestSchema, ({ params }) => {
+    watched.add(params.uri)
+    return {}
+  })
+  server.setRequestHandler(UnsubscribeRequestSchema, ({ params }) => {
+    watched.delete(params.uri)
+    return {}
+  })
+  server.setRequestHandler(CompleteRequestSchema, ({ params: { ref } }) => ({
+    completion: { values: ['paris', ref.type === 'ref/prompt' ? ref.name : ref.uri], hasMore: false },
+  }))
 
   server.setRequestHandler(CallToolRequestSchema, async ({ params }, extra): Promise<CallToolResult> => {
     const args = params.arguments ?? {}
@@ -164,6 +177,13 @@ export function fixtureServer(extra: readonly Tool[] = []): Server {
         extra.closeSSEStream?.()
         await new Promise((resolve) => setTimeout(resolve, 100))
         return text('reconnected')
+      case 'touch':
+        for (const uri of watched) await server.sendResourceUpdated({ uri })
+        return text([...watched].join(' '))
+      case 'level':
+        return text(level)
+      case 'roots':
+        return text(JSON.stringify(await server.listRoots()))
       case 'echo':
         return text(JSON.stringify(args))
       default:
@@ -229,6 +249,8 @@ export interface FixtureHttpServer {
   readonly url: string
   /** Headers of each request it got, newest last. */
   readonly requests: { method: string; headers: Headers }[]
+  /** Loses every session, as a restart would. */
+  forget(): void
   stop(): Promise<void>
 }
 
@@ -269,6 +291,7 @@ export function serveFixture(
   return {
     url: `http://127.0.0.1:${http.port}/mcp`,
     requests,
+    forget: () => sessions.clear(),
     stop: async () => {
       for (const transport of sessions.values()) await transport.close()
       await http.stop(true)
