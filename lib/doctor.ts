@@ -5,6 +5,7 @@ import { type Clock, silentLogger, toGwError } from './base/mod.ts'
 import { type ConfigSources, loadConfig, type LoadedConfig } from './config/mod.ts'
 import { type Home, openHome } from './open-home.ts'
 import { paths, type Platform } from './platform/mod.ts'
+import { findServing } from './presence.ts'
 import type { Keychain } from './secrets/mod.ts'
 
 /** One thing that was looked at. */
@@ -56,7 +57,12 @@ export async function examine(options: DoctorOptions): Promise<Diagnosis> {
     checks.push(await fileCheck(name, path))
   }
   if (loaded) {
-    checks.push(await portCheck(loaded.config.server.host, loaded.config.server.port))
+    const serving = await findServing(at)
+    checks.push(
+      serving
+        ? ok('serving', `this home is served at ${serving.url}`)
+        : await portCheck(loaded.config.server.host, loaded.config.server.port),
+    )
     checks.push(exposureCheck(loaded))
     checks.push(...await homeChecks(options, loaded))
   }
@@ -123,7 +129,11 @@ function portCheck(host: string, port: number): Promise<Check> {
     const server = createServer()
     server.once('error', (error: Error & { code?: string }) => {
       const why = error.code === 'EADDRINUSE'
-        ? warn('port', `${host}:${port} is in use`, 'fine if that is gw; else gw serve --port 0')
+        ? warn(
+          'port',
+          `${host}:${port} is in use`,
+          'another program listens there, or the gw of another home: gw serve --port 0 takes a free port',
+        )
         : fail('port', `${host}:${port} cannot be listened on: ${error.message}`, 'choose another host or port')
       resolve(why)
     })

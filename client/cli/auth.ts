@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import { GwError, isObject } from '../../lib/base/mod.ts'
 import { openBrowser } from './browser.ts'
-import { printable, printFields } from './output.ts'
+import { printFields } from './output.ts'
+import { printable } from './words.ts'
 import type { CommandContext, CommandModule } from './program.ts'
 import type { Session } from './session.ts'
 
@@ -42,7 +43,7 @@ export const authCommands: CommandModule = (program, context) => {
   withFlags(
     auth.command('login [vendor] [server]')
       .description(
-        'log in with a vendor, or with a tool server (mcp NAME): in a browser, by device code, or by pasting',
+        'Log in with a vendor, or with a tool server (mcp NAME): in a browser, by device code, or by pasting',
       ),
   )
     .addHelpText('after', '\nExamples: gw auth login chatgpt --device\n          gw auth login mcp linear')
@@ -56,7 +57,7 @@ export const authCommands: CommandModule = (program, context) => {
       ['login-github-copilot', 'copilot', { device: true }],
     ] as const
   ) {
-    withFlags(auth.command(name, { hidden: true }).description(`log in with ${vendor}`))
+    withFlags(auth.command(name, { hidden: true }).description(`Log in with ${vendor}`))
       .action((flags: LoginFlags) => login(context, vendor, { ...flags, ...fixed }))
   }
   storeCommands(auth, context)
@@ -71,12 +72,12 @@ interface KeepFlags {
 /** What is kept of what somebody already has. A secret is read from standard input or typed, never an argument. */
 function storeCommands(auth: Command, context: CommandContext): void {
   const { io } = context
-  auth.command('add-api-key <provider>').description('keep an API key, read from standard input or typed')
+  auth.command('add-api-key <provider>').description('Keep an API key, read from standard input or typed')
     .option('--id <name>', 'name of the account; the provider id if absent')
     .addHelpText('after', '\nExample: printf %s "$KEY" | gw auth add-api-key openai')
     .exitOverride()
     .action((provider: string, flags: KeepFlags) => addKey(context, provider, flags))
-  auth.command('configure [provider]').description('keep an API key, asked for step by step')
+  auth.command('configure [provider]').description('Keep an API key, asked for step by step')
     .option('--id <name>', 'name of the account; the provider id if absent')
     .exitOverride()
     .action(async (given: string | undefined, flags: KeepFlags) => {
@@ -89,7 +90,7 @@ function storeCommands(auth: Command, context: CommandContext): void {
       await addKey(context, provider, flags)
     })
   auth.command('add-oauth <vendor>')
-    .description('keep tokens that you already have: JSON, or the access and the refresh token on two lines')
+    .description('Keep tokens that you already have: JSON, or the access and the refresh token on two lines')
     .option('--binding <name>', 'name of one of several logins with the same vendor')
     .option('--expires <time>', 'when the access token ends: RFC 3339, or epoch seconds or milliseconds')
     .addHelpText('after', '\nExample: gw auth add-oauth qwen < ~/.qwen/oauth_creds.json')

@@ -1,6 +1,8 @@
-import { GwError, isObject, sseParser } from '../../lib/base/mod.ts'
-import { printable } from './output.ts'
+import { GwError, isObject, type Secret, sseParser } from '../../lib/base/mod.ts'
+import type { Home } from '../../lib/open-home.ts'
+import { printable } from './words.ts'
 import type { CommandModule } from './program.ts'
+import { findServing } from './session.ts'
 
 interface ChatFlags {
   readonly model?: string
@@ -15,13 +17,16 @@ interface Message {
   readonly content: string
 }
 
+/** The longest conversation. */
+const talkMs = 6 * 3_600_000
+
 /** Sends a request to the gateway that the session means. */
 type Send = (path: string, body: object) => Promise<Response>
 
 /** `gw chat`: a conversation on the terminal, or one question from standard input. */
 export const chat: CommandModule = (program, { io, options, withSession }) => {
   program.command('chat [question...]')
-    .description('talk to a model through the gateway; /exit leaves')
+    .description('Talk to a model through the gateway; /exit leaves')
     .option('-m, --model <model>', 'model to ask; the configured default if absent')
     .option('--account <id>', 'account to use')
     .option('--system <text>', 'instructions')
@@ -30,18 +35,11 @@ export const chat: CommandModule = (program, { io, options, withSession }) => {
     .action((words: string[], flags: ChatFlags) =>
       withSession(async (session) => {
         const { remote } = session
-        if (remote) {
-          await talk(words, flags, (path, body) =>
-            fetch(new URL(path, remote.url), {
-              method: 'POST',
-              headers: {
-                'content-type': 'application/json',
-                ...(remote.token ? { authorization: `Bearer ${remote.token.reveal()}` } : {}),
-              },
-              body: JSON.stringify(body),
-              signal: io.signal,
-            }))
-          return
+        if (remote) return await talk(words, flags, sendTo(remote.url, remote.token))
+        const serving = await findServing(io)
+        if (serving) {
+          const { access } = await session.home()
+          return await withOwnToken(access, flags, (token) => talk(words, flags, sendTo(new URL(serving.url), token)))
         }
         const [{ createGateway }, { silentLogger }] = await Promise.all([
           import('../../lib/create-gateway.ts'),
@@ -56,30 +54,36 @@ export const chat: CommandModule = (program, { io, options, withSession }) => {
           ...(config === undefined ? {} : { configFile: config }),
         })
         try {
-          // Its own process is a client like any other: a token of ten minutes, ended with the talk.
-          const { operator } = await import('../../lib/access/mod.ts')
-          const { token, info } = await gateway.rooms.access.issue(
-            { label: 'gw chat', ttlMs: 6 * 3_600_000, account: flags.account ?? null },
-            operator,
-          )
-          try {
-            await talk(words, flags, (path, body) =>
-              gateway.fetch(
-                new Request(new URL(path, 'http://localhost'), {
-                  method: 'POST',
-                  headers: { 'content-type': 'application/json', authorization: `Bearer ${token.reveal()}` },
-                  body: JSON.stringify(body),
-                  signal: io.signal,
-                }),
-              ))
-          } finally {
-            await gateway.rooms.access.revoke(info.id, operator)
-          }
+          await withOwnToken(gateway.rooms.access, flags, (token) =>
+            talk(words, flags, (path, body) =>
+              gateway.fetch(post(new URL(path, 'http://localhost'), body, token))))
         } finally {
           await gateway.close()
         }
       })
     )
+
+  const post = (url: URL, body: object, token: Secret | null) =>
+    new Request(url, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        ...(token ? { authorization: `Bearer ${token.reveal()}` } : {}),
+      },
+      body: JSON.stringify(body),
+      signal: io.signal,
+    })
+
+  function sendTo(url: URL, token: Secret | null): Send {
+    return (path, body) =>
+      fetch(post(new URL(path, url), body, token)).catch((cause) => {
+        io.signal.throwIfAborted()
+        throw new GwError('upstream.unreachable', `no gateway answers at ${url.origin}`, {
+          hint: 'start one with: gw serve',
+          cause,
+        })
+      })
+  }
 
   async function talk(words: readonly string[], flags: ChatFlags, send: Send): Promise<void> {
     const messages: Message[] = flags.system === undefined ? [] : [{ role: 'system', content: flags.system }]
@@ -121,6 +125,22 @@ export const chat: CommandModule = (program, { io, options, withSession }) => {
     }
     io.out('\n')
     messages.push({ role: 'assistant', content: text })
+  }
+}
+
+/** A conversation is a client like any other: it has a token of its own, ended with the talk. */
+async function withOwnToken<T>(
+  access: Home['access'],
+  flags: ChatFlags,
+  work: (token: Secret) => Promise<T>,
+): Promise<T> {
+  const { operator } = await import('../../lib/access/mod.ts')
+  const wanted = { label: 'gw chat', ttlMs: talkMs, account: flags.account ?? null }
+  const { token, info } = await access.issue(wanted, operator)
+  try {
+    return await work(token)
+  } finally {
+    await access.revoke(info.id, operator)
   }
 }
 

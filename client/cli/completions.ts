@@ -5,5 +5,5 @@ import type { CommandModule } from './program.ts'
 export const completions: CommandModule = (program) => {
   tab(program)
   const command = program.commands.find((one) => one.name() === 'complete')
-  command?.description('print the completion script of a shell: bash, zsh, fish or powershell').alias('completions')
+  command?.description('Print the completion script of a shell: bash, zsh, fish or powershell').alias('completions')
 }

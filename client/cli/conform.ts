@@ -1,6 +1,7 @@
 import { GwError } from '../../lib/base/mod.ts'
 import type { ConformanceReport } from '../../lib/conform/mod.ts'
-import { bold, dim, green, printable, red } from './output.ts'
+import { bold, dim, green, red } from './output.ts'
+import { printable } from './words.ts'
 import type { CommandModule } from './program.ts'
 
 /** Options of `gw conform`. */
@@ -13,7 +14,7 @@ interface Options {
 /** `gw conform`: does a gateway, this one or another, speak the protocols it says it speaks? */
 export const conform: CommandModule = (program, { io, options, withSession, exitWith }) => {
   program.command('conform')
-    .description('test a gateway against the grammar of every protocol, case by case')
+    .description('Test a gateway against the grammar of every protocol, case by case')
     .argument('<url>', 'base URL of the gateway, with or without /v1')
     .option('--model <name>', 'a model that can call tools (default: the first one listed)')
     .option('--only <text>', 'run only cases whose id holds this text')

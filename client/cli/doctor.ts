@@ -1,11 +1,12 @@
 import type { Check } from '../../lib/doctor.ts'
-import { green, printable, red, yellow } from './output.ts'
+import { green, red, yellow } from './output.ts'
+import { printable } from './words.ts'
 import type { CommandModule } from './program.ts'
 
 /** `gw doctor`: looks at this home, even where it does not open. */
 export const doctor: CommandModule = (program, { io, options, exitWith }) => {
   program.command('doctor')
-    .description('look for what is wrong with this home and say what to do')
+    .description('Look for what is wrong with this home and say what to do')
     .option('--strict', 'exit 1 when something is wrong')
     .action(async ({ strict }: { strict?: boolean }) => {
       const [{ examine }, { detectPlatform }, { systemClock }, { systemKeychain }] = await Promise.all([

@@ -1,6 +1,7 @@
 import { type GwError, redact, toGwError } from '../../lib/base/mod.ts'
 import type { CliIo } from './io.ts'
-import { printable, red } from './output.ts'
+import { red } from './output.ts'
+import { printable } from './words.ts'
 
 /** Says on standard error what went wrong and what helps, and gives the exit code. */
 export function reportError(io: CliIo, error: unknown, json: boolean): number {

@@ -2,7 +2,7 @@ import { basename } from 'node:path'
 import type { Command } from 'commander'
 import { GwError } from '../../lib/base/mod.ts'
 import type { ForeignSystem, Migration } from '../../lib/migrate/mod.ts'
-import { printable } from './output.ts'
+import { printable } from './words.ts'
 import type { CommandContext, CommandModule } from './program.ts'
 import { areaCommand } from './program.ts'
 

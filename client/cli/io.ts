@@ -35,7 +35,7 @@ export function processIo(signal: AbortSignal): CliIo {
     err: (text) => void process.stderr.write(text),
     terminal,
     interactive: process.stdin.isTTY === true,
-    columns: process.stdout.columns ?? 100,
+    columns: process.stdout.columns || 100,
     color: terminal && !process.env.NO_COLOR && process.env.TERM !== 'dumb',
     async readInput() {
       let text = ''

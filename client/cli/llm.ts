@@ -3,7 +3,7 @@ import { GwError } from '../../lib/base/mod.ts'
 import type { Fetch } from '../../lib/credentials/mod.ts'
 import type { LlmBridge, LlmChange, LlmSettings, ShowLogin } from '../../lib/llm-bridge/mod.ts'
 import { openBrowser } from './browser.ts'
-import { printable } from './output.ts'
+import { printable } from './words.ts'
 import type { CommandContext, CommandModule } from './program.ts'
 import type { Home } from '../../lib/open-home.ts'
 
@@ -23,9 +23,9 @@ interface ConfigFlags {
 
 /** `gw llm`: tools in front of one gateway behind OIDC. */
 export const llmCommands: CommandModule = (program, context) => {
-  const llm = program.command('llm').description('tools in front of a gateway behind OIDC').exitOverride()
+  const llm = program.command('llm').description('Tools in front of a gateway behind OIDC').exitOverride()
   configCommands(llm, context)
-  llm.command('token').description('print a fresh token of the gateway')
+  llm.command('token').description('Print a fresh token of the gateway')
     .option('--skip-browser', 'print the address instead of opening it')
     .exitOverride()
     .action((flags: { skipBrowser?: boolean }) =>
@@ -39,8 +39,8 @@ export const llmCommands: CommandModule = (program, context) => {
 }
 
 function configCommands(llm: Command, context: CommandContext): void {
-  const config = llm.command('config').description('the connection to the gateway').exitOverride()
-  config.command('set').description('set what is given; empty and 0 leave a value alone')
+  const config = llm.command('config').description('The connection to the gateway').exitOverride()
+  config.command('set').description('Set what is given; empty and 0 leave a value alone')
     .option('--gateway-url <url>', 'https URL of the gateway')
     .option('--issuer <url>', 'OIDC issuer')
     .option('--client-id <id>', 'OIDC client id')
@@ -59,7 +59,7 @@ function configCommands(llm: Command, context: CommandContext): void {
         context.io.err('saved\n')
       })
     )
-  config.command('show').description('show the connection').option('--format <format>', 'text or json', 'text')
+  config.command('show').description('Show the connection').option('--format <format>', 'text or json', 'text')
     .exitOverride()
     .action(({ format }: { format: string }) =>
       withBridge(context, async (bridge) => {
@@ -71,7 +71,7 @@ function configCommands(llm: Command, context: CommandContext): void {
         context.io.out(await shown(bridge, settings))
       })
     )
-  config.command('reset').description('forget the connection and its tokens').exitOverride()
+  config.command('reset').description('Forget the connection and its tokens').exitOverride()
     .action(() =>
       withBridge(context, async (bridge) => {
         const { purged } = await bridge.reset()
@@ -82,9 +82,9 @@ function configCommands(llm: Command, context: CommandContext): void {
 }
 
 function proxyCommands(llm: Command, context: CommandContext): void {
-  const proxy = llm.command('proxy').description('a loopback proxy for tools that only take a URL and a key')
+  const proxy = llm.command('proxy').description('A loopback proxy for tools that only take a URL and a key')
     .exitOverride()
-  proxy.command('start').description('run it in the foreground')
+  proxy.command('start').description('Run it in the foreground')
     .option('--skip-browser', 'print the address instead of opening it')
     .option('--tls-skip-verify', 'take any certificate of the gateway, this time')
     .exitOverride()
@@ -111,9 +111,9 @@ function proxyCommands(llm: Command, context: CommandContext): void {
         out.close()
       })
     )
-  proxy.command('key').description('print the key that tools give the proxy').exitOverride()
+  proxy.command('key').description('Print the key that tools give the proxy').exitOverride()
     .action(() => withBridge(context, async (bridge) => context.io.out(`${(await bridge.proxyKey()).reveal()}\n`)))
-  proxy.command('status').description('say whether it runs').exitOverride()
+  proxy.command('status').description('Say whether it runs').exitOverride()
     .action(() =>
       withBridge(context, async (bridge) => {
         const found = await ask(bridge, 'GET')
@@ -123,7 +123,7 @@ function proxyCommands(llm: Command, context: CommandContext): void {
         if (!found) context.exitWith(1)
       })
     )
-  proxy.command('stop').description('stop it').exitOverride()
+  proxy.command('stop').description('Stop it').exitOverride()
     .action(() =>
       withBridge(context, async (bridge) => {
         const found = await ask(bridge, 'DELETE')

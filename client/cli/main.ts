@@ -11,4 +11,8 @@ process.stdout.on('error', (error: Error & { code?: string }) => {
   if (error.code === 'EPIPE') process.exit(0)
 })
 
+// A proxy for the world is none for this machine: commands reach gateways here directly.
+const here = ['127.0.0.1', 'localhost', '::1']
+process.env.NO_PROXY = [process.env.NO_PROXY ?? process.env.no_proxy, ...here].filter(Boolean).join(',')
+
 process.exitCode = await runCli(process.argv.slice(2), processIo(stop.signal), { version, modules })

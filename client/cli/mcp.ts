@@ -7,7 +7,7 @@ export const mcp: CommandModule = (program, { io, withSession, version }) => {
   // The area of foreign tool servers has that name too: alone, the word serves; with another behind it, it asks.
   const command = program.commands.find((one) => one.name() === 'mcp') ?? program.command('mcp')
   command
-    .description('serve gw to an agent on standard input and output; with a subcommand: foreign tool servers')
+    .description('Serve gw to an agent on standard input and output; with a subcommand: foreign tool servers')
     .addHelpText(
       'after',
       '\nWith GW_TOKEN (or --token) the agent may do what that token may. Without, it acts for the owner of this home,\n' +

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { GwError, type Json } from '../../lib/base/mod.ts'
 import type { ConfigChange, EnrollRequest } from '../../lib/repair/mod.ts'
 import { givenTo } from './fields.ts'
-import { printable } from './output.ts'
+import { printable } from './words.ts'
 import type { CommandContext, CommandModule } from './program.ts'
 import { commandAt, withRepair } from './stay-afloat.ts'
 

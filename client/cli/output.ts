@@ -1,13 +1,8 @@
 import { isObject, type Json, type JsonObject } from '../../lib/base/mod.ts'
 import type { OperationDescription } from '../../lib/operations/mod.ts'
 import type { CliIo } from './io.ts'
-
-const control = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
-
-/** Text from elsewhere as a terminal may show it: no escape sequence, no line break. */
-export function printable(text: string): string {
-  return text.replace(control, (c) => `\\u{${c.codePointAt(0)!.toString(16)}}`)
-}
+import { alignColumns } from './table.ts'
+import { heading, printable, valueText } from './words.ts'
 
 /**
  * Prints the result of an operation: JSON when asked for, the one field that scripts want, a table of its one list, or
@@ -43,54 +38,39 @@ const noteworthy = (value: unknown): boolean => value !== null && !(Array.isArra
 
 /** `name  value`, one per line. */
 export function printFields(io: CliIo, fields: JsonObject): void {
-  const names = Object.keys(fields)
-  const width = Math.max(0, ...names.map((name) => name.length))
-  for (const name of names) {
-    const label = io.terminal ? dim(io, name.padEnd(width)) : name
-    io.out(`${label}${io.terminal ? '  ' : '\t'}${cell(name, fields[name] ?? null)}\n`)
-  }
+  const labels = Object.keys(fields).map((name) => io.terminal ? heading(name) : name)
+  const width = Math.max(0, ...labels.map((label) => label.length))
+  Object.entries(fields).forEach(([name, value], i) => {
+    io.out(
+      io.terminal
+        ? `${dim(io, labels[i]!.padEnd(width))}  ${valueText(name, value)}\n`
+        : `${name}\t${plainText(value)}\n`,
+    )
+  })
 }
 
-/** A table: aligned with a heading on a terminal, tab-separated with a heading elsewhere. */
+/** A table: aligned with a heading on a terminal; elsewhere tab-separated, names and values as `--json` has them. */
 export function printTable(io: CliIo, rows: readonly JsonObject[], columns: readonly string[]): void {
   if (rows.length === 0) return
-  const cells = rows.map((row) => columns.map((column) => cell(column, row[column] ?? null)))
   if (!io.terminal) {
+    const cells = rows.map((row) => columns.map((column) => plainText(row[column])))
     for (const line of [columns, ...cells]) io.out(`${line.join('\t')}\n`)
     return
   }
-  const widths = columns.map((column, i) => Math.max(column.length, ...cells.map((line) => line[i]!.length)))
-  const limit = Math.max(12, Math.floor(io.columns / Math.min(columns.length, 3)))
-  const fit = (text: string, i: number) => {
-    const width = Math.min(widths[i]!, limit)
-    return (text.length > width ? `${text.slice(0, width - 1)}…` : text).padEnd(width)
-  }
-  io.out(`${bold(io, columns.map(fit).join('  ').trimEnd())}\n`)
-  for (const line of cells) io.out(`${line.map(fit).join('  ').trimEnd()}\n`)
+  const cells = rows.map((row) => columns.map((column) => valueText(column, row[column])))
+  const [head, ...lines] = alignColumns([columns.map(heading), ...cells], io.columns)
+  io.out(`${bold(io, head!)}\n`)
+  for (const line of lines) io.out(`${line}\n`)
 }
 
-/** One value in one line. Names that end in `At` are epoch ms, in `_at` epoch seconds, in `Micros` micro-USD. */
-function cell(name: string, value: Json): string {
-  if (value === null) return '-'
-  if (typeof value === 'number') {
-    if (/(At|^at)$/.test(name)) return timeText(value)
-    if (/_at$/.test(name)) return timeText(value * 1_000)
-    if (/Micros$|_micros$/.test(name)) return `$${(value / 1_000_000).toFixed(value < 10_000 ? 6 : 2)}`
-    return String(value)
-  }
+/** One value in one line, for programs that read lines. */
+function plainText(value: Json | undefined): string {
+  if (value === null || value === undefined) return '-'
   if (typeof value === 'string') return printable(value)
-  if (Array.isArray(value)) {
-    if (value.length === 0) return '-'
-    return value.every((item) => typeof item !== 'object')
-      ? printable(value.join(', '))
-      : printable(JSON.stringify(value))
+  if (Array.isArray(value) && value.every((item) => typeof item !== 'object')) {
+    return value.length === 0 ? '-' : printable(value.join(', '))
   }
   return typeof value === 'object' ? printable(JSON.stringify(value)) : String(value)
-}
-
-const timeText = (ms: number): string => {
-  const date = new Date(ms)
-  return Number.isNaN(date.getTime()) ? String(ms) : `${date.toISOString().slice(0, 19).replace('T', ' ')}Z`
 }
 
 /** Bold, where colours are wanted. */

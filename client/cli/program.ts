@@ -30,23 +30,34 @@ const shortFlags: readonly (readonly [flags: string, path: string, description: 
 
 /** What an area of operations is about, for the help. */
 const areas: Readonly<Record<string, string>> = {
-  accounts: 'what you have: keys and logins with providers',
-  approvals: 'what agents have asked leave for',
-  auth: 'logins with vendors, yours and those of the programs beside gw',
-  audit: 'the changes made through gw',
-  codex: 'the logins of the Codex program',
-  config: 'the configuration',
-  enroll: 'take accounts into the configuration',
-  import: 'take over the files of other gateways',
-  liveness: 'how accounts and routes fare',
-  models: 'what can be asked for',
-  providers: 'companies and services with an API',
-  repair: 'mend what keeps an account from being used',
-  route: 'where a request would go, and why',
-  usage: 'what it cost',
-  tokens: 'the tokens of your clients',
-  system: 'gw itself',
+  accounts: 'What you have: keys and logins with providers',
+  approvals: 'What agents have asked leave for',
+  auth: 'Logins with vendors, yours and those of the programs beside gw',
+  audit: 'The changes made through gw',
+  codex: 'The logins of the Codex program',
+  config: 'The configuration',
+  enroll: 'Take accounts into the configuration',
+  import: 'Take over the files of other gateways',
+  liveness: 'How accounts and routes fare',
+  models: 'What can be asked for',
+  providers: 'Companies and services with an API',
+  repair: 'Mend what keeps an account from being used',
+  route: 'Where a request would go, and why',
+  usage: 'What it cost',
+  tokens: 'The tokens of your clients',
+  system: 'The gateway itself',
 }
+
+/** The page of `gw --help`: what people come for first stands first. */
+const helpGroups: readonly (readonly [title: string, commands: readonly string[]])[] = [
+  ['Start:', ['serve', 'demo', 'chat', 'status', 'doctor', 'init']],
+  ['Accounts and logins:', ['accounts', 'auth', 'providers', 'models', 'discover', 'enroll', 'codex', 'llm']],
+  ['Credentials for other programs:', ['token', 'exec', 'env']],
+  ['Clients:', ['tokens', 'approvals', 'usage', 'audit']],
+  ['Routes:', ['why', 'quota', 'route', 'liveness', 'health', 'sim']],
+  ['Stay afloat:', ['probe', 'repair', 'stay-afloat', 'events', 'report']],
+  ['Tools and configuration:', ['mcp', 'config', 'import', 'conform', 'complete', 'version', 'help']],
+]
 
 /** Builds the command line: one command for each operation, and those of the modules. */
 export function buildProgram(
@@ -59,10 +70,11 @@ export function buildProgram(
   const program = new Command('gw')
     .description('One local door to every model account you own.')
     .version(version, '-V, --version', 'print the version')
-    .helpOption('-h, --help', 'show help')
+    .helpOption('-h, --help', 'show this help')
+    .addHelpCommand(helpCommand())
     .exitOverride()
     .showSuggestionAfterError(true)
-    .configureHelp({ sortSubcommands: true, helpWidth: Math.min(io.columns, 120) })
+    .configureHelp({ helpWidth: Math.min(io.columns, 120) })
     .configureOutput({
       writeOut: io.out,
       // A complaint repeats what was typed, and somebody may have typed a key.
@@ -75,7 +87,7 @@ export function buildProgram(
     .option('--token <source>', 'token for it: env:NAME, file:PATH or - (GW_TOKEN)')
     .option('--config <file>', 'config file to use (GW_CONFIG)')
     .option('--verbose', 'log what happens (log.level = debug)')
-    .option('--set <key=value>', 'set any key of the config for this run; may be repeated', collect, [])
+    .option('--set <key=value>', 'set any key of the config for this run; may be repeated', collect)
   for (const [flags, , description] of shortFlags) program.option(flags, description)
   // Completion looks at everything; any other run needs the flags and the operations that its words name.
   const all = argv.includes('complete')
@@ -105,11 +117,28 @@ export function buildProgram(
     else areaCommand(program, command[0]!)
   }
   for (const module of modules) module(program, context)
+  arrangeHelp(program)
   program.addHelpText('after', '\nEvery setting has a flag too: gw config show --all names them with their variables.')
   return program
 }
 
-const collect = (text: string, before: string[]): string[] => [...before, text]
+const collect = (text: string, before: string[] = []): string[] => [...before, text]
+
+const helpCommand = () => new Command('help').argument('[command]').description('Show the help of a command')
+
+/** Puts the commands of `gw --help` under their titles, in the order of {@link helpGroups}. */
+function arrangeHelp(program: Command): void {
+  const rank = new Map<string, number>()
+  for (const [title, names] of helpGroups) {
+    for (const name of names) {
+      rank.set(name, rank.size)
+      program.commands.find((command) => command.name() === name)?.helpGroup(title)
+    }
+  }
+  const commands = program.commands as Command[]
+  program.addHelpCommand(helpCommand().helpGroup(helpGroups.at(-1)![0]))
+  commands.sort((a, b) => (rank.get(a.name()) ?? Infinity) - (rank.get(b.name()) ?? Infinity))
+}
 
 function globalOptions(program: Command): GlobalOptions {
   const given = program.opts() as Record<string, string | boolean | string[] | undefined>
@@ -123,7 +152,7 @@ function globalOptions(program: Command): GlobalOptions {
     if (typeof value === 'string') flags[path] = value
   }
   if (given.verbose === true) flags['log.level'] = 'debug'
-  for (const pair of given.set as string[]) {
+  for (const pair of given.set as string[] | undefined ?? []) {
     const at = pair.indexOf('=')
     if (at <= 0) throw new GwError('usage.invalid', `--set ${pair}: write --set key=value`)
     flags[pair.slice(0, at)] = pair.slice(at + 1)

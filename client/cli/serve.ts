@@ -13,13 +13,13 @@ interface ServeFlags {
 /** `gw serve` and `gw demo`: the commands that listen. */
 export const serve: CommandModule = (program, context) => {
   program.command('serve')
-    .description('start the gateway; it runs until it is told to stop')
+    .description('Start the gateway; it runs until it is told to stop')
     .option('--demo', 'add the built-in demo upstream, so that everything can be tried offline')
     .option('--print-token', 'print the owner token when this start makes it, also where no terminal is')
     .option('--grace <seconds>', 'after a stop signal, still answer for this long while saying "not ready"', '0')
     .action((flags: ServeFlags) => serveGateway(context, flags))
   program.command('demo')
-    .description('serve the built-in demo upstream alone: a stand-in for a model server, without key or network')
+    .description('Serve the built-in demo upstream alone: a stand-in for a model server, without key or network')
     .action(() => serveDemo(context))
 }
 
@@ -27,13 +27,15 @@ async function serveGateway({ io, options, withSession }: CommandContext, flags:
   const given = options()
   if (given.url !== undefined) throw new GwError('usage.invalid', 'serve starts a gateway here; leave --url out')
   const { loaded } = await withSession((session) => session.loadConfig())
-  const [{ createGateway }, { startServer, serveUntilSignal }, { createMcpHttp }, { operationContext }] = await Promise
-    .all([
-      import('../../lib/create-gateway.ts'),
-      import('../../server/main.ts'),
-      import('../../mcp/mod.ts'),
-      import('../../lib/open-home.ts'),
-    ])
+  const [{ createGateway }, { startServer, serveUntilSignal }, { createMcpHttp }, { operationContext }, { announce }] =
+    await Promise
+      .all([
+        import('../../lib/create-gateway.ts'),
+        import('../../server/main.ts'),
+        import('../../mcp/mod.ts'),
+        import('../../lib/open-home.ts'),
+        import('../../lib/presence.ts'),
+      ])
   const logger = jsonLogger((line) => io.err(`${line}\n`), { level: loaded.config.log.level })
   const gateway = await createGateway({
     env: io.env,
@@ -49,8 +51,10 @@ async function serveGateway({ io, options, withSession }: CommandContext, flags:
     clock: rooms.clock,
     contextOf: (principal, signal) => operationContext(rooms, rooms.system, { principal, surface: 'mcp', signal }),
   })
+  let withdraw: (() => Promise<void>) | null = null
   try {
     const running = await startServer(gateway, { mcp: mcp.handle })
+    withdraw = await announce(rooms.paths, running.url, rooms.clock)
     const owner = io.terminal || flags.printToken ? await rooms.access.createOwnerToken() : null
     await greet(io, gateway, { url: running.url, token: owner?.token.reveal() ?? null, demo: flags.demo === true })
     const graceMs = Number(flags.grace) * 1_000
@@ -60,6 +64,7 @@ async function serveGateway({ io, options, withSession }: CommandContext, flags:
     throw error
   } finally {
     mcp.close()
+    await withdraw?.()
   }
 }
 

@@ -2,6 +2,7 @@ import { GwError, jsonLogger, type Logger, type LogLevel, type Secret, silentLog
 import type { ConfigSources, LoadedConfig } from '../../lib/config/mod.ts'
 import type { OperationDescription } from '../../lib/operations/mod.ts'
 import type { Home } from '../../lib/open-home.ts'
+import type { Presence } from '../../lib/presence.ts'
 import type { CliIo } from './io.ts'
 import { callRemote, readToken, type Remote } from './remote.ts'
 
@@ -92,17 +93,18 @@ export async function openSession(io: CliIo, options: GlobalOptions, version: st
     token,
     async call(operation, input) {
       if (remote) return callRemote(remote, operation, input, io.signal)
-      const [home, { operationContext }, { callOperation }, { operator }] = await Promise.all([
+      const [home, { operationContext }, { callOperation }, { operator }, serving] = await Promise.all([
         opened ?? (operation.effect === 'reads' ? reading ??= open(true) : opened = open()),
         import('../../lib/open-home.ts'),
         import('../../lib/operations/mod.ts'),
         import('../../lib/access/mod.ts'),
+        operation.name === 'system.status' ? findServing(io) : null,
       ])
       const facts = {
         version,
-        url: null,
-        startedAt: home.clock.now(),
-        notReady: () => 'this is a command, not a server',
+        url: serving?.url ?? null,
+        startedAt: serving?.startedAt ?? home.clock.now(),
+        notReady: () => serving ? null : 'not running; gw serve starts it',
         inFlight: () => 0,
       }
       const context = operationContext(home, facts, { principal: operator, surface: 'cli', signal: io.signal })
@@ -114,6 +116,15 @@ export async function openSession(io: CliIo, options: GlobalOptions, version: st
       for (const home of [opened, reading]) await (await home?.catch(() => null))?.close()
     },
   }
+}
+
+/** The gateway that serves this home now. */
+export async function findServing({ env }: Pick<CliIo, 'env'>): Promise<Presence | null> {
+  const [presence, { paths }] = await Promise.all([
+    import('../../lib/presence.ts'),
+    import('../../lib/platform/mod.ts'),
+  ])
+  return presence.findServing(paths(env))
 }
 
 function once<T>(work: () => Promise<T>): () => Promise<T> {

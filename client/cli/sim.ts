@@ -6,7 +6,7 @@ import type { CommandModule } from './program.ts'
 export const sim: CommandModule = (program, { io, options }) => {
   program.command('sim')
     .description(
-      'simulate a day over eight accounts with windows, resets, outages and a death, one way of routing each',
+      'Simulate a day over eight accounts with windows, resets, outages and a death, one way of routing each',
     )
     .option('--sessions <number>', 'sessions that begin in the day', '1000')
     .option('--seed <number>', 'another day: the same number gives the same day', '1')

@@ -3,7 +3,8 @@ import { GwError, isObject } from '../../lib/base/mod.ts'
 import type { OperationDescription } from '../../lib/operations/mod.ts'
 import type { Consent, Repair, Shell, Used } from '../../lib/repair/mod.ts'
 import { addFields, givenTo, inputFrom } from './fields.ts'
-import { bold, green, printable, printResult, red, yellow } from './output.ts'
+import { bold, green, printResult, red, yellow } from './output.ts'
+import { printable } from './words.ts'
 import type { CliIo } from './io.ts'
 import { described } from './manifest.ts'
 import { areaCommand, type CommandContext, type CommandModule } from './program.ts'
@@ -139,7 +140,7 @@ function addStatus(program: Command, known: ReadonlyMap<string, OperationDescrip
       if (options().json) return io.out(`${JSON.stringify({ ...gateway, ...result, gateway }, null, 2)}\n`)
       io.out(
         `gw ${gateway.version}: ${
-          gateway.ready ? green(io, 'ready') : yellow(io, String(gateway.reason ?? 'not ready'))
+          gateway.ready ? green(io, `serves at ${gateway.url}`) : yellow(io, String(gateway.reason ?? 'not ready'))
         }\n`,
       )
       if (result.error) io.out(`${red(io, 'configuration:')} ${printable(String(result.error))}\n`)

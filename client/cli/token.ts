@@ -25,7 +25,7 @@ type Print = (home: Home, flags: TokenFlags) => Promise<Secret | string>
  */
 export const tokenCommands: CommandModule = (program, context) => {
   program.command('token [account]')
-    .description('print a fresh token: of an account, or one for gw itself')
+    .description('Print a fresh token: of an account, or one for gw itself')
     .option('--refresh', 'refresh it first')
     .addHelpText('after', '\nExample: gw token openai')
     .exitOverride()

@@ -1,8 +1,9 @@
 import { z } from 'zod'
+import { GwError } from '../base/mod.ts'
 import { capabilities, type Capability } from '../catalog/mod.ts'
 import { protocolIds } from '../protocol/mod.ts'
 import { planReceipt, strategyNames } from '../routing/mod.ts'
-import type { OperationContext } from './context.ts'
+import type { OperationContext, OperationRooms } from './context.ts'
 import { explain, explanation, scoped } from './explanation.ts'
 import { area, operation } from './operation.ts'
 
@@ -85,12 +86,13 @@ const seen = z.object({
 /** Why one past request went where it went. */
 const why = operation({
   summary:
-    'Show for one past request which targets were considered, dropped and tried, and why the one that answered won',
+    'Show for a past request which targets were considered, dropped and tried, and why the one that answered won',
   scope: 'route:read',
   effect: 'reads',
   mcp: true,
   input: z.object({
-    request: z.string().min(5).max(64).describe('x-gw-request-id of the answer').meta({ positional: 0 }),
+    request: z.string().min(5).max(64).optional().describe('x-gw-request-id of the answer; the newest if absent')
+      .meta({ positional: 0 }),
   })
     .strict(),
   output: z.object({
@@ -112,11 +114,12 @@ const why = operation({
     shadowCostMicros: z.number().nullable(),
     priceSource: z.string().nullable(),
   }),
-  cli: { command: 'why', example: 'gw why req_01j9z…' },
+  cli: { command: 'why', example: 'gw why, or gw why req_01j9z…' },
 }).query(async ({ ctx: { rooms, principal }, input }) => {
   const own = principal.scopes.has('admin') ? undefined : principal.id
-  const { request } = await rooms.usage.request(input.request, own)
-  const plan = await rooms.receipts.find(input.request)
+  const id = input.request ?? await newest(rooms, own)
+  const { request } = await rooms.usage.request(id, own)
+  const plan = await rooms.receipts.find(id)
   const last = request.attempts.at(-1)
   const chosen = last && plan?.candidates.find(({ target, model }) => target === last.target && model === last.model)
   const answered = last !== undefined && last.failure === null
@@ -158,6 +161,13 @@ const why = operation({
     priceSource: request.priceSource,
   }
 })
+
+/** The id of the last request, of this token's own where one is given. */
+async function newest({ usage }: OperationRooms, principal: string | undefined): Promise<string> {
+  const { requests } = await usage.requests({ limit: 1, ...(principal === undefined ? {} : { principal }) })
+  if (requests[0]) return requests[0].id
+  throw new GwError('request.not_found', 'there was no request yet', { hint: 'gw chat hello makes one' })
+}
 
 /** Where a request would go, and why. */
 export const route = area({

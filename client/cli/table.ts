@@ -1,0 +1,32 @@
+/** The gap between two columns. */
+const gap = 2
+/** What a column keeps, however narrow the terminal is. */
+const least = 8
+
+/**
+ * Lines of cells as aligned text, no wider than the terminal where that can be: the widest columns give way first, and
+ * what is cut ends in `…`. The first column, by which people name the row, gives way last.
+ */
+export function alignColumns(lines: readonly (readonly string[])[], terminalWidth: number): readonly string[] {
+  const count = Math.max(0, ...lines.map((line) => line.length))
+  const widths = Array.from({ length: count }, (_, i) => Math.max(0, ...lines.map((line) => line[i]?.length ?? 0)))
+  let excess = widths.reduce((sum, width) => sum + width, gap * (count - 1)) - terminalWidth
+  while (excess > 0) {
+    const widest = indexOfWidest(widths)
+    if (widest === -1) break
+    widths[widest]!--
+    excess--
+  }
+  return lines.map((line) => line.map((text, i) => fit(text, widths[i]!)).join(' '.repeat(gap)).trimEnd())
+}
+
+function indexOfWidest(widths: readonly number[]): number {
+  let found = -1
+  for (let i = 1; i < widths.length; i++) {
+    if (widths[i]! > least && (found === -1 || widths[i]! > widths[found]!)) found = i
+  }
+  return found === -1 && (widths[0] ?? 0) > least ? 0 : found
+}
+
+const fit = (text: string, width: number): string =>
+  text.length > width ? `${text.slice(0, width - 1)}…` : text.padEnd(width)
