@@ -37,6 +37,7 @@ const areas: Readonly<Record<string, string>> = {
   codex: 'The logins of the Codex program',
   config: 'The configuration',
   enroll: 'Take accounts into the configuration',
+  handoff: 'Handoffs, one by one',
   import: 'Take over the files of other gateways',
   liveness: 'How accounts and routes fare',
   models: 'What can be asked for',

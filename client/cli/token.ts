@@ -45,19 +45,19 @@ export const tokenCommands: CommandModule = (program, context) => {
 }
 
 const printers: Readonly<Record<string, readonly [description: string, value: Print, embedded: boolean]>> = {
-  'chatgpt-access-token': ['print a fresh ChatGPT access token', async (home, flags) => {
+  'chatgpt-access-token': ['Print a fresh ChatGPT access token', async (home, flags) => {
     return (await fresh(home.logins, 'chatgpt', flags)).accessToken!
   }, false],
-  'chatgpt-account-id': ['print the account id that goes beside it', async (home, flags) => {
+  'chatgpt-account-id': ['Print the account id that goes beside it', async (home, flags) => {
     const { identity } = await fresh(home.logins, 'chatgpt', flags)
     if (identity.accountId) return identity.accountId
     throw new GwError('credential.unavailable', 'this ChatGPT login names no account id', { hint: 'log in again' })
   }, false],
-  'openai-api-key': ['print an OpenAI API key minted from the ChatGPT login', mint('chatgpt'), false],
-  'anthropic-access-token': ['print a fresh Claude access token', async (home, flags) => {
+  'openai-api-key': ['Print an OpenAI API key minted from the ChatGPT login', mint('chatgpt'), false],
+  'anthropic-access-token': ['Print a fresh Claude access token', async (home, flags) => {
     return (await embedded(flags))?.accessToken ?? (await fresh(home.logins, 'claude', flags)).accessToken!
   }, true],
-  'anthropic-api-key': ['print an Anthropic API key minted from the Claude login', mint('claude'), true],
+  'anthropic-api-key': ['Print an Anthropic API key minted from the Claude login', mint('claude'), true],
 }
 
 function mint(vendor: string): Print {

@@ -1,0 +1,99 @@
+import { Command } from 'commander'
+import { expect, test } from 'bun:test'
+import type { CliIo } from '../../client/cli/io.ts'
+import { modules } from '../../client/cli/modules.ts'
+import { buildProgram } from '../../client/cli/program.ts'
+import { alignColumns } from '../../client/cli/table.ts'
+import { heading, moneyText, spanText, valueText } from '../../client/cli/words.ts'
+
+const io: CliIo = {
+  env: {},
+  cwd: '/',
+  out: () => {},
+  err: () => {},
+  terminal: false,
+  interactive: false,
+  columns: 100,
+  color: false,
+  readInput: () => Promise.resolve(''),
+  askSecret: () => Promise.resolve(''),
+  askLine: () => Promise.resolve(null),
+  signal: new AbortController().signal,
+}
+
+/** Every command there is, by its words. */
+function commands(): Map<string, Command> {
+  const found = new Map<string, Command>()
+  const walk = (command: Command, words: string) => {
+    for (const one of command.commands) {
+      const path = `${words} ${one.name()}`
+      found.set(path, one)
+      walk(one, path)
+    }
+  }
+  walk(buildProgram(io, '0.0.0', modules, () => {}, ['complete']), 'gw')
+  return found
+}
+
+test('a command says what it does in a sentence that begins with a capital and has no full stop', () => {
+  const odd = [...commands()].filter(([, command]) => !/^[A-Z].*[^.]$/.test(command.description()))
+  expect(odd.map(([words, command]) => `${words}: ${command.description()}`)).toEqual([])
+})
+
+test('an option says what it is for in a phrase without a capital or a full stop', () => {
+  const odd = [...commands()].flatMap(([words, command]) =>
+    command.options.filter(({ description }) => /^[A-Z][a-z]+ |[^.]\.$/.test(description)).map((
+      { flags, description },
+    ) => `${words} ${flags}: ${description}`)
+  )
+  expect(odd).toEqual([])
+})
+
+test('every command of the first page stands under a title', () => {
+  const program = buildProgram(io, '0.0.0', modules, () => {}, [])
+  expect(program.commands.filter((command) => command.helpGroup() === '').map((command) => command.name())).toEqual([])
+})
+
+test.each([
+  ['costMicros', 1_250_000, '$1.25'],
+  ['costMicros', 0, '$0.00'],
+  ['costMicros', 3, '$0.000003'],
+  ['price', { inputMicros: 2_500_000, cachedInputMicros: null }, 'input $2.50'],
+  ['issued_at', 1_700_000_000, '2023-11-14 22:13:20Z'],
+  ['resetsAt', 1_700_000_000_000, '2023-11-14 22:13:20Z'],
+  ['from', 1_700_000_000_000, '2023-11-14 22:13:20Z'],
+  ['ageMs', 93_600_000, '1 d 2 h'],
+  ['plan', false, 'no'],
+  ['models', [], '-'],
+  ['scopes', ['read', 'write'], 'read, write'],
+  ['label', 'a\u001b[31mb\nc', 'a\\u{1b}[31mb\\u{a}c'],
+  ['port', 8080, '8080'],
+])('%s of %p reads as %p', (name, value, text) => {
+  expect(valueText(name, value)).toBe(text)
+})
+
+test('names become headings, and spans their two largest units', () => {
+  expect(['cachedInputMicros', 'issued_at', 'at', 'nextResetAt', 'id'].map(heading)).toEqual([
+    'cached input',
+    'issued',
+    'at',
+    'next reset',
+    'id',
+  ])
+  expect([12, 1_500, 61_000, 3_600_000, 90_000_000].map(spanText)).toEqual([
+    '12 ms',
+    '1.5 s',
+    '1 min',
+    '1 h',
+    '1 d 1 h',
+  ])
+  expect(moneyText(-500_000)).toBe('-$0.50')
+})
+
+test('a table fits the terminal: wide columns give way first, the name of the row last', () => {
+  const lines = alignColumns([['id', 'what', 'n'], ['abcdefghijklmnop', 'x'.repeat(60), '1']], 40)
+  expect(lines).toEqual([
+    'id                what                 n',
+    'abcdefghijklmnop  xxxxxxxxxxxxxxxxxx…  1',
+  ])
+})
