@@ -7,7 +7,7 @@ import type { Ask, Rooms } from './seams.ts'
  * The plan for a request. Where nothing can serve it, the home is read again first: an account or provider that was
  * added a moment ago by another process counts from its first request on.
  *
- * @throws GwError as {@link planFor}
+ * @throws GwError `model.missing`, `model.not_found`, `request.invalid`, `access.denied`, `provider.not_found`
  */
 export function planOrCatchUp(ask: Ask, rooms: Rooms): RoutedPlan | Promise<RoutedPlan> {
   try {
@@ -19,12 +19,8 @@ export function planOrCatchUp(ask: Ask, rooms: Rooms): RoutedPlan | Promise<Rout
   return rooms.catchUp().then(() => planFor(ask, rooms))
 }
 
-/**
- * The plan for a request, with the accounts that its caller brought along standing in for gw's.
- *
- * @throws GwError `model.missing`, `model.not_found`, `request.invalid`, `access.denied`, `provider.not_found`
- */
-export function planFor(ask: Ask, rooms: Rooms): RoutedPlan {
+/** The plan for a request, with the accounts that its caller brought along standing in for gw's. */
+function planFor(ask: Ask, rooms: Rooms): RoutedPlan {
   const own = ask.planToken || ask.providerKeys.size > 0 ? ownAccounts(ask, rooms) : null
   const plan = rooms.router.plan({
     capability: ask.capability,
