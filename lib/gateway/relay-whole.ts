@@ -1,4 +1,4 @@
-import { type ByteSource, concat, GwError, isGwError, isObject, type Ticker } from '../base/mod.ts'
+import { type ByteSource, concat, GwError, isGwError, isObject, type Json, type Ticker } from '../base/mod.ts'
 import {
   noTokens,
   parseSpan,
@@ -164,7 +164,7 @@ export function relayWhole(parts: WholeParts): Promise<UpstreamFailure | null> {
 }
 
 /** Fields of which a real answer has one. */
-const answerFields = ['choices', 'output', 'content', 'data']
+const answerFields = ['choices', 'output', 'content', 'data', 'candidates', 'promptFeedback']
 
 /** The usage in a whole JSON answer, or what is wrong with it. */
 function readWhole(
@@ -185,13 +185,14 @@ function readWhole(
   const said = error && parseSpan(bytes, error)
   if (typeof said === 'object' && said !== null) return { failure: reported(said) }
   // Only what the protocol's usage reader looks at is parsed.
-  const usage = scan.fields.get('usage')
+  const field = wire?.usageField ?? 'usage'
+  const usage = scan.fields.get(field)
   const counted = scan.fields.get('input_tokens')
   const body = {
-    ...(usage ? { usage: parseSpan(bytes, usage) } : {}),
+    ...(usage ? { [field]: parseSpan(bytes, usage) } : {}),
     ...(counted ? { input_tokens: parseSpan(bytes, counted) } : {}),
   }
-  const id = scan.fields.get('id')
+  const id = scan.fields.get('id') ?? scan.fields.get('responseId')
   const named = id && parseSpan(bytes, id)
   const tokens = wire?.usage(body as never) ?? noTokens
   if (!tokens.outputTokens && saysNothing(bytes, scan.fields)) {
@@ -215,6 +216,8 @@ function saysNothing(bytes: Uint8Array, fields: ReadonlyMap<string, Span>): bool
   }
   const choices = read('choices')
   if (Array.isArray(choices)) return choices.every(isEmptyChoice)
+  const candidates = read('candidates')
+  if (Array.isArray(candidates)) return candidates.every(isEmptyCandidate)
   const output = read('output')
   if (Array.isArray(output)) return (read('status') ?? 'completed') === 'completed' && output.every(isEmptyBlock)
   const content = read('content')
@@ -230,6 +233,13 @@ function isEmptyChoice(choice: unknown): boolean {
   return Object.entries(choice.message).every(([name, value]) => name === 'role' || hasNothing(value))
 }
 
+function isEmptyCandidate(candidate: unknown): boolean {
+  if (!isObject(candidate) || (candidate.finishReason ?? 'STOP') !== 'STOP') return false
+  const parts = isObject(candidate.content) ? candidate.content.parts : undefined
+  return !Array.isArray(parts) ||
+    parts.every((part) => isObject(part) && Object.keys(part).every((name) => name === 'text') && hasNothing(part.text))
+}
+
 /** A text block or a message item without text; anything else, such as a tool call, is something. */
 function isEmptyBlock(block: unknown): boolean {
   if (!isObject(block)) return false
@@ -240,13 +250,15 @@ function isEmptyBlock(block: unknown): boolean {
 /** The last `"usage":{…}` of an answer too long to hold. */
 function tailUsage(tail: Uint8Array, wire: Wire | null): TokenCounts {
   const text = new TextDecoder().decode(tail)
-  const at = text.lastIndexOf('"usage":')
+  const field = wire?.usageField ?? 'usage'
+  const mark = `"${field}":`
+  const at = text.lastIndexOf(mark)
   const open = at < 0 ? -1 : text.indexOf('{', at)
-  if (open < 0 || text.slice(at + 8, open).trim() !== '') return noTokens
+  if (open < 0 || text.slice(at + mark.length, open).trim() !== '') return noTokens
   const scan = scanFields(new TextEncoder().encode(objectAt(text, open)))
   if (!scan.ok) return noTokens
   try {
-    return wire?.usage({ usage: JSON.parse(objectAt(text, open)) }) ?? noTokens
+    return wire?.usage({ [field]: JSON.parse(objectAt(text, open)) as Json }) ?? noTokens
   } catch {
     return noTokens
   }

@@ -126,6 +126,11 @@ export const finishWords: Readonly<
     SPII: 'content-filter',
     IMAGE_SAFETY: 'content-filter',
     IMAGE_PROHIBITED_CONTENT: 'content-filter',
+    IMAGE_RECITATION: 'content-filter',
+    IMAGE_OTHER: 'pause',
+    NO_IMAGE: 'pause',
     OTHER: 'pause',
+    // Calls that the model got wrong (MALFORMED_FUNCTION_CALL, UNEXPECTED_TOOL_CALL and their kin) are no end of an
+    // answer: they are left out, so that another target may do better.
   },
 }

@@ -40,6 +40,8 @@ const openaiShared = new Set([
  */
 const harmlessValues: Readonly<Record<string, readonly Json[]>> = {
   n: [1],
+  candidateCount: [1],
+  responseLogprobs: [false],
   logprobs: [false],
   top_logprobs: [0],
   frequency_penalty: [0],
@@ -71,6 +73,34 @@ export function isHarmless(key: string, value: Json | undefined): boolean {
   return harmlessValues[key]?.includes(value) ?? false
 }
 
+/**
+ * Where a protocol keeps what the encoders of the others call by these names. The other protocols keep them where their
+ * encoders say.
+ */
+const places: Readonly<Partial<Record<ProtocolId, Readonly<Record<string, string>>>>> = {
+  gemini: {
+    'temperature': 'generationConfig.temperature',
+    'top_p': 'generationConfig.topP',
+    'top_k': 'generationConfig.topK',
+    'stop': 'generationConfig.stopSequences',
+    'seed': 'generationConfig.seed',
+    'frequency_penalty': 'generationConfig.frequencyPenalty',
+    'presence_penalty': 'generationConfig.presencePenalty',
+    'response_format': 'generationConfig.responseMimeType',
+    'text.format': 'generationConfig.responseMimeType',
+    'tool_choice': 'toolConfig.functionCallingConfig',
+    'service_tier': 'serviceTier',
+    'generationConfig.thinkingConfig.budget_tokens': 'generationConfig.thinkingConfig.thinkingBudget',
+    'generationConfig.thinkingConfig.summary': 'generationConfig.thinkingConfig.includeThoughts',
+  },
+}
+
+function placeOf(source: ProtocolId, path: string): string {
+  const known = places[source]
+  if (known === undefined) return path
+  return known[path] ?? path.replace(/\.is_error$/, '.functionResponse.response.error')
+}
+
 /** A fresh account of a translation between two protocols. */
 export function createLedger(source: ProtocolId, target: ProtocolId): Ledger {
   const losses: Loss[] = []
@@ -84,7 +114,7 @@ export function createLedger(source: ProtocolId, target: ProtocolId): Ledger {
     same,
     losses,
     lose(path, reason) {
-      losses.push({ path, reason })
+      losses.push({ path: placeOf(source, path), reason })
     },
     inner: (found, key) => same ? found.nested?.[key] : undefined,
     extras(found) {

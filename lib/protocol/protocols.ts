@@ -1,6 +1,7 @@
 import { GwError } from '../base/mod.ts'
 import { anthropicMessages } from './anthropic-messages/mod.ts'
 import type { Protocol } from './codec.ts'
+import { gemini } from './gemini/mod.ts'
 import type { ProtocolId } from './id.ts'
 import { openaiChat } from './openai-chat/mod.ts'
 import { openaiResponses } from './openai-responses/mod.ts'
@@ -10,6 +11,7 @@ export const protocols: Readonly<Partial<Record<ProtocolId, Protocol>>> = {
   'openai-chat': openaiChat,
   'openai-responses': openaiResponses,
   'anthropic-messages': anthropicMessages,
+  'gemini': gemini,
 }
 
 /** The implementation of a protocol. */

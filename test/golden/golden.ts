@@ -4,7 +4,7 @@ import { replies } from './replies.ts'
 import { requests } from './requests.ts'
 
 /** The protocols of the matrix. */
-export const protocols = ['openai-chat', 'openai-responses', 'anthropic-messages'] as const
+export const protocols = ['openai-chat', 'openai-responses', 'anthropic-messages', 'gemini'] as const
 type Near = (typeof protocols)[number]
 
 /** One file of the matrix. */
@@ -29,6 +29,8 @@ const question: Readonly<Record<Near, JsonObject>> = {
   'openai-chat': requests['openai-chat'].tools!,
   'openai-responses': requests['openai-responses'].tools!,
   'anthropic-messages': requests['anthropic-messages'].tools!,
+  // Asked to show its thoughts, because it would not otherwise.
+  'gemini': { ...requests.gemini.tools!, generationConfig: { thinkingConfig: { includeThoughts: true } } },
 }
 
 /** What becomes of a request: the upstream's body and the losses, or the refusal. */

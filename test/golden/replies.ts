@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../lib/base/mod.ts'
 
-// Written by hand after the public references of the three APIs: whole answers, one thing that can happen per case.
+// Written by hand after the public references of the four APIs: whole answers, one thing that can happen per case.
 
 type Cases = Readonly<Record<string, JsonObject>>
 
@@ -170,9 +170,74 @@ const messagesCases: Cases = {
   error: { type: 'error', error: { type: 'overloaded_error', message: 'Overloaded' } },
 }
 
+const content = (
+  parts: JsonObject[],
+  finishReason = 'STOP',
+  usage: JsonObject = {},
+  more: JsonObject = {},
+): JsonObject => ({
+  candidates: [{ content: { role: 'model', parts }, finishReason, index: 0, ...more }],
+  usageMetadata: { promptTokenCount: 20, candidatesTokenCount: 7, totalTokenCount: 27, ...usage },
+  modelVersion: 'm-upstream',
+  responseId: 'r1',
+})
+const functionCall = (city: string, more: JsonObject = {}): JsonObject => ({
+  functionCall: { name: 'weather', args: { city } },
+  ...more,
+})
+const sealed = { thoughtSignature: 'c2ln' }
+
+const geminiCases: Cases = {
+  text: content([{ text: 'grüße 🦊 "quoted"' }]),
+  call: content([functionCall('Köln')]),
+  'named-call': content([{ functionCall: { id: 'fc-1', name: 'weather', args: { city: 'Köln' } } }]),
+  'parallel-calls': content([{ text: 'Both.' }, functionCall('Köln', sealed), functionCall('Bonn')]),
+  'empty-arguments': content([{ functionCall: { name: 'weather' } }]),
+  'cut-by-limit': content([{ text: 'half of' }], 'MAX_TOKENS'),
+  filtered: content([{ text: 'half of' }], 'SAFETY'),
+  recited: content([{ text: 'half of' }], 'RECITATION'),
+  'other-end': content([{ text: 'half of' }], 'OTHER'),
+  'malformed-call': content([], 'MALFORMED_FUNCTION_CALL', {}, { finishMessage: 'Malformed function call: weather(' }),
+  'blocked-prompt': {
+    promptFeedback: { blockReason: 'PROHIBITED_CONTENT' },
+    usageMetadata: { promptTokenCount: 20, totalTokenCount: 20 },
+    modelVersion: 'm-upstream',
+  },
+  usage: content([{ text: 'x' }], 'STOP', {
+    promptTokenCount: 20,
+    cachedContentTokenCount: 12,
+    candidatesTokenCount: 7,
+    thoughtsTokenCount: 4,
+    toolUsePromptTokenCount: 5,
+    totalTokenCount: 36,
+  }),
+  'no-usage': { candidates: [{ content: { role: 'model', parts: [{ text: 'x' }] }, finishReason: 'STOP' }] },
+  thinking: content([{ text: 'hm', thought: true }, { text: 'x', ...sealed }]),
+  'thinking-before-call': content([{ text: 'hm', thought: true }, functionCall('Köln', sealed)]),
+  'signature-at-the-end': content([{ text: 'x' }, { text: '', ...sealed }]),
+  grounded: content([{ text: 'Köln: Regen' }], 'STOP', {}, {
+    groundingMetadata: {
+      webSearchQueries: ['wetter köln'],
+      groundingChunks: [{ web: { uri: 'https://e.com', title: 'E' } }],
+      groundingSupports: [{
+        segment: { startIndex: 0, endIndex: 5, text: 'Köln' },
+        groundingChunkIndices: [0],
+      }],
+    },
+  }),
+  'executed-code': content([
+    { executableCode: { language: 'PYTHON', code: 'print(1)' } },
+    { codeExecutionResult: { outcome: 'OUTCOME_OK', output: '1' } },
+    { text: 'One.' },
+  ]),
+  image: content([{ text: 'Here.' }, { inlineData: { mimeType: 'image/png', data: 'AAAA' } }]),
+  error: { error: { code: 503, message: 'The model is overloaded.', status: 'UNAVAILABLE' } },
+}
+
 /** What upstreams answer, by protocol and happening. */
 export const replies = {
   'openai-chat': chatCases,
   'openai-responses': responsesCases,
   'anthropic-messages': messagesCases,
+  'gemini': geminiCases,
 } as const

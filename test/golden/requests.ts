@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../lib/base/mod.ts'
 
-// Written by hand after the public references of the three APIs: one feature per case, the same name for the same thing.
+// Written by hand after the public references of the four APIs: one feature per case, the same name for the same thing.
 
 type Cases = Readonly<Record<string, JsonObject>>
 
@@ -309,9 +309,150 @@ const messagesCases: Cases = {
   stream: messages({ stream: true }),
 }
 
+const geminiUser = { role: 'user', parts: [{ text: 'Weather in Köln? 🦊' }] }
+const geminiTool = {
+  functionDeclarations: [{ name: 'weather', description: 'Looks up', parametersJsonSchema: schema }],
+}
+const gemini = (more: JsonObject): JsonObject => ({ model: 'm', contents: [geminiUser], ...more })
+const geminiConfig = (generationConfig: JsonObject): JsonObject => gemini({ generationConfig })
+const geminiParts = (...parts: JsonObject[]): JsonObject => gemini({ contents: [{ role: 'user', parts }] })
+const geminiCall = (city: string, more: JsonObject = {}) => ({
+  functionCall: { name: 'weather', args: { city } },
+  ...more,
+})
+const geminiResult = (response: JsonObject) => ({ functionResponse: { name: 'weather', response } })
+const geminiTurns = (...contents: JsonObject[]): JsonObject =>
+  gemini({ tools: [geminiTool], contents: [geminiUser, ...contents] })
+
+/** Bodies for generateContent, with the model that stands in the path. */
+const geminiCases: Cases = {
+  text: gemini({}),
+  system: gemini({ systemInstruction: { parts: [{ text: 'Be brief.' }, { text: 'No lists.' }] } }),
+  'snake-case': {
+    model: 'm',
+    contents: [{ role: 'user', parts: [{ inline_data: { mime_type: 'image/png', data: png } }] }],
+    system_instruction: { parts: [{ text: 'Be brief.' }] },
+    generation_config: { max_output_tokens: 9, stop_sequences: ['END'] },
+  },
+  turns: gemini({
+    contents: [geminiUser, { role: 'model', parts: [{ text: 'Rain.' }] }, {
+      role: 'user',
+      parts: [{ text: 'Tomorrow?' }],
+    }],
+  }),
+  sampling: geminiConfig({ temperature: 0.5, topP: 0.9, maxOutputTokens: 100, stopSequences: ['END', '###'] }),
+  'top-k': geminiConfig({ topK: 5 }),
+  penalties: geminiConfig({ frequencyPenalty: 0.5, presencePenalty: 0.5, seed: 7 }),
+  choices: geminiConfig({ candidateCount: 2, responseLogprobs: true, logprobs: 3 }),
+  'image-data': geminiParts({ text: 'What?' }, { inlineData: { mimeType: 'image/png', data: png } }),
+  'image-url': geminiParts({ fileData: { mimeType: 'image/png', fileUri: 'https://example.com/a.png' } }),
+  file: geminiParts({ inlineData: { mimeType: 'application/pdf', data: pdf } }),
+  'uploaded-file': geminiParts({
+    fileData: {
+      mimeType: 'application/pdf',
+      fileUri: 'https://generativelanguage.googleapis.com/v1beta/files/abc',
+    },
+  }),
+  audio: geminiParts({ inlineData: { mimeType: 'audio/wav', data: 'AAAA' } }),
+  video: geminiParts({
+    fileData: { mimeType: 'video/mp4', fileUri: 'https://example.com/a.mp4' },
+    videoMetadata: { startOffset: '1s' },
+  }),
+  tools: gemini({ tools: [geminiTool], toolConfig: { functionCallingConfig: { mode: 'AUTO' } } }),
+  'own-schema': gemini({
+    tools: [{
+      functionDeclarations: [{
+        name: 'weather',
+        parameters: {
+          type: 'OBJECT',
+          properties: { city: { type: 'STRING', nullable: true }, days: { type: 'ARRAY', items: { type: 'INTEGER' } } },
+          required: ['city'],
+        },
+      }],
+    }],
+  }),
+  'tool-required': gemini({ tools: [geminiTool], toolConfig: { functionCallingConfig: { mode: 'ANY' } } }),
+  'tool-named': gemini({
+    tools: [geminiTool],
+    toolConfig: { functionCallingConfig: { mode: 'ANY', allowedFunctionNames: ['weather'] } },
+  }),
+  'tool-none': gemini({ tools: [geminiTool], toolConfig: { functionCallingConfig: { mode: 'NONE' } } }),
+  'tool-validated': gemini({ tools: [geminiTool], toolConfig: { functionCallingConfig: { mode: 'VALIDATED' } } }),
+  'tool-results': geminiTurns(
+    { role: 'model', parts: [geminiCall('Köln'), geminiCall('Bonn')] },
+    { role: 'user', parts: [geminiResult({ output: 'rain' }), geminiResult({ sky: 'sun', wind: 3 })] },
+  ),
+  'tool-ids': geminiTurns(
+    { role: 'model', parts: [{ functionCall: { id: longId, name: 'weather', args: { city: 'Köln' } } }] },
+    { role: 'user', parts: [{ functionResponse: { id: longId, name: 'weather', response: { output: 'rain' } } }] },
+  ),
+  'tool-error': geminiTurns(
+    { role: 'model', parts: [geminiCall('Köln')] },
+    { role: 'user', parts: [geminiResult({ error: 'no such place' })] },
+  ),
+  'tool-image': geminiTurns(
+    { role: 'model', parts: [geminiCall('Köln')] },
+    {
+      role: 'user',
+      parts: [{
+        functionResponse: {
+          name: 'weather',
+          response: { output: 'see' },
+          parts: [{ inlineData: { mimeType: 'image/png', data: png } }],
+        },
+      }],
+    },
+  ),
+  'orphaned-call': geminiTurns({ role: 'model', parts: [geminiCall('Köln')] }, geminiUser),
+  signature: geminiTurns(
+    { role: 'model', parts: [{ text: 'hm', thought: true }, geminiCall('Köln', { thoughtSignature: 'c2ln' })] },
+    { role: 'user', parts: [geminiResult({ output: 'rain' })] },
+  ),
+  'signed-text': geminiTurns(
+    { role: 'model', parts: [{ text: 'Rain.', thoughtSignature: 'c2ln' }, { text: '', thoughtSignature: 'c2lo' }] },
+    geminiUser,
+  ),
+  'hosted-tools': gemini({ tools: [{ googleSearch: {} }, { codeExecution: {} }, { urlContext: {} }] }),
+  'executed-code': gemini({
+    contents: [
+      geminiUser,
+      {
+        role: 'model',
+        parts: [
+          { executableCode: { language: 'PYTHON', code: 'print(1)' } },
+          { codeExecutionResult: { outcome: 'OUTCOME_OK', output: '1' } },
+          { text: 'One.' },
+        ],
+      },
+      geminiUser,
+    ],
+  }),
+  'json-output': geminiConfig({ responseMimeType: 'application/json' }),
+  'structured-output': geminiConfig({ responseMimeType: 'application/json', responseJsonSchema: schema }),
+  'structured-output-own': geminiConfig({
+    responseMimeType: 'application/json',
+    responseSchema: { type: 'OBJECT', properties: { city: { type: 'STRING' } } },
+  }),
+  'enum-output': geminiConfig({
+    responseMimeType: 'text/x.enum',
+    responseSchema: { type: 'STRING', enum: ['rain', 'sun'] },
+  }),
+  modalities: geminiConfig({ responseModalities: ['TEXT', 'IMAGE'] }),
+  'thinking-budget': geminiConfig({ thinkingConfig: { thinkingBudget: 2048, includeThoughts: true } }),
+  'thinking-level': geminiConfig({ thinkingConfig: { thinkingLevel: 'HIGH' } }),
+  'thinking-off': geminiConfig({ thinkingConfig: { thinkingBudget: 0 } }),
+  'thinking-dynamic': geminiConfig({ thinkingConfig: { thinkingBudget: -1 } }),
+  safety: gemini({ safetySettings: [{ category: 'HARM_CATEGORY_HARASSMENT', threshold: 'BLOCK_NONE' }] }),
+  cached: gemini({ cachedContent: 'cachedContents/abc' }),
+  bookkeeping: gemini({ serviceTier: 'flex', labels: { team: 'a' } }),
+  unknown: gemini({ x_vendor: { deep: [1, 2] } }),
+  stream: gemini({ stream: true }),
+}
+
 /** What clients ask, by protocol and feature. */
 export const requests = {
   'openai-chat': chatCases,
   'openai-responses': responsesCases,
   'anthropic-messages': messagesCases,
+  'gemini': geminiCases,
 } as const

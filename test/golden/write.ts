@@ -15,6 +15,7 @@ const references = {
   'openai-chat': 'https://platform.openai.com/docs/api-reference/chat',
   'openai-responses': 'https://platform.openai.com/docs/api-reference/responses',
   'anthropic-messages': 'https://docs.anthropic.com/en/api/messages',
+  'gemini': 'https://ai.google.dev/api/generate-content',
 }
 for (const protocol of protocols) {
   await writeFile(

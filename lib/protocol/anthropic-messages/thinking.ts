@@ -77,6 +77,9 @@ export function encodeThinking(
     ledger.lose(reasoning.path, 'the running tool calls came without signed thinking')
     return { on: false }
   }
+  if (reasoning.budgetTokens !== null && budget < reasoning.budgetTokens) {
+    ledger.lose(`${reasoning.path}.budget_tokens`, 'max_tokens leaves room for less thinking')
+  }
   return { thinking: { type: 'enabled', budget_tokens: budget, ...display }, on: true }
 }
 

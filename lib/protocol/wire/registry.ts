@@ -1,5 +1,6 @@
 import type { ProtocolId } from '../id.ts'
 import { anthropicMessagesWire } from './anthropic-messages.ts'
+import { geminiWire } from './gemini.ts'
 import { openaiChatWire } from './openai-chat.ts'
 import { openaiResponsesWire } from './openai-responses.ts'
 import type { Wire } from './wire.ts'
@@ -9,4 +10,5 @@ export const wires: Partial<Record<ProtocolId, Wire>> = {
   'openai-chat': openaiChatWire,
   'openai-responses': openaiResponsesWire,
   'anthropic-messages': anthropicMessagesWire,
+  'gemini': geminiWire,
 }

@@ -41,6 +41,8 @@ export interface Wire {
   readonly protocol: ProtocolId
   /** A stream that gw begins itself; absent where a keep-alive may come before everything else. */
   readonly own?: (options: OwnStreamOptions) => OwnStream
+  /** Where a whole answer says what it used; absent is `usage`. */
+  readonly usageField?: string
   /** A tracker for a stream that begins now. */
   tracker(): StreamTracker
   /** What a whole answer says it used. */

@@ -62,11 +62,15 @@ const equals: Readonly<Record<string, RegExp>> = {
   'reasoning_effort=none': /"thinking":\{"type":"disabled"|"thinkingBudget":0/,
   'effort=none': /"thinking":\{"type":"disabled"|"thinkingBudget":0/,
   // Without thoughts there is nothing to summarise.
-  'summary=auto': /"thinking":\{"type":"disabled"|"summary":"auto"|"display":"summarized"/,
-  'summary=detailed': /"thinking":\{"type":"disabled"|"summary":"detailed"/,
+  'summary=auto':
+    /"thinking":\{"type":"disabled"|"summary":"auto"|"display":"summarized"|"includeThoughts":true|"thinkingBudget":0/,
+  'summary=detailed': /"thinking":\{"type":"disabled"|"summary":"detailed"|"thinkingBudget":0/,
+  'includeThoughts=true': /"summary":"auto"|"display":"summarized"/,
+  'type=disabled': /"thinkingBudget":0/,
+  'is_error=true': /"response":\{"error":/,
   'tool_choice=none': /"tool_choice":\{"type":"none"|"mode":"NONE"/,
   ...Object.fromEntries(
-    ['reasoning_effort', 'effort'].flatMap((key) =>
+    ['reasoning_effort', 'effort', 'thinkingLevel'].flatMap((key) =>
       ['minimal', 'low', 'medium', 'high', 'xhigh', 'max'].map((
         step,
       ) => [`${key}=${step}`, /"budget_tokens":|"thinkingLevel":|"thinkingBudget":/])
@@ -77,7 +81,7 @@ const equals: Readonly<Record<string, RegExp>> = {
 function missing(body: JsonObject, out: JsonObject, losses: readonly Loss[]): string[] {
   const wire = JSON.stringify(out)
   const bare = wire.replaceAll('\\', '')
-  const decoded = [...wire.matchAll(/base64,([A-Za-z0-9+/=]+)/g)].map((match) => {
+  const decoded = [...wire.matchAll(/(?:base64,|"data":")([A-Za-z0-9+/=]+)/g)].map((match) => {
     try {
       return atob(match[1]!)
     } catch {
@@ -91,6 +95,8 @@ function missing(body: JsonObject, out: JsonObject, losses: readonly Loss[]): st
     if (structural.has(key) || covered(path, losses)) return []
     if (equals[`${key}=${value}`]?.test(wire)) return []
     if (defaults[key]?.includes(value)) return []
+    // There the ordinary tier is what is not named.
+    if (key === 'service_tier' && 'contents' in out && value !== 'flex' && value !== 'priority') return []
     if (bookkeeping.test(path) && /^input\[\d+\]\.(id|namespace)$/.test(path)) return []
     const markers = typeof value === 'string' ? value.match(/mk\w+?x/g) : null
     if (markers !== null) {

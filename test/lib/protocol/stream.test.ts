@@ -26,7 +26,12 @@ const bodies: Readonly<Record<ProtocolId, JsonObject>> = {
   },
   'openai-responses': { model: 'm', stream: true, input: 'hi' },
   'anthropic-messages': { model: 'm', stream: true, max_tokens: 9, messages: [{ role: 'user', content: 'hi' }] },
-  'gemini': { model: 'm', stream: true, contents: [{ role: 'user', parts: [{ text: 'hi' }] }] },
+  'gemini': {
+    model: 'm',
+    stream: true,
+    contents: [{ role: 'user', parts: [{ text: 'hi' }] }],
+    generationConfig: { thinkingConfig: { includeThoughts: true } },
+  },
 }
 
 const words = 'Hé 🦊 "q"\r\n\\'
