@@ -1,7 +1,16 @@
 import { allowsProvider } from './access/mod.ts'
 import { type Account, formatTarget } from './accounts/mod.ts'
 import type { Credential } from './credentials/mod.ts'
-import { type Clock, createTicker, GwError, type Json, type Logger, silentLogger, systemClock } from './base/mod.ts'
+import {
+  type Clock,
+  createTicker,
+  GwError,
+  isObject,
+  type Json,
+  type Logger,
+  silentLogger,
+  systemClock,
+} from './base/mod.ts'
 import type { Provider } from './catalog/mod.ts'
 import { type Config, loadConfig } from './config/mod.ts'
 import { demoModels, demoUpstream } from './demo/mod.ts'
@@ -349,6 +358,7 @@ function admitterOf(home: Home): Admitter {
       const model = home.catalog().model(planned.provider, planned.model, ask.at)
       const inputTokens = Math.ceil(ask.body.bytes.length / 3)
       const outputTokens = numberIn(ask.body, ['max_completion_tokens', 'max_tokens', 'max_output_tokens']) ??
+        numberUnder(ask.body, 'generationConfig', 'maxOutputTokens') ??
         model.maxOutputTokens ?? 4096
       const free = accountOf(home, planned.account)?.plan === true
       const costMicros = free ? 0 : worstCostMicros(model.price, inputTokens, outputTokens)
@@ -370,6 +380,12 @@ function numberIn(body: Body, names: readonly string[]): number | null {
     if (typeof value === 'number' && value >= 0 && Number.isFinite(value)) return value
   }
   return null
+}
+
+function numberUnder(body: Body, name: string, inner: string): number | null {
+  const value = body.has(name) ? body.field(name) : null
+  const found = isObject(value) ? value[inner] : null
+  return typeof found === 'number' && found >= 0 && Number.isFinite(found) ? found : null
 }
 
 function directoryOf(home: Home): Directory {

@@ -5,7 +5,7 @@ export const tokenHeader = 'x-gw-token'
 export interface Presented {
   readonly token: string
   /** Which header is ours, and so never goes upstream. */
-  readonly header: typeof tokenHeader | 'authorization' | 'x-api-key'
+  readonly header: typeof tokenHeader | 'authorization' | 'x-api-key' | 'x-goog-api-key'
 }
 
 /** The part of `Headers` that is needed. */
@@ -14,7 +14,8 @@ interface HeaderReader {
 }
 
 /**
- * The token of a request: from gw's own header, else the first of `Authorization: Bearer` and `x-api-key` that looks
+ * The token of a request: from gw's own header, else the first of `Authorization: Bearer`, `x-api-key` and
+ * `x-goog-api-key` that looks
  * like one of ours (`la_sk_…`), else the first of them there is. `null` when there is none.
  */
 export function presentedToken(headers: HeaderReader): Presented | null {
@@ -25,5 +26,7 @@ export function presentedToken(headers: HeaderReader): Presented | null {
   if (bearer.startsWith('la_sk_')) return { token: bearer, header: 'authorization' }
   const key = headers.get('x-api-key')
   if (key && (bearer === '' || key.startsWith('la_sk_'))) return { token: key, header: 'x-api-key' }
+  const google = headers.get('x-goog-api-key')
+  if (google && (bearer === '' || google.startsWith('la_sk_'))) return { token: google, header: 'x-goog-api-key' }
   return bearer === '' ? null : { token: bearer, header: 'authorization' }
 }

@@ -209,14 +209,15 @@ export const providers: readonly Provider[] = [
     aliases: ['gemini', 'google-ai-studio', 'google-gemini'],
     env: ['GEMINI_API_KEY', 'GOOGLE_API_KEY'],
     auth: bearer,
+    // Its own protocol first: what is translated to it keeps what the other one has no place for, such as signatures.
     deployments: [
-      openaiChat('https://generativelanguage.googleapis.com/v1beta/openai', ['embeddings']),
       {
         protocol: 'gemini',
         capabilities: ['chat'],
         baseUrl: 'https://generativelanguage.googleapis.com/v1beta',
         auth: { type: 'header', name: 'x-goog-api-key' },
       },
+      openaiChat('https://generativelanguage.googleapis.com/v1beta/openai', ['embeddings']),
     ],
     homeOf: ['gemini-*', 'gemma-*'],
     docs: 'https://ai.google.dev/gemini-api/docs/openai',
@@ -232,17 +233,17 @@ export const providers: readonly Provider[] = [
         envelope: 'vertex',
         models: ['claude-*'],
       }),
+      {
+        protocol: 'gemini',
+        capabilities: ['chat'],
+        baseUrl: 'https://${GOOGLE_CLOUD_LOCATION:-us-central1}-aiplatform.googleapis.com',
+        envelope: 'vertex',
+        models: ['gemini-*', 'gemma-*'],
+      },
       openaiChat(
         'https://${GOOGLE_CLOUD_LOCATION:-us-central1}-aiplatform.googleapis.com/v1/projects/${GOOGLE_CLOUD_PROJECT}' +
           '/locations/${GOOGLE_CLOUD_LOCATION:-us-central1}/endpoints/openapi',
       ),
-      {
-        protocol: 'gemini',
-        capabilities: ['chat'],
-        baseUrl:
-          'https://${GOOGLE_CLOUD_LOCATION:-us-central1}-aiplatform.googleapis.com/v1/projects/${GOOGLE_CLOUD_PROJECT}' +
-          '/locations/${GOOGLE_CLOUD_LOCATION:-us-central1}/publishers/google',
-      },
     ],
     explicit: true,
     trains: false,

@@ -1,8 +1,9 @@
 import { GwError, type JsonObject, Secret } from '../base/mod.ts'
 import { presentedToken, type Principal, requireScope, tokenHeader } from '../access/mod.ts'
-import { formBody, jsonBody, readBytes } from './body.ts'
+import { type Body, formBody, jsonBody, readBytes } from './body.ts'
 import type { Call } from './call.ts'
-import { unwrap } from './clouds.ts'
+import { type Envelope, unwrap, type Unwrapped } from './clouds.ts'
+import { unwrapGemini } from './gemini.ts'
 import type { Limits } from './limits.ts'
 import type { Ask, Rooms } from './seams.ts'
 import type { SurfaceRow } from './surfaces.ts'
@@ -20,7 +21,7 @@ export async function readAsk(call: Call, row: SurfaceRow, principal: Principal,
   if (providerKeys.size > 0) requireScope(principal, 'provider-key')
   const bytes = await readBytes(call.request, rooms.limits, rooms.ticker)
   const sent = row.body === 'json' ? jsonBody(bytes) : formBody(bytes, call.headers.get('content-type'))
-  const inner = row.envelope ? unwrap(JSON.parse(new TextDecoder().decode(bytes)) as JsonObject, row.envelope) : null
+  const inner = row.envelope ? unwrapped(sent, row.envelope) : null
   const body = inner ? jsonBody(inner.bytes) : sent
   return {
     id: call.id,
@@ -37,6 +38,14 @@ export async function readAsk(call: Call, row: SurfaceRow, principal: Principal,
     at: call.at,
     ...(inner ? { wrapped: { bytes, betas: inner.betas } } : {}),
   }
+}
+
+/** The body inside its envelope. Where the envelope only adds, the bytes of the rest are kept. */
+function unwrapped(sent: Body, envelope: Envelope): Unwrapped {
+  const { cloud, model, stream } = envelope
+  const added = cloud === 'gemini' ? unwrapGemini(sent, model ?? '', stream) : null
+  if (added) return { bytes: added, betas: [] }
+  return unwrap(JSON.parse(new TextDecoder().decode(sent.bytes)) as JsonObject, envelope)
 }
 
 const none: ReadonlyMap<string, Secret> = new Map()

@@ -1,10 +1,19 @@
 import { type JsonObject, sseParser } from '../base/mod.ts'
-import { awsException, awsFrame, fromBedrock, fromVertex, readBedrockPath, readVertexPath } from '../protocol/mod.ts'
+import {
+  awsException,
+  awsFrame,
+  fromBedrock,
+  fromGemini,
+  fromVertex,
+  readBedrockPath,
+  readVertexPath,
+} from '../protocol/mod.ts'
+import { asAsked, geminiRow } from './gemini.ts'
 import { type Family, type SurfaceRow, surfaces } from './surfaces.ts'
 
-/** How a client of a cloud wrapped a conversation with Claude. */
+/** How a client wrapped its request: model and way of answering stand in the path, and clouds have forms of their own. */
 export interface Envelope {
-  readonly cloud: 'bedrock' | 'vertex'
+  readonly cloud: 'bedrock' | 'vertex' | 'gemini'
   /** As the path names it; `null` where the body does. */
   readonly model: string | null
   readonly stream: boolean
@@ -20,37 +29,41 @@ export interface Unwrapped {
 const short: Readonly<Record<string, boolean>> = { '/invoke': false, '/invoke-with-response-stream': true }
 const countTokens = /\/publishers\/anthropic\/models\/count-tokens:rawPredict$/
 
-/** What is asked for by a path of Bedrock or Vertex; `null` for every other path. */
+/** What is asked for by a path of Bedrock, Vertex or the generateContent API; `null` for every other path. */
 export function cloudRow(path: string): SurfaceRow | null {
   if (Object.hasOwn(short, path)) return rowOf('/v1/messages', 'bedrock', null, short[path]!)
   if (path.startsWith('/model/')) {
     const found = readBedrockPath(path)
     return found && rowOf('/v1/messages', 'bedrock', found.model, found.stream)
   }
-  if (!path.endsWith('awPredict')) return null
+  if (!path.endsWith('awPredict')) return path.includes(':') ? geminiRow(path) : null
   if (countTokens.test(path)) return rowOf('/v1/messages/count_tokens', 'vertex', null, false)
   const found = readVertexPath(path)
   return found && rowOf('/v1/messages', 'vertex', found.model, found.stream)
 }
 
-function rowOf(plain: string, cloud: Envelope['cloud'], model: string | null, stream: boolean): SurfaceRow {
+function rowOf(plain: string, cloud: 'bedrock' | 'vertex', model: string | null, stream: boolean): SurfaceRow {
   const family: Family = cloud
   return { ...surfaces[plain]!, family, envelope: { cloud, model, stream } }
 }
 
 /** The messages body inside a cloud's. */
 export function unwrap(body: JsonObject, { cloud, model, stream }: Envelope): Unwrapped {
+  if (cloud === 'gemini') return { bytes: encode(fromGemini(body, model ?? '', stream)), betas: [] }
   const named = model ?? (typeof body.model === 'string' ? body.model : undefined)
   const { model: _, ...rest } = body
   const { body: inner, betas } = cloud === 'bedrock'
     ? fromBedrock(rest, named ?? '', stream)
     : { body: fromVertex(rest, named ?? '', stream), betas: [] }
   const { model: name, ...unnamed } = inner
-  return { bytes: new TextEncoder().encode(JSON.stringify(name === '' ? unnamed : inner)), betas }
+  return { bytes: encode(name === '' ? unnamed : inner), betas }
 }
 
-/** An answer as the clients of a cloud read it: Bedrock's stream comes in binary frames. */
-export function wrap(answer: Response, { cloud }: Envelope): Response {
+const encode = (body: JsonObject): Uint8Array<ArrayBuffer> => new TextEncoder().encode(JSON.stringify(body))
+
+/** An answer as the clients of a cloud read it: Bedrock's stream comes in binary frames, generateContent's as a list. */
+export function wrap(answer: Response, { cloud, stream }: Envelope, search: string): Response {
+  if (cloud === 'gemini') return stream ? asAsked(answer, search) : answer
   const streamed = /^text\/event-stream\b/.test(answer.headers.get('content-type') ?? '')
   if (cloud !== 'bedrock' || !streamed || !answer.body) return answer
   const headers = new Headers(answer.headers)

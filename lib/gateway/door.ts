@@ -2,7 +2,8 @@ import { GwError } from '../base/mod.ts'
 import { openCall, pathOf } from './call.ts'
 import { cloudRow, wrap } from './clouds.ts'
 import { errorResponse, shown } from './errors.ts'
-import { listModels, listProviders, showModel } from './listing.ts'
+import { withoutQueryKey } from './gemini.ts'
+import { listGeminiModels, listModels, listProviders, showGeminiModel, showModel } from './listing.ts'
 import { proxy } from './proxy.ts'
 import type { Peer, Rooms } from './seams.ts'
 import { serve } from './serve.ts'
@@ -78,8 +79,9 @@ export function createDoor(rooms: Rooms): Door {
         if (request.method === 'POST') {
           const { envelope } = asked
           return among(at.path, () => {
-            const answer = serve(openCall(request, peer, at, { ...asked }, rooms), asked, counted)
-            return envelope ? answer.then((response) => wrap(response, envelope)) : answer
+            const call = openCall(request, peer, at, { ...asked }, rooms)
+            const answer = serve(asked.protocol === 'gemini' ? withoutQueryKey(call) : call, asked, counted)
+            return envelope ? answer.then((response) => wrap(response, envelope, at.search)) : answer
           }, true)
         }
         return among(at.path, () => {
@@ -89,6 +91,15 @@ export function createDoor(rooms: Rooms): Door {
         })
       }
       const read = (surface: string) => openCall(request, peer, at, { surface, protocol: null }, rooms)
+      const listed = /^\/v1(?:beta1?|alpha)\/models(?:\/(.+))?$/.exec(path)
+      if (listed && rooms.serves('gemini')) {
+        const call = () => onlyGet(withoutQueryKey(read('models')))
+        const id = listed[1]
+        return among(
+          at.path,
+          () => id === undefined ? listGeminiModels(call(), rooms) : showGeminiModel(call(), decode(id), rooms),
+        )
+      }
       if (path === '/v1/models') return among(at.path, () => listModels(onlyGet(read('models')), rooms))
       if (path === '/v1/providers') return among(at.path, () => listProviders(onlyGet(read('providers')), rooms))
       if (path.startsWith('/v1/models/')) {

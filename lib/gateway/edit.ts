@@ -31,5 +31,7 @@ export function editedLine(line: Line, edit: TargetEdit | undefined): EditedLine
   }
   if (losses.length === 0) return { line, losses }
   const bytes = new TextEncoder().encode(JSON.stringify(body))
-  return { line: { ...line, ask: { ...line.ask, body: jsonBody(bytes) } }, losses }
+  const { wrapped } = line.ask
+  const ask = { ...line.ask, body: jsonBody(bytes), ...(wrapped ? { wrapped: { ...wrapped, bytes: null } } : {}) }
+  return { line: { ...line, ask }, losses }
 }

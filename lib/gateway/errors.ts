@@ -43,6 +43,8 @@ function errorBody(error: GwError, dialect: Dialect): Record<string, unknown> {
       }
     case 'anthropic':
       return { type: 'error', error: { type: row.anthropic, message: sentence(error) } }
+    case 'google':
+      return { error: googleError(error) }
     case 'detail':
       return { detail: detailOf(error) }
     case 'problem':
@@ -59,10 +61,46 @@ function errorBody(error: GwError, dialect: Dialect): Record<string, unknown> {
   }
 }
 
+/** Status words of Google's APIs. @see https://cloud.google.com/apis/design/errors#handling_errors */
+const googleWords: Readonly<Record<number, string>> = {
+  400: 'INVALID_ARGUMENT',
+  401: 'UNAUTHENTICATED',
+  402: 'FAILED_PRECONDITION',
+  403: 'PERMISSION_DENIED',
+  404: 'NOT_FOUND',
+  408: 'DEADLINE_EXCEEDED',
+  409: 'ABORTED',
+  429: 'RESOURCE_EXHAUSTED',
+  499: 'CANCELLED',
+  501: 'UNIMPLEMENTED',
+  503: 'UNAVAILABLE',
+  504: 'DEADLINE_EXCEEDED',
+}
+
+const googleWord = (status: number): string =>
+  googleWords[status] ?? (status < 500 ? 'INVALID_ARGUMENT' : status === 500 ? 'INTERNAL' : 'UNAVAILABLE')
+
+function googleError(error: GwError): Record<string, unknown> {
+  const { code, status, param, retryAfterMs } = error
+  const info = {
+    '@type': 'type.googleapis.com/google.rpc.ErrorInfo',
+    reason: publicCode(code).toUpperCase(),
+    domain: 'gw',
+    ...(param === undefined ? {} : { metadata: { param } }),
+  }
+  const retry = { '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: `${(retryAfterMs ?? 0) / 1000}s` }
+  return {
+    code: status,
+    message: sentence(error),
+    status: googleWord(status),
+    details: retryAfterMs === undefined ? [info] : [info, retry],
+  }
+}
+
 /** The error as an event of a stream that has begun. */
 export function streamFailure(error: GwError, dialect: Dialect): StreamFailure {
   const { openai, anthropic } = errorCodes[error.code]
-  const type = dialect === 'anthropic' ? anthropic : openai
+  const type = dialect === 'google' ? googleWord(error.status) : dialect === 'anthropic' ? anthropic : openai
   return { type, code: publicCode(error.code), message: sentence(error) }
 }
 

@@ -15,12 +15,32 @@ export async function listModels(call: Call, rooms: Rooms): Promise<Response> {
 
 /** One model by its id, which may hold slashes. @throws GwError `model.not_found` */
 export async function showModel(call: Call, id: string, rooms: Rooms): Promise<Response> {
+  const found = await modelBy(call, id, rooms)
+  return Response.json(call.headers.get('anthropic-version') === null ? openaiModel(found) : anthropicModel(found))
+}
+
+async function modelBy(call: Call, id: string, rooms: Rooms): Promise<ModelRow> {
   const rows = await modelsFor(call, rooms)
   const found = rows.find((row) => row.id === id) ?? only(rows.filter((row) => row.name === id))
   if (!found) {
     throw new GwError('model.not_found', `no model ${id.slice(0, 200)}`, { hint: 'GET /v1/models lists them' })
   }
-  return Response.json(call.headers.get('anthropic-version') === null ? openaiModel(found) : anthropicModel(found))
+  return found
+}
+
+/** The models the caller may use, as clients of the generateContent API read them. */
+export async function listGeminiModels(call: Call, rooms: Rooms): Promise<Response> {
+  const rows = await modelsFor(call, rooms)
+  const query = new URLSearchParams(call.search)
+  const size = Math.min(Math.max(Number(query.get('pageSize')) || rows.length, 1), 1000)
+  const from = Math.max(Number(query.get('pageToken')) || 0, 0)
+  const more = from + size < rows.length ? { nextPageToken: String(from + size) } : {}
+  return Response.json({ models: rows.slice(from, from + size).map(geminiModel), ...more })
+}
+
+/** One model by its id, as clients of the generateContent API read it. @throws GwError `model.not_found` */
+export async function showGeminiModel(call: Call, id: string, rooms: Rooms): Promise<Response> {
+  return Response.json(geminiModel(await modelBy(call, id, rooms)))
 }
 
 /** The providers the caller may reach. */
@@ -49,6 +69,17 @@ async function modelsFor(call: Call, rooms: Rooms): Promise<readonly ModelRow[]>
 }
 
 const only = <T>(list: readonly T[]): T | undefined => list.length === 1 ? list[0] : undefined
+
+const geminiModel = ({ id, name, provider, contextTokens, maxOutputTokens }: ModelRow) => ({
+  name: `models/${id}`,
+  baseModelId: name,
+  version: '',
+  displayName: name,
+  description: `served by ${provider}`,
+  ...(contextTokens === null ? {} : { inputTokenLimit: contextTokens }),
+  ...(maxOutputTokens === null ? {} : { outputTokenLimit: maxOutputTokens }),
+  supportedGenerationMethods: ['generateContent', 'streamGenerateContent', 'countTokens'],
+})
 
 const openaiModel = ({ id, provider, contextTokens, maxOutputTokens }: ModelRow) => ({
   id,

@@ -42,8 +42,8 @@ export interface Ask {
   readonly headers: Headers
   /** The caller's own keys by provider slug, for this request only. */
   readonly providerKeys: ReadonlyMap<string, Secret>
-  /** Of a request in a cloud's envelope: its own bytes, and the beta flags that stood in them. */
-  readonly wrapped?: { readonly bytes: Uint8Array<ArrayBuffer>; readonly betas: readonly string[] }
+  /** Of a request in an envelope: its own bytes while nothing was edited, and the beta flags that stood in them. */
+  readonly wrapped?: { readonly bytes: Uint8Array<ArrayBuffer> | null; readonly betas: readonly string[] }
   /** The stored response that {@link Ask.body} continues, already put into it. */
   readonly continues?: string
   /** The caller's own plan token, when gw's own token came in a header of its own. */

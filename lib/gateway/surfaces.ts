@@ -5,7 +5,7 @@ import type { Surface } from '../upstream/mod.ts'
 import { cloudRow, type Envelope } from './clouds.ts'
 
 /** Whose error shape an answer takes. */
-export type Dialect = 'openai' | 'anthropic' | 'detail' | 'problem'
+export type Dialect = 'openai' | 'anthropic' | 'google' | 'detail' | 'problem'
 
 /** A group of paths that an owner may close. */
 export type Family = 'openai' | 'messages' | 'bedrock' | 'vertex' | 'gemini'
@@ -70,14 +70,17 @@ export function plainPath(path: string): string {
   for (const prefix of prefixes) {
     if (path.startsWith(`${prefix}/v1/`)) return path.slice(prefix.length)
   }
-  return path
+  // The versions of the generateContent API.
+  return /^\/api\/v1(?:beta1?|alpha)\//.test(path) ? path.slice('/api'.length) : path
 }
 
 /** The error shape for a path, also for one that does not exist. */
 export function dialectOf(path: string): Dialect {
   const plain = plainPath(path)
   if (path.startsWith('/api/latest/anthropic') || plain.startsWith('/v1/messages')) return 'anthropic'
-  if (cloudRow(plain)) return 'anthropic'
+  const cloud = cloudRow(plain)
+  if (cloud) return cloud.dialect
+  if (/^\/v1(?:beta1?|alpha)\//.test(plain)) return 'google'
   if (path === '/config' || path.startsWith('/config/')) return 'detail'
   return plain.startsWith('/v1/') ? 'openai' : 'problem'
 }

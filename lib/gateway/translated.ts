@@ -28,6 +28,7 @@ import type { Field, Surface, UpstreamPath } from '../upstream/mod.ts'
 import type { AnswerField } from './answer.ts'
 import type { Line } from './attempt.ts'
 import { stemOf } from './call.ts'
+import { geminiTranslation } from './gemini.ts'
 import { assertWhole } from './turns.ts'
 
 /** What one target of another protocol, or of a dialect of its own, is sent, and how its answer is read. */
@@ -48,14 +49,17 @@ const surfaceOf: Readonly<Record<ProtocolId, Surface>> = {
   'openai-chat': 'chat',
   'openai-responses': 'responses',
   'anthropic-messages': 'messages',
-  gemini: 'chat',
+  gemini: 'generate',
 }
 
 /** The header by which a caller refuses what cannot be carried over whole. */
 const strictHeader = 'x-gw-strict'
 
+/** How reasoning of another issuer shows in a body, see {@link holdsPackedReasoning}. */
+const packedMarks = ['"gw1.', '"Z3cxL']
+
 /** Whether anything is left to translate: only what models answer is. */
-const translated: ReadonlySet<string> = new Set(['chat', 'responses', 'messages'])
+const translated: ReadonlySet<string> = new Set(['chat', 'responses', 'messages', 'generate'])
 
 /**
  * The request for a target, translated where it must be; `null` when the caller's own bytes will do.
@@ -64,7 +68,8 @@ const translated: ReadonlySet<string> = new Set(['chat', 'responses', 'messages'
  * is no conversation
  */
 export function translateFor(target: Target, line: Line): Translation | null {
-  const envelope = target.deployment.envelope
+  const { envelope, protocol } = target.deployment
+  if (protocol === 'gemini') return geminiTranslation(target, line, plainTranslation(target, line))
   if (envelope !== 'bedrock' && envelope !== 'vertex') return plainTranslation(target, line)
   const plain = plainTranslation(target, line)
   const text = new TextDecoder().decode(plain?.body ?? line.ask.body.rewrite(target.model))
@@ -104,7 +109,10 @@ function plainTranslation(target: Target, line: Line): Translation | null {
   const named = rooms.directory.provider(target.provider)?.quirks ?? []
   const quirks = named.filter((name) => (quirkNames as readonly string[]).includes(name))
   const same = upstream === row.protocol
-  if (same && (!translated.has(row.surface) || (quirks.length === 0 && !ask.body.mentions('"gw1.')))) return null
+  if (
+    same &&
+    (!translated.has(row.surface) || (quirks.length === 0 && !packedMarks.some((mark) => ask.body.mentions(mark))))
+  ) return null
   if (!translated.has(row.surface)) {
     throw new GwError(
       'request.unsupported',
@@ -210,7 +218,8 @@ export function lossFields(losses: readonly Loss[]): AnswerField[] {
 export function estimatedCount(line: Line): Response {
   const body = JSON.parse(new TextDecoder().decode(line.ask.body.bytes)) as JsonObject
   const { inputTokens } = estimateTokens(body)
-  return new Response(JSON.stringify({ input_tokens: inputTokens }), {
+  const counted = line.row.protocol === 'gemini' ? { totalTokens: inputTokens } : { input_tokens: inputTokens }
+  return new Response(JSON.stringify(counted), {
     headers: { 'content-type': 'application/json', 'x-gw-estimated': 'true', 'x-gw-request-id': line.call.id },
   })
 }

@@ -9,6 +9,14 @@ export type { Call, Protocol, StreamDecoder, StreamEncoder } from './codec.ts'
 export { estimateTokens, type TokenEstimate } from './count.ts'
 export { awsException, awsFrame, type AwsFrames, awsFrames } from './envelope/aws-event-stream.ts'
 export { bedrockPath, fromBedrock, readBedrockPath, toBedrock } from './envelope/bedrock.ts'
+export {
+  fromGemini,
+  type GeminiMethod,
+  geminiPath,
+  readGeminiPath,
+  toGemini,
+  vertexGeminiPrefix,
+} from './envelope/gemini.ts'
 export { fromVertex, readVertexPath, toVertex, vertexCountPath, vertexPath, vertexPrefix } from './envelope/vertex.ts'
 export type { InferenceEvent, InferenceResponse, PartHead, ResponsePart } from './event.ts'
 export {

@@ -16,6 +16,8 @@ export interface PackedReasoning {
 }
 
 const mark = 'gw1.'
+/** How it begins where the field holds bytes in base64: of `gw1.W`, less what the next character decides. */
+export const signatureMark = 'Z3cxL'
 const issuers: readonly ProtocolId[] = ['openai-chat', 'openai-responses', 'anthropic-messages', 'gemini']
 const kinds = ['signature', 'encrypted', 'redacted'] as const
 
@@ -29,7 +31,7 @@ function isPacked(text: string): boolean {
  * it: such a body is translated instead of passed on as bytes.
  */
 export function holdsPackedReasoning(body: string): boolean {
-  return body.includes(`"${mark}`)
+  return body.includes(`"${mark}`) || body.includes(`"${signatureMark}`)
 }
 
 /** The opaque string for reasoning of another issuer. */

@@ -24,6 +24,10 @@ export function stripReasoning(protocol: ProtocolId, body: JsonObject): EditedBo
         return !sealed
       }) as Json
     }
+  } else if (protocol === 'gemini') {
+    if (Array.isArray(body.contents)) {
+      out.contents = (body.contents as Json[]).map((content, i) => stripContent(content, `contents[${i}]`, lose))
+    }
   } else if (Array.isArray(body.messages)) {
     out.messages = (body.messages as Json[]).flatMap((message, i) => stripMessage(message, `messages[${i}]`, lose))
     if (losses.length > 0 && protocol === 'anthropic-messages' && body.thinking !== undefined) {
@@ -51,6 +55,20 @@ function stripMessage(message: Json, path: string, lose: (path: string) => void)
   })
   if (content.length === 0 && message.content.length > 0) return []
   return [{ ...out, content } as JsonObject]
+}
+
+/** A content without its signatures; the thoughts themselves are for whoever reads them. */
+function stripContent(content: Json, path: string, lose: (path: string) => void): Json {
+  if (!isObject(content) || !Array.isArray(content.parts)) return content
+  const parts = (content.parts as Json[]).flatMap((part, i): Json[] => {
+    if (!isObject(part)) return [part]
+    const { thoughtSignature, thought_signature, ...rest } = part as JsonObject
+    if (thoughtSignature === undefined && thought_signature === undefined) return [part]
+    lose(`${path}.parts[${i}].thoughtSignature`)
+    // An empty text that only carried one is nothing without it.
+    return Object.keys(rest).length === 0 || rest.text === '' ? [] : [rest]
+  })
+  return { ...content, parts } as JsonObject
 }
 
 const answersTool = (message: Json | undefined): boolean =>

@@ -9,6 +9,8 @@ const lacking: Readonly<Record<ProtocolId, ReadonlySet<string>>> = {
     'mcp_servers',
     'container',
     'previous_response_id',
+    'safetySettings',
+    'cachedContent',
   ]),
   'openai-responses': new Set([
     'top_k',
@@ -22,6 +24,8 @@ const lacking: Readonly<Record<ProtocolId, ReadonlySet<string>>> = {
     'thinking',
     'mcp_servers',
     'container',
+    'safetySettings',
+    'cachedContent',
   ]),
   'anthropic-messages': new Set([
     'n',
@@ -38,6 +42,8 @@ const lacking: Readonly<Record<ProtocolId, ReadonlySet<string>>> = {
     'previous_response_id',
     'background',
     'truncation',
+    'safetySettings',
+    'cachedContent',
   ]),
   'gemini': new Set(['logit_bias', 'parallel_tool_calls', 'prediction', 'web_search_options', 'previous_response_id']),
 }

@@ -1,4 +1,4 @@
-import { type Clock, GwError, type Logger } from '../base/mod.ts'
+import { type Clock, GwError, isObject, type Logger } from '../base/mod.ts'
 import type { Account, Target } from '../accounts/mod.ts'
 import { type Capability, type Catalog, matchesPattern, type ResolvedModel, resolveModel } from '../catalog/mod.ts'
 import { type Board, createOutlooks, judge, keysOf } from '../liveness/mod.ts'
@@ -400,7 +400,9 @@ function wantedOutput(body: RouteBody): number | null {
     const value = body.field(name)
     if (typeof value === 'number' && value > 0 && Number.isFinite(value)) return value
   }
-  return null
+  const config = body.field('generationConfig')
+  const most = isObject(config) ? config.maxOutputTokens : null
+  return typeof most === 'number' && most > 0 && Number.isFinite(most) ? most : null
 }
 
 /** The key under which a use of the target would be a proof, or `null` when nothing needs proving. */

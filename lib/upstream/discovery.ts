@@ -1,6 +1,7 @@
 import { type Account, type Accounts, formatTarget, type Target } from '../accounts/mod.ts'
 import { type Clock, isObject, type Logger, readAll } from '../base/mod.ts'
 import type { Provider } from '../catalog/mod.ts'
+import type { ProtocolId } from '../protocol/mod.ts'
 import type { Storage } from '../storage/mod.ts'
 import type { Upstream } from './send.ts'
 
@@ -142,7 +143,7 @@ async function listOf(
     credential: await accounts.credentialFor(account),
     surface: 'models',
     method: 'GET',
-    search: deployment.protocol === 'anthropic-messages' ? '?limit=1000' : '',
+    search: listQueries[deployment.protocol] ?? '',
     headers: [],
     body: null,
   })
@@ -162,6 +163,12 @@ async function listOf(
   } finally {
     clearTimeout(timer)
   }
+}
+
+/** How protocols that give their lists in pages are asked for all of it. */
+const listQueries: Readonly<Partial<Record<ProtocolId, string>>> = {
+  'anthropic-messages': '?limit=1000',
+  'gemini': '?pageSize=1000',
 }
 
 function parse(text: string): unknown {

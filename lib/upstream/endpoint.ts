@@ -7,6 +7,7 @@ export type Surface =
   | 'chat'
   | 'responses'
   | 'messages'
+  | 'generate'
   | 'count_tokens'
   | 'embeddings'
   | 'transcription'
@@ -26,7 +27,8 @@ const paths: Record<ProtocolId, Partial<Record<Surface, string>>> = {
     count_tokens: '/v1/messages/count_tokens',
     models: '/v1/models',
   },
-  gemini: { models: '/models' },
+  // Its other paths name the model and are made per call.
+  gemini: { models: '/v1beta/models' },
 }
 
 /** The environment that `${NAME}` in a base URL is taken from. */
@@ -81,6 +83,7 @@ export function urlOf(
   if (base.endsWith('/')) base = base.replace(/\/+$/, '')
   // People write both forms of these base URLs; the paths of the protocol begin with /v1.
   if (base.endsWith('/v1') && path.startsWith('/v1/')) base = base.slice(0, -3)
+  else if (path.startsWith('/v1beta/')) base = base.replace(/\/v1beta(?:\/openai)?$/, '')
   const url = URL.parse(base + path + search)
   if (!url) throw new GwError('config.invalid', `the base URL of ${provider?.id ?? 'the provider'} is no URL: ${base}`)
   for (const [name, value] of Object.entries(provider?.query ?? {})) {

@@ -22,6 +22,7 @@ const forwarded = new Set([
   'conversation-id',
   'thread-id',
   'x-app',
+  'x-goog-api-client',
   'x-client-request-id',
   'x-session-affinity',
   'x-session-id',

@@ -181,7 +181,7 @@ function decodeMedia(part: JsonObject, path: string): Part | null {
 const kinds = ['executableCode', 'codeExecutionResult', 'toolCall', 'toolResponse', 'inlineData', 'fileData', 'text']
 
 /** A part that only this protocol knows, whole. */
-export function nativePart(part: JsonObject, path: string): Part {
+function nativePart(part: JsonObject, path: string): Part {
   return { type: 'native', path, value: nativeValue(part) }
 }
 

@@ -1,4 +1,11 @@
-import { fromBase64, type PackedReasoning, packReasoning, toBase64, unpackReasoning } from '../reasoning.ts'
+import {
+  fromBase64,
+  type PackedReasoning,
+  packReasoning,
+  signatureMark,
+  toBase64,
+  unpackReasoning,
+} from '../reasoning.ts'
 
 /**
  * Where a thought signature stood, which is where it must stand again: on a call (its id), on a text, or on an empty
@@ -26,12 +33,9 @@ export function packSignature(parts: readonly PackedReasoning[]): string {
   return toBase64(parts.map(packReasoning).join(','))
 }
 
-/** How every packed signature begins: base64 of `gw1.W`, less what the next character decides. */
-const packedMark = 'Z3cxL'
-
 /** The reasoning of other issuers in a signature, without what is damaged; `null` when it is the API's own. */
 export function unpackSignature(signature: string): PackedReasoning[] | null {
-  if (!signature.startsWith(packedMark)) return null
+  if (!signature.startsWith(signatureMark)) return null
   try {
     // Some clients read the bytes and write them in the other alphabet of base64.
     const text = fromBase64(signature.replaceAll('-', '+').replaceAll('_', '/'))

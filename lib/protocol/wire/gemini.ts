@@ -116,15 +116,26 @@ function tracker(): StreamTracker {
   }
 }
 
-/** Status words and numbers for the codes of a relay. */
-const words: Readonly<Record<string, readonly [code: number, status: string]>> = {
-  cancelled: [499, 'CANCELLED'],
-  upstream_timeout: [504, 'DEADLINE_EXCEEDED'],
+/** Status words, for the codes of a relay that was given none. */
+const words: Readonly<Record<string, string>> = { cancelled: 'CANCELLED', upstream_timeout: 'DEADLINE_EXCEEDED' }
+
+/** Numbers of the status words. */
+const numbers: Readonly<Record<string, number>> = {
+  INVALID_ARGUMENT: 400,
+  FAILED_PRECONDITION: 400,
+  UNAUTHENTICATED: 401,
+  PERMISSION_DENIED: 403,
+  NOT_FOUND: 404,
+  RESOURCE_EXHAUSTED: 429,
+  CANCELLED: 499,
+  INTERNAL: 500,
+  UNAVAILABLE: 503,
+  DEADLINE_EXCEEDED: 504,
 }
 
 function errorOf(type: string | null, code: string | null, message: string): JsonObject {
-  const [number, status] = words[code ?? ''] ?? [500, 'INTERNAL']
-  return { code: number, message, status: type !== null && /^[A-Z_]+$/.test(type) ? type : status }
+  const status = type !== null && type in numbers ? type : words[code ?? ''] ?? 'INTERNAL'
+  return { code: numbers[status] ?? 500, message, status }
 }
 
 /** generateContent and its stream of the same objects. */

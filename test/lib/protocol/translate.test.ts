@@ -40,7 +40,7 @@ describe('a growing conversation', () => {
       ]),
     ])
 
-  for (const upstream of ['anthropic-messages', 'openai-responses'] as const) {
+  for (const upstream of ['anthropic-messages', 'openai-responses', 'gemini'] as const) {
     test(`keeps its serialised prefix on the way to ${upstream}`, () => {
       fc.assert(
         fc.property(fc.array(turn, { minLength: 1, maxLength: 6 }), (turns) => {
@@ -48,7 +48,7 @@ describe('a growing conversation', () => {
           for (let n = 1; n <= turns.length; n++) {
             const messages = [{ role: 'system', content: 'S' }, ...chatOf(turns.slice(0, n) as Turn[])]
             const { sent } = ask('openai-chat', upstream, { model: 'm', messages })
-            const text = JSON.stringify(sent.messages ?? sent.input)
+            const text = JSON.stringify(sent.messages ?? sent.input ?? sent.contents)
             expect(text.startsWith(before)).toBe(true)
             before = text.slice(0, -1)
           }
