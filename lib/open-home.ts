@@ -365,6 +365,7 @@ export function operationRooms(home: Home, facts: Omit<SystemFacts, 'runtime' | 
     config: home.config,
     approvals: home.approvals,
     access: home.access,
+    secrets: home.secrets,
     accounts: home.accounts,
     providerStore: home.providerStore,
     logins: home.logins,

@@ -1,10 +1,11 @@
 import type { Command } from 'commander'
-import { GwError } from '../../lib/base/mod.ts'
+import { GwError, type Json } from '../../lib/base/mod.ts'
 import type { Fetch } from '../../lib/credentials/mod.ts'
 import type { LlmBridge, LlmChange, LlmSettings, ShowLogin } from '../../lib/llm-bridge/mod.ts'
 import { openBrowser } from './browser.ts'
 import { printable } from './words.ts'
 import type { CommandContext, CommandModule } from './program.ts'
+import { onRecord } from './recorded.ts'
 import type { Home } from '../../lib/open-home.ts'
 
 interface ConfigFlags {
@@ -54,8 +55,15 @@ function configCommands(llm: Command, context: CommandContext): void {
     .option('--models <list>', 'model ids, separated by commas; empty clears')
     .exitOverride()
     .action((flags: ConfigFlags) =>
-      withBridge(context, async (bridge) => {
-        await bridge.set(changeOf(flags))
+      withBridge(context, async (bridge, home) => {
+        const change = changeOf(flags)
+        await onRecord(
+          home,
+          { operation: 'llm.set', input: { ...change } as Record<string, Json | undefined> },
+          async () => {
+            await bridge.set(change)
+          },
+        )
         context.io.err('saved\n')
       })
     )
@@ -73,8 +81,8 @@ function configCommands(llm: Command, context: CommandContext): void {
     )
   config.command('reset').description('Forget the connection and its tokens').exitOverride()
     .action(() =>
-      withBridge(context, async (bridge) => {
-        const { purged } = await bridge.reset()
+      withBridge(context, async (bridge, home) => {
+        const { purged } = await onRecord(home, { operation: 'llm.reset', input: {} }, () => bridge.reset())
         if (!purged) context.io.err('gw: the cached tokens could not be removed\n')
         context.io.err('reset\n')
       })

@@ -5,6 +5,7 @@ import type { ConfigChange, EnrollRequest } from '../../lib/repair/mod.ts'
 import { givenTo } from './fields.ts'
 import { printable } from './words.ts'
 import type { CommandContext, CommandModule } from './program.ts'
+import { onRecord } from './recorded.ts'
 import { commandAt, withRepair } from './stay-afloat.ts'
 
 type Home = Awaited<ReturnType<Parameters<Parameters<typeof withRepair>[1]>[1]['home']>>
@@ -50,14 +51,15 @@ function addInit(program: Command, context: CommandContext): void {
       if (exists) return print(context, { created: false, path }, `${path} exists; nothing was changed`)
       const { starterConfig } = await room()
       const starter = starterConfig(repair.context.env, givenTo(command).codexMax === true)
-      await home.config.write(
-        Object.entries(starter).flatMap(([table, entries]) =>
-          Object.entries(entries as Record<string, Json>).map(([key, value]) => ({
-            path: ['stay_afloat', table, key],
-            value,
-          }))
-        ),
+      const changes = Object.entries(starter).flatMap(([table, entries]) =>
+        Object.entries(entries as Record<string, Json>).map(([key, value]) => ({
+          path: ['stay_afloat', table, key],
+          value,
+        }))
       )
+      await onRecord(home, { operation: 'onboarding.init', input: { path } }, async () => {
+        await home.config.write(changes)
+      })
       print(context, { created: true, path }, `created ${path}`)
     })
   )
@@ -128,16 +130,20 @@ function addEnroll(program: Command, context: CommandContext): void {
           confirm_command: confirm,
         }, `nothing was changed; ${confirm}`)
       }
-      const copy = await backup(home)
       const { ensurePrivateDir } = await files()
-      if (change.directory) await ensurePrivateDir(change.directory)
-      const { before, after } = await home.config.write(edits(change.changes))
       const { onboardingKind } = await room()
+      const input = { provider: asked.provider, account: change.account, mode: asked.mode, directory: change.directory }
+      const { copy, config_changed } = await onRecord(home, { operation: 'onboarding.enroll', input }, async () => {
+        const copy = await backup(home)
+        if (change.directory) await ensurePrivateDir(change.directory)
+        const { before, after } = await home.config.write(edits(change.changes))
+        return { copy, config_changed: before !== after }
+      })
       print(context, {
         ok: true,
         executed: true,
         ...base,
-        config_changed: before !== after,
+        config_changed,
         ...(asked.provider === onboardingKind
           ? { store_bootstrapped: change.directory !== null }
           : { config_bootstrapped: change.directory !== null }),
@@ -170,9 +176,11 @@ function addCodex(program: Command, context: CommandContext): void {
     const command = commandAt(program, `codex ${name}`).description('Make a private store for each account')
       .option('--accounts <list>', 'comma list of account names')
     command.action(() =>
-      withRepair(context, async (repair) => {
+      withRepair(context, async (repair, session) => {
         const { root, accounts } = await accountsOf(command, repair.context.env)
-        const folders = await (await room()).bootstrapStores(root, accounts)
+        const { bootstrapStores } = await room()
+        const change = { operation: 'onboarding.stores', input: { root, accounts } }
+        const folders = await onRecord(await session.home(), change, () => bootstrapStores(root, accounts))
         if (context.options().json) {
           return context.io.out(`${JSON.stringify({ ok: true, created: folders }, null, 2)}\n`)
         }
@@ -187,19 +195,25 @@ function addCodex(program: Command, context: CommandContext): void {
     const command = commandAt(program, `codex ${name}`).description('Log an account in through its own program')
       .argument('<account>', 'name of the account')
     command.action(() =>
-      withRepair(context, async (repair) => {
+      withRepair(context, async (repair, session) => {
         const { onboardingKind, runInTerminal } = await room()
         if (context.options().json || !context.io.interactive) {
           throw new GwError('login.failed', 'a login needs a terminal and does not mix with --json')
         }
         const account = command.args[0]!
-        const report = await repair.run({
-          provider: onboardingKind,
-          account,
-          confirm: true,
-          json: false,
-          runInteractive: ([program, verb], env) => runInTerminal(program!, [verb!, ...extra], env),
-        })
+        const change = {
+          operation: 'repair.run',
+          effect: 'interactive',
+          input: { provider: onboardingKind, account },
+        } as const
+        const report = await onRecord(await session.home(), change, () =>
+          repair.run({
+            provider: onboardingKind,
+            account,
+            confirm: true,
+            json: false,
+            runInteractive: ([program, verb], env) => runInTerminal(program!, [verb!, ...extra], env),
+          }))
         if (report.reason === 'no_admitted_repair') context.io.out('it needs no login\n')
         else context.io.out(`${report.ok ? 'ok' : 'failed'}: ${printable(report.reason ?? '')}\n`)
         if (report.exit_code !== 0) context.exitWith(report.exit_code)
@@ -282,8 +296,12 @@ function addCandidate(program: Command, context: CommandContext): void {
         const there = await statFile(candidate)
         if (!there) {
           const { formatInventory, starterConfig } = await room()
-          await ensurePrivateDir(dirname(candidate))
-          await writeAtomic(candidate, formatInventory(starterConfig(repair.context.env, true)))
+          const text = formatInventory(starterConfig(repair.context.env, true))
+          const change = { operation: 'onboarding.candidate', input: { path: candidate } }
+          await onRecord(await session.home(), change, async () => {
+            await ensurePrivateDir(dirname(candidate))
+            await writeAtomic(candidate, text)
+          })
         }
         print(context, {
           created: !there,
@@ -305,9 +323,15 @@ function addCandidate(program: Command, context: CommandContext): void {
       const text = await (await files()).readBounded(candidate, 1024 * 1024)
       if (text === null) throw new GwError('config.unreadable', `${candidate} does not exist`)
       const changes = mergeChanges(repair.inventory(), createInventory(requireInventory(text, candidate)))
-      const copy = changes.length === 0 ? null : await backup(home)
-      if (changes.length > 0) await home.config.write(edits(changes))
       const merged = changes.length > 0
+      const keys = changes.map(({ path }) => path.join('.'))
+      const copy = !merged
+        ? null
+        : await onRecord(home, { operation: 'onboarding.merge', input: { candidate, keys } }, async () => {
+          const copy = await backup(home)
+          await home.config.write(edits(changes))
+          return copy
+        })
       print(context, {
         merged,
         reason: merged ? 'merged_codex_max_candidate' : 'active_config_already_codex_max',
@@ -341,20 +365,25 @@ function addImport(program: Command, context: CommandContext): void {
         throw new GwError('config.invalid', `${path}: ${problems.join('\n')}`, { details: { problems } })
       }
       const dry = givenTo(command).dryRun === true
-      const copy = dry ? null : await backup(home)
-      if (!dry) await home.config.write(edits(read.changes))
       const folder = givenTo(command).state as string | undefined
       const health = folder === undefined || dry ? null : await readBounded(join(folder, 'health.json'))
       const events = folder === undefined || dry ? null : await readBounded(join(folder, 'repair-events.jsonl'))
-      const report = {
-        ok: true,
-        dry_run: dry,
-        keys: read.changes.map(({ path }) => path.join('.')),
-        ignored: read.ignored,
-        backup_config: copy,
-        health: health === null ? null : importHealth(repair.context, health),
-        events: events === null ? null : await repair.events.import(events),
+      const keys = read.changes.map(({ path }) => path.join('.'))
+      const take = async () => {
+        const copy = dry ? null : await backup(home)
+        if (!dry) await home.config.write(edits(read.changes))
+        return {
+          ok: true,
+          dry_run: dry,
+          keys,
+          ignored: read.ignored,
+          backup_config: copy,
+          health: health === null ? null : importHealth(repair.context, health),
+          events: events === null ? null : await repair.events.import(events),
+        }
       }
+      const change = { operation: 'migrate.oauth-mux', input: { path, state: folder, keys } }
+      const report = dry ? await take() : await onRecord(home, change, take)
       print(context, report, `${dry ? 'would take over' : 'took over'} ${report.keys.length} entries`)
       if (report.health && !report.health.ok) {
         context.io.err(`gw: ${report.health.reason}\n`)

@@ -93,10 +93,6 @@ export function buildProgram(
   // Completion looks at everything; any other run needs the flags and the operations that its words name.
   const all = argv.includes('complete')
   const words = new Set(argv.map((word) => word.split('=')[0]!))
-  for (const setting of settings) {
-    if (!all && !words.has(setting.flag)) continue
-    program.addOption(new Option(`${setting.flag} <value>`, setting.description).hideHelp())
-  }
   const context: CommandContext = {
     io,
     version,
@@ -118,9 +114,21 @@ export function buildProgram(
     else areaCommand(program, command[0]!)
   }
   for (const module of modules) module(program, context)
+  const own = flagsOf(program, argv)
+  for (const setting of settings) {
+    if (own.has(setting.flag) || (!all && !words.has(setting.flag))) continue
+    program.addOption(new Option(`${setting.flag} <value>`, setting.description).hideHelp())
+  }
   arrangeHelp(program)
   program.addHelpText('after', '\nEvery setting has a flag too: gw config show --all names them with their variables.')
   return program
+}
+
+/** The flags of the command that a command line names: one of its own is meant before a setting of the same name. */
+function flagsOf(program: Command, argv: readonly string[]): ReadonlySet<string> {
+  let at = program
+  for (const word of argv) at = at.commands.find((one) => one.name() === word || one.aliases().includes(word)) ?? at
+  return new Set(at === program ? [] : at.options.map(({ long }) => long ?? ''))
 }
 
 const collect = (text: string, before: string[] = []): string[] => [...before, text]

@@ -8,6 +8,7 @@ import { printable } from './words.ts'
 import type { CliIo } from './io.ts'
 import { described } from './manifest.ts'
 import { areaCommand, type CommandContext, type CommandModule } from './program.ts'
+import { onRecord } from './recorded.ts'
 import type { Session } from './session.ts'
 
 type Result = Record<string, unknown>
@@ -198,17 +199,24 @@ function addRepairRun(program: Command, context: CommandContext): void {
     .option('--confirm-repair', 'yes, change the credential')
   addScope(command)
   command.action(() =>
-    withRepair(context, async (repair) => {
+    withRepair(context, async (repair, session) => {
       const json = context.options().json
       const { runInTerminal } = await import('../../lib/repair/mod.ts')
-      const report = await repair.run({
-        ...scopeOf(command),
-        confirm: givenTo(command).confirmRepair === true,
-        json,
-        ...(context.io.interactive
-          ? { runInteractive: ([program, ...args], env) => runInTerminal(program!, args, env) }
-          : {}),
-      })
+      const confirm = givenTo(command).confirmRepair === true
+      const scope = scopeOf(command)
+      const run = () =>
+        repair.run({
+          ...scope,
+          confirm,
+          json,
+          ...(context.io.interactive
+            ? { runInteractive: ([program, ...args], env) => runInTerminal(program!, args, env) }
+            : {}),
+        })
+      // Unconfirmed, it only says what it would do.
+      const report = confirm
+        ? await onRecord(await session.home(), { operation: 'repair.run', input: { ...scope } }, run)
+        : await run()
       if (json) context.io.out(`${JSON.stringify(report, null, 2)}\n`)
       else if (report.confirmation_required && report.route) {
         const { provider, account, action } = report.route
@@ -229,21 +237,24 @@ function addTicks(program: Command, context: CommandContext): void {
     .option('--interval-ms <number>', 'milliseconds between two ticks', '60000')
   addScope(command)
   command.action(() =>
-    withRepair(context, async (repair) => {
+    withRepair(context, async (repair, session) => {
       const given = givenTo(command) as Record<string, string | boolean | undefined>
       if (given.once === given.loop) {
         throw new GwError('usage.invalid', 'say --once or --loop', { hint: 'gw stay-afloat --once' })
       }
       const scope = scopeOf(command)
       const execute = given.execute === true
-      const report = given.once ? await repair.tick({ ...scope, execute }) : await repair.loop({
-        ...scope,
-        execute,
-        iterations: given.iterations === undefined ? null : whole(given.iterations, '--iterations'),
-        intervalMs: whole(given.intervalMs, '--interval-ms'),
-        signal: context.io.signal,
-        ...(context.options().json ? {} : { onTick: (tick) => context.io.out(`${printable(tick.message)}\n`) }),
-      })
+      const look = async () =>
+        given.once ? await repair.tick({ ...scope, execute }) : await repair.loop({
+          ...scope,
+          execute,
+          iterations: given.iterations === undefined ? null : whole(given.iterations, '--iterations'),
+          intervalMs: whole(given.intervalMs, '--interval-ms'),
+          signal: context.io.signal,
+          ...(context.options().json ? {} : { onTick: (tick) => context.io.out(`${printable(tick.message)}\n`) }),
+        })
+      const change = { operation: 'afloat.tick', input: { ...scope, loop: given.loop === true } }
+      const report = execute ? await onRecord(await session.home(), change, look) : await look()
       if (context.options().json) context.io.out(`${JSON.stringify(report, null, 2)}\n`)
       else if (given.once) context.io.out(`${printable(report.message)}\n`)
     })

@@ -87,6 +87,8 @@ export const errorCodes = {
   'upstream.rate_limited': row(429, 1, 'rate_limit_error', 'rate_limit_error'),
   // our own house
   'config.invalid': row(500, 200, 'server_error', 'api_error'),
+  // a change of the config that its asker made wrong; the file that is there is fine
+  'config.rejected': row(400, 200, 'invalid_request_error', 'invalid_request_error'),
   'config.unreadable': row(500, 200, 'server_error', 'api_error'),
   'storage.corrupt': row(503, 200, 'server_error', 'api_error'),
   'storage.newer': row(503, 200, 'server_error', 'api_error'),

@@ -50,7 +50,7 @@ const strategies: Readonly<Record<string, string>> = {
 
 /**
  * The variables of Link.Assistant.Router, token-plumber and Open LLM Auth that can be carried over one by one. Those
- * that describe accounts or payments as a group are carried over by `gw import`.
+ * that describe accounts as a group are read by `foreignGroups`.
  */
 export const foreignVariables: readonly ForeignVariable[] = [
   { variable: 'ROUTER_PORT', path: 'server.port' },

@@ -5,6 +5,7 @@ import { canonicalJson, GwError, isObject, type Json, nearest } from '../base/mo
 import { paths, readBounded } from '../platform/mod.ts'
 import { readVariables } from './dotenv.ts'
 import { foreignVariables } from './foreign.ts'
+import { foreignGroups } from './foreign-groups.ts'
 import { plainIssues } from './issues.ts'
 import { configError, type ConfigProblem } from './problem.ts'
 import { type Config, configSchema } from './schema.ts'
@@ -80,6 +81,7 @@ export async function loadConfig(sources: ConfigSources, draft?: string): Promis
   const table = settingTable()
   const env: Record<string, string | undefined> = {}
   const assignments: Assignment[] = []
+  const places = new Map<string, Place>()
   for (const [name, separator] of [['.env', '='], ['.lenv', ':']] as const) {
     const at = join(sources.cwd, name)
     const content = await readBounded(at, 1024 * 1024)
@@ -89,18 +91,29 @@ export async function loadConfig(sources: ConfigSources, draft?: string): Promis
     for (const { name: variable, value } of read.variables) env[variable] = value
     const lines = new Map(read.variables.map((entry) => [entry.name, entry.line]))
     const values = Object.fromEntries(read.variables.map((entry) => [entry.name, entry.value]))
-    assignments.push(...fromVariables(values, table, (variable) => ({
+    const placeOf = (variable: string): Place => ({
       where: at,
       line: lines.get(variable) ?? null,
       origin: { layer: name, from: `${at}:${lines.get(variable)} ${variable}` },
-    }), warnings))
+    })
+    for (const variable of lines.keys()) places.set(variable, placeOf(variable))
+    assignments.push(...fromVariables(values, table, placeOf, warnings))
   }
   for (const [name, value] of Object.entries(sources.env)) if (value !== undefined) env[name] = value
-  assignments.push(...fromVariables(sources.env, table, (variable) => ({
+  const inEnvironment = (variable: string): Place => ({
     where: 'environment',
     line: null,
     origin: { layer: 'environment', from: variable },
-  }), warnings))
+  })
+  assignments.push(...fromVariables(sources.env, table, inEnvironment, warnings))
+  // Variables that mean something together may stand in different layers; gw's own single ones win over them.
+  assignments.unshift(
+    ...foreignGroups((variable) => env[variable]).map(({ path, value, variable }) => ({
+      path,
+      value,
+      ...(sources.env[variable] === undefined ? places.get(variable) : undefined) ?? inEnvironment(variable),
+    })),
+  )
   for (const [key, value] of Object.entries(sources.flags ?? {})) {
     const setting = table().byPath.get(key)
     assignments.push({

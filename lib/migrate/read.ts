@@ -1,9 +1,10 @@
-import { GwError, isObject, parseJson } from '../base/mod.ts'
+import { GwError, isObject, type Json, parseJson } from '../base/mod.ts'
 import { readToml, readVariables } from '../config/mod.ts'
 import { Draft, type Migration, type MigrationContext } from './draft.ts'
 import { fromLiteLlm } from './litellm.ts'
 import { fromOpenLlmAuth } from './open-llm-auth.ts'
-import { fromRouter } from './router.ts'
+import { isLinks, readLinks } from './links.ts'
+import { fromRouter, routerProvider } from './router.ts'
 import { fromTokenPlumber } from './token-plumber.ts'
 
 /** The systems whose files are read here. */
@@ -25,6 +26,11 @@ export async function readForeign(
   const draft = new Draft(context)
   switch (system) {
     case 'lr': {
+      const stored = routerRecords(text, name)
+      if (stored) {
+        for (const record of stored) await routerProvider(record, draft, context)
+        break
+      }
       // Each provider is a line of the same name, which a file of variables would take for a correction.
       const isRecord = (line: string) => /^\s*PROVIDER\s*:/.test(line)
       const lines = text.split(/\r\n|\r|\n/)
@@ -45,6 +51,20 @@ export async function readForeign(
       fromLiteLlm(tableOf(await yaml(text, name), name), draft)
   }
   return draft.done()
+}
+
+/**
+ * The provider records of Link.Assistant.Router in the forms that are no variables: a JSON object, a list of them,
+ * `{"providers": […]}`, or its indented Links form. `null` for a file of variables.
+ */
+function routerRecords(text: string, name: string): readonly Json[] | null {
+  if (/^\s*[[{]/.test(text.replace(/^\ufeff/, ''))) {
+    const value = json(text, name)
+    if (Array.isArray(value)) return value as Json[]
+    const table = tableOf(value, name)
+    return Array.isArray(table.providers) ? table.providers as Json[] : [table as Json]
+  }
+  return isLinks(text) ? readLinks(text, name) : null
 }
 
 function tableOf(value: unknown, name: string): Record<string, unknown> {

@@ -1,5 +1,13 @@
 import { isObject, type Json, parseJson } from '../base/mod.ts'
-import { type FileVariable, foreignVariables, fromText, settings } from '../config/mod.ts'
+import {
+  claudeFolders,
+  compatibleUpstream,
+  compatibleVariables,
+  type FileVariable,
+  foreignVariables,
+  fromText,
+  settings,
+} from '../config/mod.ts'
 import { openRouterRecord } from '../secrets/mod.ts'
 import { type Draft, type MigrationContext, type SecretText, textOf, textsOf } from './draft.ts'
 
@@ -21,7 +29,6 @@ const reasons: readonly (readonly [prefix: string, why: string])[] = [
 ]
 
 const claudeHome = ['CLAUDE_CODE_HOME', 'ADDITIONAL_ACCOUNT_DIRS'] as const
-const compatible = 'OPENAI_COMPATIBLE_'
 
 /**
  * `.lenv`, `.env` and `providers.lenv` of Link.Assistant.Router.
@@ -45,23 +52,17 @@ export async function fromRouter(
       const meant = own.read ? own.read(value) : fromText(types.get(own.path) ?? 'string', value)
       if (meant === undefined) draft.leave(name, 'changes nothing')
       else draft.set(name, own.path.split('.'), meant)
-    } else if (name.startsWith(compatible) || (claudeHome as readonly string[]).includes(name)) continue
+    } else if (compatibleVariables.includes(name) || (claudeHome as readonly string[]).includes(name)) continue
     else if (name === 'UPSTREAM_BASE_URL') upstreamUrl(value, values.get('UPSTREAM_PROVIDER') ?? 'anthropic', draft)
     else if (name === 'UPSTREAM_PROVIDER') draft.leave(name, 'the model of a request says which provider serves it')
     else draft.leave(name, reasons.find(([prefix]) => name.startsWith(prefix))?.[1] ?? 'gw has no counterpart')
   }
   for (const record of records) await provider(record, draft, context)
-  const folders = [values.get('CLAUDE_CODE_HOME'), ...(values.get('ADDITIONAL_ACCOUNT_DIRS') ?? '').split(',')]
-    .map((folder) => folder?.trim() ?? '').filter((folder) => folder !== '')
-  for (const [i, path] of folders.entries()) {
-    draft.upstream({
-      from: i === 0 && values.has('CLAUDE_CODE_HOME') ? claudeHome[0] : claudeHome[1],
-      id: i === 0 ? 'claude' : `claude-${i + 1}`,
-      provider: 'anthropic',
-      more: { foreign: { tool: 'claude-code', path } },
-    })
+  const get = (name: string) => values.get(name)
+  for (const { id, path, variable } of claudeFolders(get)) {
+    draft.upstream({ from: variable, id, provider: 'anthropic', more: { foreign: { tool: 'claude-code', path } } })
   }
-  if ([...values.keys()].some((name) => name.startsWith(compatible))) compatibleProvider(values, draft)
+  compatibleProvider(get, draft, context)
 }
 
 function upstreamUrl(url: string, provider: string, draft: Draft): void {
@@ -70,24 +71,30 @@ function upstreamUrl(url: string, provider: string, draft: Draft): void {
   else draft.set('UPSTREAM_BASE_URL', ['providers', 'anthropic', 'base_url'], url.replace(/\/+$/, ''))
 }
 
-function compatibleProvider(values: ReadonlyMap<string, string>, draft: Draft): void {
-  const get = (name: string) => textOf(values.get(compatible + name))
-  const name = get('PROVIDER_NAME') ?? 'litellm'
-  const literal = get('API_KEY')
-  const variable = get('API_KEY_ENV')
-  const model = get('MODEL')
+function compatibleProvider(
+  get: (name: string) => string | undefined,
+  draft: Draft,
+  context: MigrationContext,
+): void {
+  const found = compatibleUpstream(get)
+  if (!found) return
+  const { name, baseUrl, keyVariable, key, model, models } = found
   const id = draft.upstream({
-    from: `${compatible}*`,
+    from: 'OPENAI_COMPATIBLE_*',
     id: name,
     provider: name,
-    baseUrl: get('BASE_URL') ?? 'http://localhost:4000/v1',
-    models: get('MODELS')?.split(',').map((one) => one.trim()).filter(Boolean),
-    secret: literal ? { literal } : variable ? { env: variable } : null,
+    baseUrl,
+    models,
+    secret: keyVariable !== null && (key === null || context.env(keyVariable))
+      ? { env: keyVariable }
+      : key !== null
+      ? { literal: key }
+      : null,
   })
-  if (id && model) draft.set(`${compatible}MODEL`, ['catalog', 'default_model'], `${id}/${model}`)
+  if (id && model) draft.set('OPENAI_COMPATIBLE_MODEL', ['catalog', 'default_model'], `${id}/${model}`)
 }
 
-/** One record of `providers.lenv`. */
+/** One line of `providers.lenv`. */
 async function provider(text: string, draft: Draft, context: MigrationContext): Promise<void> {
   let record: Json
   try {
@@ -95,9 +102,22 @@ async function provider(text: string, draft: Draft, context: MigrationContext): 
   } catch {
     return draft.leave('PROVIDER', 'the record is no JSON')
   }
+  return await routerProvider(record, draft, context)
+}
+
+const kinds = ['openai-compatible', 'openai', 'openai_like', 'litellm']
+const recordKeys = ['name', 'kind', 'base_url', 'default_model', 'models', 'api_key', 'api_key_env', 'enabled']
+  .concat(['encrypted_api_key', 'has_encrypted_api_key'])
+
+/** One provider record, whatever form it came in. */
+export async function routerProvider(record: Json, draft: Draft, context: MigrationContext): Promise<void> {
   const name = isObject(record) ? textOf(record.name) : undefined
   if (!isObject(record) || name === undefined) return draft.leave('PROVIDER', 'the record has no name')
   const from = `PROVIDER ${name}`
+  if (record.kind !== undefined && !kinds.includes(String(record.kind))) {
+    return draft.leave(from, `gw knows no kind ${String(record.kind).slice(0, 60)} of provider`)
+  }
+  draft.leaveOthers(from, record, recordKeys)
   const secret = await keyOf(record, from, draft, context)
   const id = draft.upstream({
     from,

@@ -10,6 +10,7 @@ const areas: Readonly<Record<string, () => Promise<AnyRouter>>> = {
   config: async () => (await import('./config.ts')).config,
   liveness: async () => (await import('./liveness.ts')).liveness,
   mcp: async () => (await import('./mcp.ts')).mcp,
+  migrate: async () => (await import('./migrate.ts')).migrate,
   models: async () => (await import('./models.ts')).models,
   providers: async () => (await import('./providers.ts')).providers,
   repair: async () => (await import('./stay-afloat.ts')).repair,

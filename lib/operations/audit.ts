@@ -1,4 +1,4 @@
-import { type Clock, GwError, type Json, type JsonObject, newId } from '../base/mod.ts'
+import { type Clock, GwError, type Json, type JsonObject, newId, redactFields, toGwError } from '../base/mod.ts'
 import type { Storage } from '../storage/mod.ts'
 
 /** What is about to be done, by whom. Secrets have been taken out. */
@@ -35,6 +35,28 @@ export interface AuditLog {
   begin(entry: AuditEntry): Promise<{ end(result: AuditEnd): Promise<void> }>
   /** Entries, newest first, older than `cursor` when one is given. */
   list(options: { readonly limit: number; readonly cursor?: string | undefined }): Promise<AuditRecord[]>
+}
+
+/**
+ * Makes a change on the record: written before it, closed after it. Where it cannot be written, nothing is changed.
+ *
+ * @throws GwError `audit.failed`, and whatever the change itself throws
+ */
+export async function recorded<T>(
+  audit: Pick<AuditLog, 'begin'>,
+  entry: AuditEntry,
+  change: () => Promise<T>,
+): Promise<T> {
+  const record = await audit.begin({ ...entry, input: redactFields(entry.input) as JsonObject })
+  let result: T
+  try {
+    result = await change()
+  } catch (error) {
+    await record.end({ ok: false, error: toGwError(error).code })
+    throw error
+  }
+  await record.end({ ok: true, after: (redactFields({ value: result }).value ?? null) as Json })
+  return result
 }
 
 const longestText = 16_384

@@ -45,7 +45,7 @@ export async function asked<T>(work: Promise<T>): Promise<T> {
   } catch (error) {
     if (!isGwError(error) || error.code !== 'config.invalid') throw error
     const [first] = (error.details?.problems ?? []) as readonly { key: string }[]
-    throw new GwError('request.invalid', error.message.replace(/^.*\n\s*/, ''), {
+    throw new GwError('config.rejected', error.message.replace(/^.*\n\s*/, ''), {
       hint: 'nothing was changed',
       ...(first?.key ? { param: first.key } : {}),
       ...(error.details ? { details: error.details } : {}),

@@ -9,6 +9,7 @@ import type { Board } from '../liveness/mod.ts'
 import type { McpProxy } from '../mcp-proxy/mod.ts'
 import type { Paths } from '../platform/mod.ts'
 import type { Receipts, Router } from '../routing/mod.ts'
+import type { SecretStore } from '../secrets/mod.ts'
 import type { Usage } from '../usage/mod.ts'
 import type { Repair } from '../repair/mod.ts'
 import type { AuditLog } from './audit.ts'
@@ -45,7 +46,8 @@ export interface OperationRooms {
   readonly system: SystemFacts
   readonly config: LiveConfig
   readonly approvals: Approvals
-  readonly access: Pick<Access, 'issue' | 'list' | 'show' | 'revoke' | 'rotateKey'>
+  readonly access: Pick<Access, 'issue' | 'list' | 'show' | 'revoke' | 'rotateKey' | 'importTokens'>
+  readonly secrets: Pick<SecretStore, 'put'>
   readonly accounts: Accounts
   readonly providerStore: ProviderStore
   readonly logins: Logins

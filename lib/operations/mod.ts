@@ -8,7 +8,7 @@
  * @module
  */
 export { approvalPage } from './approval-page.ts'
-export { type AuditEnd, type AuditEntry, type AuditLog, type AuditRecord, createAuditLog } from './audit.ts'
+export { type AuditEnd, type AuditEntry, type AuditLog, type AuditRecord, createAuditLog, recorded } from './audit.ts'
 export { callOperation } from './call.ts'
 export type { GatedCall, OperationContext, OperationRooms, Surface, SystemFacts } from './context.ts'
 export { describeOperations, type OperationDescription } from './describe.ts'

@@ -4,6 +4,7 @@ import { audit } from './audit-log.ts'
 import { auth } from './auth.ts'
 import { config } from './config.ts'
 import { mcp } from './mcp.ts'
+import { migrate } from './migrate.ts'
 import { models } from './models.ts'
 import { area } from './operation.ts'
 import { providers } from './providers.ts'
@@ -24,6 +25,7 @@ export const operations = area({
   config,
   liveness,
   mcp,
+  migrate,
   models,
   providers,
   repair,

@@ -130,7 +130,7 @@ test('what is not valid is refused whole, with its place, in the shape of the pa
   const { body } = await ask('GET', '/config')
   const wrong = await ask('POST', '/config', { ...body, providerFallback: { maxAttempts: 900 }, defaultModel: 'x/y' })
   expect(wrong.status).toBe(400)
-  expect(wrong.body.detail).toMatchObject({ code: 'request_invalid', param: 'routing.fallback.max_attempts' })
+  expect(wrong.body.detail).toMatchObject({ code: 'config_rejected', param: 'routing.fallback.max_attempts' })
   expect(file()).toBe(text)
   for (const bad of ['[]', '"x"', '{"a":', '{"providers":[]}', '{"providers":{"x":1}}']) {
     const answer = await fetch(`${served.url}/config`, {

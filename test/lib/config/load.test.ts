@@ -64,6 +64,60 @@ test('origins name the layer and the line of each value', async () => {
   expect(origins.get('server.port')).toEqual({ layer: '.lenv', from: `${at.cwd}/.lenv:3 ROUTER_PORT` })
 })
 
+test.each(['environment', '.lenv', '.env'])('the grouped variables of a router count in the %s', async (layer) => {
+  const variables = {
+    CLAUDE_CODE_HOME: '/data/claude',
+    ADDITIONAL_ACCOUNT_DIRS: ' /data/b, ,/data/c ',
+    UPSTREAM_BASE_URL: 'https://upstream.example/',
+    OPENAI_COMPATIBLE_PROVIDER_NAME: 'house',
+    OPENAI_COMPATIBLE_BASE_URL: 'http://localhost:4000/v1/',
+    OPENAI_COMPATIBLE_API_KEY: 'sk-literal',
+    OPENAI_COMPATIBLE_MODEL: 'small',
+    OPENAI_COMPATIBLE_MODELS: 'small, large',
+  }
+  const lines = (separator: string) => Object.entries(variables).map(([k, v]) => `${k}${separator}${v}`).join('\n')
+  const at = home(layer === '.lenv' ? { lenv: lines(': ') } : layer === '.env' ? { env: lines('=') } : {})
+  const { config, origins } = await loadConfig(
+    layer === 'environment' ? { ...at, env: { ...at.env, ...variables } } : at,
+  )
+  expect(config.accounts).toMatchObject({
+    'claude': { provider: 'anthropic', foreign: { tool: 'claude-code', path: '/data/claude' } },
+    'claude-2': { foreign: { path: '/data/b' } },
+    'claude-3': { foreign: { path: '/data/c' } },
+    'house': { provider: 'house', token_env: 'OPENAI_COMPATIBLE_API_KEY' },
+  })
+  expect(config.providers).toEqual({
+    anthropic: { base_url: 'https://upstream.example' },
+    house: {
+      base_url: 'http://localhost:4000/v1',
+      protocol: 'openai-chat',
+      local: true,
+      models: { small: {}, large: {} },
+    },
+  })
+  expect(config.catalog.default_model).toBe('house/small')
+  expect(origins.get('accounts.house')?.layer).toBe(layer as 'environment')
+})
+
+test('grouped variables: the named variable beats the key, no key is no authorization, one provider is not another', async () => {
+  const at = home({})
+  const load = async (env: Record<string, string>) => (await loadConfig({ ...at, env: { ...at.env, ...env } })).config
+  const both = { OPENAI_COMPATIBLE_API_KEY_ENV: 'NAMED', OPENAI_COMPATIBLE_API_KEY: 'sk-literal' }
+  expect((await load({ ...both, NAMED: 'x' })).accounts.litellm).toMatchObject({ token_env: 'NAMED' })
+  expect((await load(both)).accounts.litellm).toMatchObject({ token_env: 'OPENAI_COMPATIBLE_API_KEY' })
+  const none = await load({ OPENAI_COMPATIBLE_BASE_URL: 'https://far.example/v1' })
+  expect(none.providers.litellm).toEqual({ base_url: 'https://far.example/v1', protocol: 'openai-chat', auth: 'none' })
+  const crater = await load({
+    UPSTREAM_PROVIDER: 'crater',
+    UPSTREAM_BASE_URL: 'https://x.example',
+    OPENAI_COMPATIBLE_MODEL: 'm',
+  })
+  expect(crater.providers.anthropic).toBeUndefined()
+  expect(crater.catalog.default_model).toBeNull()
+  const wrong = await failure({ ...at, env: { ...at.env, OPENAI_COMPATIBLE_PROVIDER_NAME: 'no good' } })
+  expect(wrong.message).toContain('from OPENAI_COMPATIBLE_PROVIDER_NAME')
+})
+
 test('every setting has its own variable and its own flag', () => {
   const all = settings()
   expect(all.length).toBeGreaterThan(15)

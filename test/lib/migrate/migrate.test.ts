@@ -57,6 +57,55 @@ test('a router file: settings, folders of accounts, the compatible provider, and
   expect(Object.keys(left)).toEqual(['line 13', 'TOKEN_SECRET', 'ROUTING_MODE'])
 })
 
+const record = {
+  name: 'one',
+  kind: 'litellm',
+  base_url: 'https://one.example/v1/',
+  api_key: 'sk-of-one',
+  models: ['a', 'b'],
+}
+const links = `# providers of mine
+one
+  kind litellm
+  base-url "https://one.example/v1"
+  models a b
+  api-key 'sk-of-one'
+
+two:
+  kind: openai
+  api_base: https://two.example/v1
+  default-model: small
+  api-key-env: TWO_KEY
+  enabled: false
+`
+
+test.each([
+  ['a JSON object', JSON.stringify(record)],
+  ['a list in JSON', JSON.stringify([record])],
+  ['a list under providers', JSON.stringify({ providers: [record] })],
+  ['lines of a .lenv', `# comment\nPROVIDER: ${JSON.stringify(record)}\n`],
+  ['the indented Links form', links],
+])('the provider store of a router is read from %s', async (_, text) => {
+  const { set, secrets, left } = await read('lr', text, 'providers')
+  expect(set['providers.one']).toEqual({
+    base_url: 'https://one.example/v1',
+    protocol: 'openai-chat',
+    models: { a: {}, b: {} },
+  })
+  expect(set['accounts.one']).toEqual({ provider: 'one', token_store: 'import/one' })
+  expect(secrets).toEqual({ 'import/one': 'sk-of-one' })
+  if (text !== links) return expect(left).toEqual({})
+  expect(set['accounts.two']).toEqual({ provider: 'two', token_env: 'TWO_KEY', enabled: false })
+  expect(Object.keys(left)).toEqual(['PROVIDER two.default_model'])
+})
+
+test('a key that the Links form does not have is named with its line, and a kind that gw does not know is left', async () => {
+  const failed = await read('lr', 'one\n  base-url https://one.example\n  colour red\n').catch((error) => error)
+  expect([failed.code, failed.message]).toEqual(['config.invalid', 'file:3: colour is no key of a provider'])
+  const { left } = await read('lr', JSON.stringify({ ...record, kind: 'gonka' }))
+  expect(left).toEqual({ 'PROVIDER one': 'gw knows no kind gonka of provider' })
+})
+
 test('each provider record of a router counts, and a sealed key opens with TOKEN_SECRET', async () => {
   // The record of the requirement: `sk-upstream` under `test-secret`.
   const sealed = 'aes256gcm:BwcHBwcHBwcHBwcHxiXxikA6O5Mmi2td8wXHLBvXJsGiHlTVPk67'

@@ -180,7 +180,7 @@ test('config.set changes the file and the configuration in force, config.show sa
   const shown = await callOperation('config.show', {}, home.context()) as { settings: { key: string; from: string }[] }
   expect(shown.settings.find(({ key }) => key === 'log.level')?.from).toEndWith('config.toml:2')
   expect((await failure(callOperation('config.set', { key: 'log.level', value: 'loud' }, home.context()))).code).toBe(
-    'request.invalid',
+    'config.rejected',
   )
   expect(home.rooms.config.current().config.log.level).toBe('warn')
 })
