@@ -2,14 +2,14 @@
  * Where gw's time goes: runs gw under Bun's CPU profiler and the load of the relay bench, and prints the functions that
  * cost most, by themselves and with what they call.
  *
- * `bun bench/profile.ts [--model bench-json|bench-burst-64|bench-pace-100-0] [--seconds 10] [--top 40]`
+ * `bun bench/profile.ts [--model bench-json|bench-burst-64|bench-pace-100-0] [--translated] [--seconds 10] [--top 40]`
  */
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { describeMachine, start } from './rig/process.ts'
-import { runLoad } from './rig/run-load.ts'
+import { chatBody, messagesBody, runLoad } from './rig/run-load.ts'
 import { table } from './rig/stats.ts'
 import { startGw } from './targets/gw.ts'
 
@@ -17,6 +17,7 @@ const { values: options } = parseArgs({
   options: {
     model: { type: 'string', default: 'bench-json' },
     seconds: { type: 'string', default: '10' },
+    translated: { type: 'boolean', default: false },
     top: { type: 'string', default: '40' },
   },
 })
@@ -41,7 +42,12 @@ try {
   const target = await startGw(mockPort, ['--cpu-prof', `--cpu-prof-dir=${folder}`])
   const held = options.model.startsWith('bench-pace')
   const order = held ? { connections: 1000, openPerSecond: 2000, mode: 'hold' as const } : {}
-  const run = await runLoad(target, options.model, { windowMs: Number(options.seconds) * 1000, ...order })
+  const name = `${target.prefix}${options.model}`
+  const stream = options.model !== 'bench-json'
+  const request = options.translated
+    ? { path: '/v1/messages', body: messagesBody(name, stream) }
+    : { path: '/v1/chat/completions', body: chatBody(name, stream) }
+  const run = await runLoad(target, '', { windowMs: Number(options.seconds) * 1000, ...order }, request)
   const what = held || run.chunks > 0 ? `${run.chunks} chunks` : `${run.answers} answers`
   console.log(
     `${what}, ${(run.cpuMicros / (run.chunks || run.answers)).toFixed(1)} µs of CPU each, profiler included\n`,

@@ -33,54 +33,81 @@ export function sseParser(maxEventBytes = 16 * 1024 * 1024): SseParser {
   let scanned = 0
   let first = true
   let event = ''
-  let data: string[] = []
+  let data: string | null = null
   let size = 0
   let id: string | undefined
   let pending = false
 
-  function line(text: string, out: SseEvent[]): void {
-    if (text === '') {
-      if (data.length > 0) {
-        out.push({ event: event || 'message', data: data.join('\n'), ...(id === undefined ? {} : { id }) })
-      }
-      event = ''
-      data = []
-      size = 0
-      pending = false
-      return
+  function dispatch(out: SseEvent[]): void {
+    if (data !== null) {
+      const name = event === '' ? 'message' : event
+      out.push(id === undefined ? { event: name, data } : { event: name, data, id })
+      data = null
     }
+    event = ''
+    size = 0
+    pending = false
+  }
+  /** Takes the line `buffer[start..end)`. */
+  function line(start: number, end: number, out: SseEvent[]): void {
+    if (start === end) return dispatch(out)
     pending = true
-    size += text.length + 1
+    size += end - start + 1
     if (size > maxEventBytes) throw tooLarge(maxEventBytes)
-    const colon = text.indexOf(':')
-    if (colon === 0) return
-    const name = colon < 0 ? text : text.slice(0, colon)
-    const value = colon < 0 ? '' : text.slice(text.charCodeAt(colon + 1) === 32 ? colon + 2 : colon + 1)
-    if (name === 'data') data.push(value)
-    else if (name === 'event') event = value
-    else if (name === 'id' && !value.includes('\0')) id = value
+    if (isField('data', start, end)) {
+      const value = valueOf('data', start, end)
+      data = data === null ? value : `${data}\n${value}`
+    } else if (isField('event', start, end)) event = valueOf('event', start, end)
+    else if (isField('id', start, end)) {
+      const value = valueOf('id', start, end)
+      if (!value.includes('\0')) id = value
+    }
+  }
+  function isField(name: string, start: number, end: number): boolean {
+    const after = start + name.length
+    return buffer.startsWith(name, start) && (after === end || buffer.charCodeAt(after) === 58)
+  }
+  /** What stands behind the colon and one space; empty for a name alone. */
+  function valueOf(name: string, start: number, end: number): string {
+    const after = start + name.length
+    return after === end ? '' : buffer.slice(buffer.charCodeAt(after + 1) === 32 ? after + 2 : after + 1, end)
+  }
+  /** Lines end in LF, CRLF or CR. Returns where the first line begins that has not ended. */
+  function anyLines(out: SseEvent[]): number {
+    let start = 0
+    for (let i = scanned; i < buffer.length; i++) {
+      const c = buffer.charCodeAt(i)
+      if (c !== 10 && c !== 13) continue
+      // A CR at the very end may be half of a CRLF: wait for the next byte.
+      if (c === 13 && i + 1 === buffer.length) break
+      line(start, i, out)
+      if (c === 13 && buffer.charCodeAt(i + 1) === 10) i++
+      start = i + 1
+    }
+    return start
+  }
+  /** The same for text without a CR: one native search a line. */
+  function plainLines(out: SseEvent[]): number {
+    let start = 0
+    for (let end = buffer.indexOf('\n', scanned); end >= 0; end = buffer.indexOf('\n', start)) {
+      line(start, end, out)
+      start = end + 1
+    }
+    return start
   }
 
   return {
     push(chunk) {
-      buffer += decoder.decode(chunk, { stream: true })
+      const text = decoder.decode(chunk, { stream: true })
+      buffer = buffer === '' ? text : buffer + text
       if (first && buffer.length > 0) {
         first = false
         if (buffer.charCodeAt(0) === 0xfeff) buffer = buffer.slice(1)
       }
       const out: SseEvent[] = []
-      let start = 0
-      for (let i = scanned; i < buffer.length; i++) {
-        const c = buffer.charCodeAt(i)
-        if (c !== 10 && c !== 13) continue
-        // A CR at the very end may be half of a CRLF: wait for the next byte.
-        if (c === 13 && i + 1 === buffer.length) break
-        line(buffer.slice(start, i), out)
-        if (c === 13 && buffer.charCodeAt(i + 1) === 10) i++
-        start = i + 1
-      }
-      buffer = buffer.slice(start)
-      scanned = Math.max(0, buffer.endsWith('\r') ? buffer.length - 1 : buffer.length)
+      const start = buffer.includes('\r', scanned) ? anyLines(out) : plainLines(out)
+      if (start > 0) buffer = start === buffer.length ? '' : buffer.slice(start)
+      scanned = buffer.endsWith('\r') ? buffer.length - 1 : buffer.length
       if (buffer.length + size > maxEventBytes) throw tooLarge(maxEventBytes)
       return out
     },

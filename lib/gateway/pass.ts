@@ -1,13 +1,21 @@
 import type { Target } from '../accounts/mod.ts'
 import type { JsonObject, Secret } from '../base/mod.ts'
 import type { Credential } from '../credentials/mod.ts'
-import { type Loss, noTokens, type TokenCounts, type Translator, type UpstreamFailure } from '../protocol/mod.ts'
+import {
+  type Loss,
+  noTokens,
+  responseId,
+  type TokenCounts,
+  type Translator,
+  type UpstreamFailure,
+} from '../protocol/mod.ts'
 import type { Claim } from '../routing/mod.ts'
 import { lossFields, streamSource, type Translation, unframed, wholeAsStream, wholeSource } from './translated.ts'
 import { classifyFailure } from '../liveness/mod.ts'
 import { failureOf, replyFields, type UpstreamReply } from '../upstream/mod.ts'
 import type { AnswerField } from './answer.ts'
 import type { Line } from './attempt.ts'
+import { stemOf } from './call.ts'
 import { relayStream } from './relay-stream.ts'
 import { relayWhole } from './relay-whole.ts'
 import { wireOf } from './surfaces.ts'
@@ -146,15 +154,17 @@ export function pass(
       ['content-type', value],
     ]
     const keeps = translation?.keeps === true
+    const id = responseId(stemOf(call))
     const keep = (failure: UpstreamFailure | null, answer: JsonObject | null): void => {
       if (keeps && failure === null && answer !== null && rooms.turns) keepTurn(line.ask, answer, rooms.turns)
     }
     const clean = (bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> => withoutSecret(bytes, credential.secret)
     if (line.ask.stream) {
-      const through = streamSource(body, exchange, wire!.tracker(), rooms.limits.replyBytes, keeps)
+      const through = streamSource(body, exchange, id, rooms.limits.replyBytes, keeps)
       const failure = await relayStream({
         ...shared,
         source: through.source,
+        whole: true,
         fields: named('text/event-stream; charset=utf-8'),
         tracker: through.tracker,
         clean,
@@ -178,11 +188,12 @@ export function pass(
       fields: named('application/json'),
       length: null,
       wire,
-      json: true,
+      // The translator has read it.
+      json: false,
       asStream: null,
-      ended({ failure, tokens, bytes, id }) {
+      ended({ failure, bytes }) {
         keep(failure, through.answer)
-        ended(failure, through.usage ?? tokens, bytes, id, through.losses)
+        ended(failure, through.usage ?? noTokens, bytes, id, through.losses)
       },
     })
     return failure && (through.failure ?? failure)

@@ -1,8 +1,10 @@
 import { type ByteSource, GwError, isGwError, type Ticker } from '../base/mod.ts'
 import {
   type Continuation,
+  type EventScanner,
   eventScanner,
   type FailureKind,
+  type OnEvent,
   type StreamFailure,
   type StreamTracker,
   type UpstreamFailure,
@@ -21,6 +23,8 @@ export interface StreamEnd {
 export interface StreamParts {
   readonly source: ByteSource
   readonly tracker: StreamTracker
+  /** Whether each piece holds whole events and the tracker judges pieces, an empty answer among them. */
+  readonly whole?: boolean
   readonly answer: Answer
   readonly status: number
   readonly fields: readonly AnswerField[]
@@ -64,7 +68,7 @@ export function relayStream(parts: StreamParts): Promise<UpstreamFailure | null>
     let lastEvent: { readonly bytes: Uint8Array; readonly end: number } | null = null
     let rest: Continuation | null = null
 
-    const scanner = eventScanner((bytes, start, end) => {
+    const onEvent: OnEvent = (bytes, start, end) => {
       if (ended || broke) return
       seen = true
       switch (tracker.read(bytes, start, end)) {
@@ -73,7 +77,7 @@ export function relayStream(parts: StreamParts): Promise<UpstreamFailure | null>
           break
         case 'end':
           // An end after nothing at all, not even a counted token, is no answer: another target may have one.
-          empty = !content && !tracker.tokens.outputTokens
+          empty = !content && parts.whole !== true && !tracker.tokens.outputTokens
           content = ended = true
           lastEvent = { bytes, end }
           break
@@ -81,7 +85,8 @@ export function relayStream(parts: StreamParts): Promise<UpstreamFailure | null>
           broke = true
           lastEvent = { bytes, end }
       }
-    }, limits.eventBytes)
+    }
+    const scanner = parts.whole ? wholePieces(onEvent) : eventScanner(onEvent, limits.eventBytes)
 
     const unwatch = ticker.watch((now) => {
       if (over) return
@@ -208,6 +213,17 @@ export function relayStream(parts: StreamParts): Promise<UpstreamFailure | null>
       fail: (error) => cut('truncated', error instanceof GwError ? error.message : 'the connection broke off'),
     })
   })
+}
+
+/** A scanner of pieces that hold whole events and are judged as they are. */
+function wholePieces(onEvent: OnEvent): EventScanner {
+  return {
+    feed(piece) {
+      onEvent(piece, 0, piece.length)
+      return [piece]
+    },
+    pending: false,
+  }
 }
 
 /** The piece as far as the last event reaches, closed by a blank line; the piece itself when nothing comes behind. */

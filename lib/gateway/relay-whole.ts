@@ -131,7 +131,8 @@ export function relayWhole(parts: WholeParts): Promise<UpstreamFailure | null> {
         if (size > limits.replyBytes) {
           return stop(failureOf('malformed', `the answer is larger than ${limits.replyBytes} bytes`, 'provider'))
         }
-        chunks.push(bytes)
+        // A source that is still reading says so with nothing.
+        if (bytes.length > 0) chunks.push(bytes)
         if (flowing) {
           answer.down!.write(bytes)
           kept += bytes.length

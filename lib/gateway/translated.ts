@@ -1,10 +1,12 @@
 import { type ByteSink, type ByteSource, concat, GwError, type JsonObject, sseParser } from '../base/mod.ts'
 import type { Target } from '../accounts/mod.ts'
 import {
+  type Aggregator,
   applyQuirks,
   awsFrames,
   bedrockPath,
   estimateTokens,
+  type EventRole,
   holdsPackedReasoning,
   type Loss,
   type ProtocolId,
@@ -293,11 +295,11 @@ export function wholeSource(body: ByteSource, exchange: Translator, maxBytes: nu
     let size = 0
     let streamed: boolean | null = null
     let over = false
-    const aggregator = exchange.aggregate()
+    let aggregator: Aggregator | null = null
 
     function settle(): void {
       over = true
-      const answer = streamed === true ? aggregator.end() : exchange.response(parse(chunks))
+      const answer = aggregator ? aggregator.end() : exchange.response(parse(chunks))
       usage = answer.usage
       losses = answer.losses
       failure = answer.failure
@@ -318,6 +320,7 @@ export function wholeSource(body: ByteSource, exchange: Translator, maxBytes: nu
         }
         streamed ??= looksLikeStream(bytes)
         if (streamed === true) {
+          aggregator ??= exchange.aggregate()
           for (const chunk of chunks.splice(0)) aggregator.push(chunk)
           aggregator.push(bytes)
           if (aggregator.done) {
@@ -377,11 +380,16 @@ function parse(chunks: readonly Uint8Array[]): unknown {
   }
 }
 
-/** The answer as the caller's event stream, whatever form the upstream gave it; and the tracker that follows it. */
+/**
+ * The answer as the caller's event stream, whatever form the upstream gave it; and the tracker that follows it: its pieces
+ * hold whole events, and what they are is known without reading them again.
+ *
+ * @param id the answer's own id, as the caller sees it
+ */
 export function streamSource(
   body: ByteSource,
   exchange: Translator,
-  wire: StreamTracker,
+  id: string,
   maxBytes: number,
   keeps: boolean,
 ): TranslatedSource & { readonly tracker: StreamTracker } {
@@ -393,7 +401,7 @@ export function streamSource(
     let size = 0
     let streamed: boolean | null = null
     let over = false
-    const send = (pieces: Uint8Array[]): void => {
+    const send = (pieces: readonly Uint8Array[]): void => {
       // The closing event of this protocol holds the whole answer.
       if (keeps && stream.state === 'done') whole = closingResponse(pieces) ?? whole
       for (const piece of pieces) sink.chunk(piece as Uint8Array<ArrayBuffer>)
@@ -401,6 +409,7 @@ export function streamSource(
     body.start({
       chunk(bytes) {
         if (over) return
+        if (streamed === true) return send(stream.push(bytes))
         streamed ??= looksLikeStream(bytes)
         if (streamed === true) {
           for (const chunk of held.splice(0)) send(stream.push(chunk))
@@ -434,18 +443,16 @@ export function streamSource(
   }
 
   const tracker: StreamTracker = {
-    read: (bytes, from, to) => wire.read(bytes, from, to),
+    read: () => roles[stream.state],
     get tokens() {
       return stream.usage
     },
-    get id() {
-      return wire.id
-    },
+    id,
     get failure() {
-      return wire.failure
+      return stream.failure && { type: null, code: stream.failure.code, message: stream.failure.message }
     },
     get finished() {
-      return wire.finished
+      return stream.state === 'done'
     },
     keepAlive: () => stream.keepAlive() as Uint8Array<ArrayBuffer>,
     failureEvent(failure) {
@@ -473,6 +480,14 @@ export function streamSource(
       return whole
     },
   }
+}
+
+/** What a piece is to a relay after which a translated stream is in a state. */
+const roles: Readonly<Record<TranslatedStream['state'], EventRole>> = {
+  open: 'opening',
+  content: 'content',
+  done: 'end',
+  failed: 'failure',
 }
 
 function closingResponse(pieces: readonly Uint8Array[]): JsonObject | null {

@@ -62,7 +62,7 @@ function inOrder(messages: readonly Message[]): boolean {
         default:
           worded = true
           // Words of the same answer may follow its calls; anything else comes after the results.
-          if (open.size > 0 && !(calling && parts.includes(part))) return false
+          if (open.size > 0 && !calling) return false
       }
     }
     if (calling && open.size > 0 && worded && !parts.some((part) => part.type === 'tool-call')) return false

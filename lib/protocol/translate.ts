@@ -60,13 +60,13 @@ export interface TranslatedResponse {
 /** An answer on its way from upstream bytes to client bytes. */
 export interface TranslatedStream {
   /** Feeds upstream bytes, split anywhere; returns client bytes. After the end it returns nothing. */
-  push(bytes: Uint8Array): Uint8Array[]
+  push(bytes: Uint8Array): readonly Uint8Array[]
   /** A data-bearing sign of life, legal at this point. Opens the client's stream with gw's own start event if need be. */
   keepAlive(): Uint8Array
   /** Ends the client's stream with its protocol's error event. */
-  fail(failure: UpstreamFailure): Uint8Array[]
+  fail(failure: UpstreamFailure): readonly Uint8Array[]
   /** The upstream closed: ends the client's stream properly, or with an error event when the answer was cut. */
-  end(): Uint8Array[]
+  end(): readonly Uint8Array[]
   readonly usage: TokenCounts
   /** `open` until the model has said something; then nothing else may answer this request. */
   readonly state: 'open' | 'content' | 'done' | 'failed'
@@ -298,6 +298,7 @@ function createAggregator(
 }
 
 const blankLine = new Uint8Array([10, 10])
+const nothing: readonly Uint8Array[] = []
 
 interface Source {
   push(event: ReturnType<ReturnType<typeof sseParser>['push']>[number], out: InferenceEvent[]): void
@@ -316,11 +317,12 @@ function createStream(near: Protocol, call: Call, restorer: Restorer, source: So
   let failure: UpstreamFailure | null = null
   let finish: FinishReason | null = null
 
-  function take(read: (out: InferenceEvent[]) => void): string {
+  /** Reads with `read`, which may throw, and gives the client's text for what came of it. */
+  function take(read: () => void): string {
     raw.length = 0
     events.length = 0
     try {
-      read(raw)
+      read()
     } catch (cause) {
       raw.push({ type: 'failure', failure: upstreamFailure('malformed', (cause as Error).message) })
     }
@@ -335,29 +337,32 @@ function createStream(near: Protocol, call: Call, restorer: Restorer, source: So
     }
     return text
   }
+  let fed: Uint8Array = blankLine
+  const readFed = (): void => {
+    for (const event of parser.push(fed)) source.push(event, raw)
+  }
+  const readEnd = (): void => source.end(raw)
   const over = (): boolean => failure !== null || finish !== null
-  const bytesOf = (text: string): Uint8Array[] => text === '' ? [] : [utf8.encode(text)]
+  const bytesOf = (text: string): readonly Uint8Array[] => text === '' ? nothing : [utf8.encode(text)]
 
   return {
     push(bytes) {
-      if (over()) return []
-      return bytesOf(take((out) => {
-        for (const event of parser.push(bytes)) source.push(event, out)
-      }))
+      if (over()) return nothing
+      fed = bytes
+      return bytesOf(take(readFed))
     },
     keepAlive() {
       return over() ? new Uint8Array(0) : utf8.encode(encoder.keepAlive())
     },
     fail(reason) {
-      return over() ? [] : bytesOf(take((out) => void out.push({ type: 'failure', failure: reason })))
+      return over() ? nothing : bytesOf(take(() => void raw.push({ type: 'failure', failure: reason })))
     },
     end() {
-      if (over()) return []
+      if (over()) return nothing
       // The last event of some upstreams lacks its blank line.
-      const rest = take((out) => {
-        for (const event of parser.push(blankLine)) source.push(event, out)
-      })
-      return bytesOf(rest + (over() ? '' : take((out) => source.end(out))))
+      fed = blankLine
+      const rest = take(readFed)
+      return bytesOf(rest + (over() ? '' : take(readEnd)))
     },
     get usage() {
       return usage

@@ -47,13 +47,21 @@ const requestFields = new Set([
 
 // ---- decode ---------------------------------------------------------------------------------------------------------
 
+/** The fields of each thing that have a place of their own in the neutral form. */
+const metadataFields = new Set(['user_id'])
+const configFields = new Set(['effort', 'format'])
+const messageFields = new Set(['role', 'content'])
+const choiceFields = new Set(['type', 'name', 'disable_parallel_tool_use'])
+const formatFields = new Set(['type', 'schema'])
+const toolFields = new Set(['type', 'name', 'description', 'input_schema', 'strict', 'cache_control'])
+
 /** A messages request in neutral form. @throws GwError `request.invalid` with the JSON path */
 export function decodeRequest(body: JsonObject): InferenceRequest {
   validate(messagesRequest, body)
   const metadata = objectOf(body.metadata)
-  const metadataExtra = metadata && unknownFields(metadata, new Set(['user_id']))
+  const metadataExtra = metadata && unknownFields(metadata, metadataFields)
   const config = objectOf(body.output_config)
-  const configExtra = config && unknownFields(config, new Set(['effort', 'format']))
+  const configExtra = config && unknownFields(config, configFields)
   const extra: JsonObject = {
     ...unknownFields(body, requestFields),
     ...(metadataExtra ? { metadata: metadataExtra } : {}),
@@ -70,14 +78,12 @@ export function decodeRequest(body: JsonObject): InferenceRequest {
     messages: objectsOf(body.messages).map((message, i) => ({
       role: message.role as 'user' | 'assistant' | 'system',
       path: `messages[${i}]`,
-      extra: unknownFields(message, new Set(['role', 'content'])),
+      extra: unknownFields(message, messageFields),
       parts: decodeContent(message.content, `messages[${i}].content`),
       plain: typeof message.content === 'string',
     })),
     tools: objectsOf(body.tools).map((tool, i) => decodeTool(tool, `tools[${i}]`)),
-    nested: choice === undefined
-      ? {}
-      : { tool_choice: unknownFields(choice, new Set(['type', 'name', 'disable_parallel_tool_use'])) },
+    nested: choice === undefined ? {} : { tool_choice: unknownFields(choice, choiceFields) },
     toolChoice: decodeToolChoice(choice),
     parallelToolCalls: typeof choice?.disable_parallel_tool_use === 'boolean'
       ? !choice.disable_parallel_tool_use
@@ -127,7 +133,7 @@ function decodeOutput(format: JsonObject | undefined): OutputFormat | null {
   return {
     type: 'json-schema',
     path: 'output_config.format',
-    extra: unknownFields(format, new Set(['type', 'schema'])),
+    extra: unknownFields(format, formatFields),
     name: null,
     description: null,
     schema,
@@ -247,7 +253,7 @@ function decodeTool(tool: JsonObject, path: string): ToolDefinition {
     path,
     origin: 'tools',
     ...marked,
-    extra: unknownFields(tool, new Set(['type', 'name', 'description', 'input_schema', 'strict', 'cache_control'])),
+    extra: unknownFields(tool, toolFields),
     again: tool.type === undefined ? {} : { type: tool.type },
     name: tool.name as string,
     namespace: null,

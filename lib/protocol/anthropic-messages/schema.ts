@@ -1,30 +1,49 @@
-import { z } from 'zod'
-import { byTag, count, flag, number, object, text, textOr } from '../schema-kit.ts'
+import {
+  anyObject,
+  both,
+  byTag,
+  count,
+  flag,
+  integer,
+  list,
+  name,
+  number,
+  object,
+  oneOf,
+  optional,
+  positive,
+  record,
+  required,
+  type Shape,
+  string,
+  text,
+  textOr,
+} from '../schema-kit.ts'
 
-const cache = z.looseObject({ type: z.string(), ttl: text }).nullish()
+const cache = optional(record({ type: string, ttl: text }))
 
 const source = byTag('type', {
-  base64: z.looseObject({ media_type: z.string(), data: z.string() }),
-  url: z.looseObject({ url: z.string() }),
-  text: z.looseObject({ data: z.string() }),
-  file: z.looseObject({ file_id: z.string() }),
+  base64: record({ media_type: string, data: string }),
+  url: record({ url: string }),
+  text: record({ data: string }),
+  file: record({ file_id: string }),
 })
 
 const inner = byTag('type', {
-  text: z.looseObject({ text: z.string(), cache_control: cache }),
-  image: z.looseObject({ source, cache_control: cache }),
-  document: z.looseObject({ source, cache_control: cache, title: text }),
+  text: record({ text: string, cache_control: cache }),
+  image: record({ source, cache_control: cache }),
+  document: record({ source, cache_control: cache, title: text }),
 })
 
 const block = byTag('type', {
-  text: z.looseObject({ text: z.string(), cache_control: cache }),
-  image: z.looseObject({ source, cache_control: cache }),
-  document: z.looseObject({ source, cache_control: cache, title: text }),
-  thinking: z.looseObject({ thinking: z.string(), signature: z.string() }),
-  redacted_thinking: z.looseObject({ data: z.string() }),
-  tool_use: z.looseObject({ id: z.string(), name: z.string(), input: z.looseObject({}), cache_control: cache }),
-  tool_result: z.looseObject({
-    tool_use_id: z.string(),
+  text: record({ text: string, cache_control: cache }),
+  image: record({ source, cache_control: cache }),
+  document: record({ source, cache_control: cache, title: text }),
+  thinking: record({ thinking: string, signature: string }),
+  redacted_thinking: record({ data: string }),
+  tool_use: record({ id: string, name: string, input: anyObject, cache_control: cache }),
+  tool_result: record({
+    tool_use_id: string,
     content: textOr(inner),
     is_error: flag,
     cache_control: cache,
@@ -33,30 +52,29 @@ const block = byTag('type', {
 
 /** What gw checks of a tool definition; only tools with a schema of their own are looked into. */
 const tool = byTag('type', {
-  custom: z.looseObject({
-    name: z.string().min(1),
+  custom: record({
+    name,
     description: text,
-    input_schema: z.looseObject({}),
+    input_schema: anyObject,
     strict: flag,
     cache_control: cache,
   }),
 }, 'custom')
 
 const fields = {
-  model: z.string(),
-  messages: z.array(
-    z.looseObject({ role: z.enum(['user', 'assistant', 'system']), content: z.unknown() }).and(
-      z.looseObject({ content: textOr(block).refine((value) => value != null, 'expected a string or a list') }),
-    ),
-  ).min(1),
-  system: textOr(byTag('type', { text: z.looseObject({ text: z.string(), cache_control: cache }) })),
-  tools: z.array(tool).nullish(),
-  tool_choice: byTag('type', { tool: z.looseObject({ name: z.string(), disable_parallel_tool_use: flag }) }).nullish(),
-  thinking: byTag('type', { enabled: z.looseObject({ budget_tokens: z.number().int() }) }).nullish(),
-  output_config: z.looseObject({
+  model: string,
+  messages: list(
+    both(record({ role: oneOf('user', 'assistant', 'system') }), record({ content: required(textOr(block)) })),
+    1,
+  ),
+  system: textOr(byTag('type', { text: record({ text: string, cache_control: cache }) })),
+  tools: optional(list(tool)),
+  tool_choice: optional(byTag('type', { tool: record({ name: string, disable_parallel_tool_use: flag }) })),
+  thinking: optional(byTag('type', { enabled: record({ budget_tokens: integer }) })),
+  output_config: optional(record({
     effort: text,
-    format: byTag('type', { json_schema: z.looseObject({ schema: z.looseObject({}) }) }).nullish(),
-  }).nullish(),
+    format: optional(byTag('type', { json_schema: record({ schema: anyObject }) })),
+  })),
   cache_control: cache,
 }
 
@@ -65,15 +83,15 @@ const fields = {
  *
  * @see https://docs.anthropic.com/en/api/messages
  */
-export const messagesRequest: z.ZodType = z.looseObject({
+export const messagesRequest: Shape = record({
   ...fields,
-  max_tokens: z.number().int().positive(),
+  max_tokens: positive,
   temperature: number,
   top_p: number,
   top_k: count,
-  stop_sequences: z.array(z.string()).nullish(),
+  stop_sequences: optional(list(string)),
   stream: flag,
-  metadata: z.looseObject({ user_id: text }).nullish(),
+  metadata: optional(record({ user_id: text })),
   service_tier: text,
   context_management: object,
 })

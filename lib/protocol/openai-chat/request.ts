@@ -52,6 +52,21 @@ const requestFields = new Set([
 
 // ---- decode ---------------------------------------------------------------------------------------------------------
 
+/** The fields of each thing that have a place of their own in the neutral form. */
+const streamFields = new Set(['include_usage'])
+const functionCalls = new Set(['id', 'type', 'function', 'index'])
+const customCalls = new Set(['id', 'type', 'custom', 'index'])
+const customCallFields = new Set(['name', 'input'])
+const functionCallFields = new Set(['name', 'arguments'])
+const imageFields = new Set(['url', 'detail'])
+const audioFields = new Set(['data', 'format'])
+const fileFields = new Set(['file_data', 'file_id', 'filename'])
+const toolFields = new Set(['type', 'custom', 'function', 'cache_control'])
+const customToolFields = new Set(['name', 'description', 'format'])
+const functionToolFields = new Set(['name', 'description', 'parameters', 'strict'])
+const formatFields = new Set(['type', 'json_schema'])
+const schemaFields = new Set(['name', 'description', 'schema', 'strict'])
+
 /** A chat completion request in neutral form. @throws GwError `request.invalid` with the JSON path */
 export function decodeRequest(body: JsonObject): InferenceRequest {
   validate(chatRequest, body)
@@ -59,7 +74,7 @@ export function decodeRequest(body: JsonObject): InferenceRequest {
   const streamOptions = objectOf(body.stream_options)
   const extra: Record<string, Json | undefined> = { ...unknownFields(body, requestFields) }
   if (body.max_tokens != null && body.max_completion_tokens != null) extra.max_tokens = body.max_tokens
-  const streamExtra = streamOptions && unknownFields(streamOptions, new Set(['include_usage']))
+  const streamExtra = streamOptions && unknownFields(streamOptions, streamFields)
   if (streamExtra) Object.assign(extra, { stream_options: streamExtra })
   return {
     source: 'openai-chat',
@@ -236,15 +251,14 @@ export function decodeReasoningDetail(detail: JsonObject, path: string): Reasoni
 function decodeToolCall(call: JsonObject, path: string): ToolCallPart {
   const custom = objectOf(call.custom)
   const fields = objectOf(call.function)
-  const known = new Set(['id', 'type', custom ? 'custom' : 'function', 'index'])
   const args = fields?.arguments
   return {
     type: 'tool-call',
     path,
-    extra: unknownFields(call, known),
+    extra: unknownFields(call, custom ? customCalls : functionCalls),
     nested: custom
-      ? { custom: unknownFields(custom, new Set(['name', 'input'])) }
-      : { function: unknownFields(fields ?? {}, new Set(['name', 'arguments'])) },
+      ? { custom: unknownFields(custom, customCallFields) }
+      : { function: unknownFields(fields ?? {}, functionCallFields) },
     id: call.id as string,
     name: (custom ?? fields)?.name as string,
     namespace: null,
@@ -270,12 +284,19 @@ const partFields: Readonly<Record<string, string>> = {
   refusal: 'refusal',
 }
 
+/** The fields of a part by the one that holds what it is. */
+const knownOf: Readonly<Record<string, ReadonlySet<string>>> = Object.fromEntries(
+  Object.values(partFields).map((
+    field,
+  ) => [field, new Set(['type', field, 'cache_control', 'prompt_cache_breakpoint'])]),
+)
+
 function decodePart(part: JsonObject, path: string): Part {
   const type = part.type as string
   const field = partFields[type]
   if (field === undefined) return { type: 'native', path, value: part }
   const cache = decodeCache(part)
-  const extra = unknownFields(part, new Set(['type', field, 'cache_control', 'prompt_cache_breakpoint']))
+  const extra = unknownFields(part, knownOf[field]!)
   const base = { path, extra, ...(cache === undefined ? {} : { cache }) }
   switch (field) {
     case 'text':
@@ -284,7 +305,7 @@ function decodePart(part: JsonObject, path: string): Part {
       return { type: 'refusal', ...base, text: part.refusal as string }
     case 'image_url': {
       const image = typeof part.image_url === 'string' ? { url: part.image_url } : objectOf(part.image_url) ?? {}
-      const nested = { image_url: unknownFields(image, new Set(['url', 'detail'])) }
+      const nested = { image_url: unknownFields(image, imageFields) }
       return {
         type: 'image',
         ...base,
@@ -295,7 +316,7 @@ function decodePart(part: JsonObject, path: string): Part {
     }
     case 'input_audio': {
       const audio = objectOf(part.input_audio) ?? {}
-      const nested = { input_audio: unknownFields(audio, new Set(['data', 'format'])) }
+      const nested = { input_audio: unknownFields(audio, audioFields) }
       return { type: 'audio', ...base, nested, data: audio.data as string, format: audio.format as string }
     }
     default: {
@@ -304,7 +325,7 @@ function decodePart(part: JsonObject, path: string): Part {
       const id = stringOf(file.file_id)
       if (data === null && id === null) return { type: 'native', path, value: part }
       const source: MediaSource = data !== null ? mediaOf(data, 'application/pdf') : { kind: 'file', id: id! }
-      const nested = { file: unknownFields(file, new Set(['file_data', 'file_id', 'filename'])) }
+      const nested = { file: unknownFields(file, fileFields) }
       return { type: 'file', ...base, nested, source, name: stringOf(file.filename) }
     }
   }
@@ -319,7 +340,6 @@ function decodeCache(part: JsonObject): CacheMark | undefined {
 function decodeTool(tool: JsonObject, path: string): ToolDefinition {
   const origin = 'tools'
   const cache = decodeCache(tool)
-  const outer = new Set(['type', 'custom', 'function', 'cache_control'])
   const custom = objectOf(tool.custom)
   const fn = objectOf(tool.function)
   if (tool.type === 'custom' && custom !== undefined) {
@@ -330,8 +350,8 @@ function decodeTool(tool: JsonObject, path: string): ToolDefinition {
       path,
       origin,
       ...(cache ? { cache } : {}),
-      extra: unknownFields(tool, outer),
-      nested: { custom: unknownFields(custom, new Set(['name', 'description', 'format'])) },
+      extra: unknownFields(tool, toolFields),
+      nested: { custom: unknownFields(custom, customToolFields) },
       name: custom.name as string,
       namespace: null,
       description: stringOf(custom.description),
@@ -345,8 +365,8 @@ function decodeTool(tool: JsonObject, path: string): ToolDefinition {
     path,
     origin,
     ...(cache ? { cache } : {}),
-    extra: unknownFields(tool, outer),
-    nested: { function: unknownFields(fn, new Set(['name', 'description', 'parameters', 'strict'])) },
+    extra: unknownFields(tool, toolFields),
+    nested: { function: unknownFields(fn, functionToolFields) },
     name: fn.name as string,
     namespace: null,
     description: stringOf(fn.description),
@@ -383,8 +403,8 @@ function decodeOutput(format: JsonObject | undefined): OutputFormat | null {
   return {
     type: 'json-schema',
     path: 'response_format',
-    extra: unknownFields(format, new Set(['type', 'json_schema'])),
-    nested: { json_schema: unknownFields(shape, new Set(['name', 'description', 'schema', 'strict'])) },
+    extra: unknownFields(format, formatFields),
+    nested: { json_schema: unknownFields(shape, schemaFields) },
     name: stringOf(shape.name),
     description: stringOf(shape.description),
     schema: objectOf(shape.schema) ?? {},
@@ -596,7 +616,7 @@ function encodeMessage(message: Message, options: EncodeOptions, out: JsonObject
   const later: Part[] = []
   let rest: Part[] = []
   const flush = (): void => {
-    const parts = [...later.splice(0), ...rest]
+    const parts = later.length === 0 ? rest : [...later.splice(0), ...rest]
     rest = []
     if (parts.length === 0 && !(message.parts.length === 0 && ledger.same)) return
     const plain = message.plain && parts.length <= 1

@@ -1,53 +1,73 @@
-import { z } from 'zod'
-import { byTag, count, flag, number, object, text, textOr } from '../schema-kit.ts'
+import {
+  anyObject,
+  both,
+  byTag,
+  count,
+  either,
+  flag,
+  list,
+  name,
+  number,
+  object,
+  oneOf,
+  optional,
+  record,
+  type Shape,
+  string,
+  text,
+  textOr,
+} from '../schema-kit.ts'
 
 const part = byTag('type', {
-  text: z.looseObject({ text: z.string() }),
-  image_url: z.looseObject({ image_url: z.union([z.string(), z.looseObject({ url: z.string(), detail: text })]) }),
-  input_audio: z.looseObject({ input_audio: z.looseObject({ data: z.string(), format: z.string() }) }),
-  file: z.looseObject({ file: z.looseObject({ file_data: text, file_id: text, filename: text }) }),
-  refusal: z.looseObject({ refusal: z.string() }),
+  text: record({ text: string }),
+  image_url: record({ image_url: either(string, record({ url: string, detail: text })) }),
+  input_audio: record({ input_audio: record({ data: string, format: string }) }),
+  file: record({ file: record({ file_data: text, file_id: text, filename: text }) }),
+  refusal: record({ refusal: string }),
 })
 
 const toolCall = byTag('type', {
-  function: z.looseObject({
-    id: z.string(),
-    function: z.looseObject({ name: z.string(), arguments: z.union([z.string(), z.looseObject({})]).nullish() }),
+  function: record({
+    id: string,
+    function: record({ name: string, arguments: optional(either(string, anyObject)) }),
   }),
-  custom: z.looseObject({ id: z.string(), custom: z.looseObject({ name: z.string(), input: z.string() }) }),
+  custom: record({ id: string, custom: record({ name: string, input: string }) }),
 }, 'function')
 
 const content = textOr(part)
-const named = z.looseObject({ content, name: text })
+const named = record({ content, name: text })
 
 /** A chat message of any role. */
-const chatMessage: z.ZodType = z.looseObject({
-  role: z.enum(['system', 'developer', 'user', 'assistant', 'tool', 'function']),
-}).and(byTag('role', {
-  system: named,
-  developer: named,
-  user: named,
-  assistant: z.looseObject({
-    content,
-    refusal: text,
-    tool_calls: z.array(toolCall).nullish(),
-    function_call: z.looseObject({ name: z.string(), arguments: z.string() }).nullish(),
+const chatMessage: Shape = both(
+  record({
+    role: oneOf('system', 'developer', 'user', 'assistant', 'tool', 'function'),
   }),
-  tool: z.looseObject({ content, tool_call_id: z.string() }),
-  function: z.looseObject({ content, name: z.string() }),
-}))
+  byTag('role', {
+    system: named,
+    developer: named,
+    user: named,
+    assistant: record({
+      content,
+      refusal: text,
+      tool_calls: optional(list(toolCall)),
+      function_call: optional(record({ name: string, arguments: string })),
+    }),
+    tool: record({ content, tool_call_id: string }),
+    function: record({ content, name: string }),
+  }),
+)
 
 const tool = byTag('type', {
-  function: z.looseObject({
-    function: z.looseObject({ name: z.string().min(1), description: text, parameters: object, strict: flag }),
+  function: record({
+    function: record({ name, description: text, parameters: object, strict: flag }),
   }),
-  custom: z.looseObject({
-    custom: z.looseObject({
-      name: z.string().min(1),
+  custom: record({
+    custom: record({
+      name,
       description: text,
-      format: byTag('type', {
-        grammar: z.looseObject({ grammar: z.looseObject({ definition: z.string(), syntax: z.string() }) }),
-      }).nullish(),
+      format: optional(byTag('type', {
+        grammar: record({ grammar: record({ definition: string, syntax: string }) }),
+      })),
     }),
   }),
 }, 'function')
@@ -57,42 +77,42 @@ const tool = byTag('type', {
  *
  * @see https://platform.openai.com/docs/api-reference/chat/create
  */
-export const chatRequest: z.ZodType = z.looseObject({
-  model: z.string(),
-  messages: z.array(chatMessage).min(1),
-  tools: z.array(tool).nullish(),
-  tool_choice: z.union([
-    z.enum(['none', 'auto', 'required']),
+export const chatRequest: Shape = record({
+  model: string,
+  messages: list(chatMessage, 1),
+  tools: optional(list(tool)),
+  tool_choice: optional(either(
+    oneOf('none', 'auto', 'required'),
     byTag('type', {
-      function: z.looseObject({ function: z.looseObject({ name: z.string() }) }),
-      custom: z.looseObject({ custom: z.looseObject({ name: z.string() }) }),
-      allowed_tools: z.looseObject({
-        allowed_tools: z.looseObject({ mode: z.enum(['auto', 'required']), tools: z.array(z.looseObject({})) }),
+      function: record({ function: record({ name: string }) }),
+      custom: record({ custom: record({ name: string }) }),
+      allowed_tools: record({
+        allowed_tools: record({ mode: oneOf('auto', 'required'), tools: list(anyObject) }),
       }),
     }),
-  ]).nullish(),
+  )),
   parallel_tool_calls: flag,
-  functions: z.array(z.looseObject({ name: z.string().min(1), description: text, parameters: object })).nullish(),
-  function_call: z.union([z.enum(['none', 'auto']), z.looseObject({ name: z.string() })]).nullish(),
+  functions: optional(list(record({ name, description: text, parameters: object }))),
+  function_call: optional(either(oneOf('none', 'auto'), record({ name: string }))),
   max_tokens: count,
   max_completion_tokens: count,
   temperature: number,
   top_p: number,
   top_k: count,
   n: count,
-  stop: z.union([z.string(), z.array(z.string())]).nullish(),
+  stop: optional(either(string, list(string))),
   seed: number,
   frequency_penalty: number,
   presence_penalty: number,
   reasoning_effort: text,
   verbosity: text,
-  response_format: byTag('type', {
-    json_schema: z.looseObject({
-      json_schema: z.looseObject({ name: text, description: text, schema: object, strict: flag }),
+  response_format: optional(byTag('type', {
+    json_schema: record({
+      json_schema: record({ name: text, description: text, schema: object, strict: flag }),
     }),
-  }).nullish(),
+  })),
   stream: flag,
-  stream_options: z.looseObject({ include_usage: flag }).nullish(),
+  stream_options: optional(record({ include_usage: flag })),
   user: text,
   store: flag,
   service_tier: text,

@@ -21,3 +21,8 @@ export function echo(body: JsonObject): JsonObject {
     user: body.user ?? null,
   })
 }
+
+/** The id of the answer to a call, by the call's stem. */
+export function responseId(stem: string): string {
+  return `resp_${stem}`
+}

@@ -52,12 +52,26 @@ const alwaysIncluded = 'reasoning.encrypted_content'
 
 // ---- decode ---------------------------------------------------------------------------------------------------------
 
+/** The fields of each thing that have a place of their own in the neutral form. */
+const callFields = new Set(['type', 'call_id', 'name', 'namespace', 'id', 'status', 'arguments'])
+const customCallFields = new Set(['type', 'call_id', 'name', 'namespace', 'id', 'status', 'input'])
+const textConfigFields = new Set(['format', 'verbosity'])
+const choiceFields = new Set(['type', 'name'])
+const reasoningFields = new Set(['effort', 'summary'])
+const formatFields = new Set(['type', 'name', 'description', 'schema', 'strict'])
+const messageFields = new Set(['type', 'role', 'content', 'id', 'status'])
+const resultFields = new Set(['type', 'call_id', 'output', 'id', 'status', 'name', 'namespace'])
+const thoughtFields = new Set(['type', 'id', 'summary', 'content', 'encrypted_content', 'status'])
+const refusalFields = new Set(['type', 'refusal'])
+const imageFields = new Set(['type', 'image_url', 'file_id', 'detail', 'prompt_cache_breakpoint'])
+const fileFields = new Set(['type', 'file_data', 'file_url', 'file_id', 'filename', 'prompt_cache_breakpoint'])
+
 /** A responses request in neutral form. @throws GwError `request.invalid` with the JSON path */
 export function decodeRequest(body: JsonObject): InferenceRequest {
   validate(responsesRequest, body)
   const include = Array.isArray(body.include) ? body.include.filter((item) => item !== alwaysIncluded) : []
   const text = objectOf(body.text)
-  const textExtra = text && unknownFields(text, new Set(['format', 'verbosity']))
+  const textExtra = text && unknownFields(text, textConfigFields)
   const extra: JsonObject = {
     ...unknownFields(body, requestFields),
     ...(include.length > 0 ? { include } : {}),
@@ -80,7 +94,7 @@ export function decodeRequest(body: JsonObject): InferenceRequest {
     nested: {
       ...(objectOf(body.tool_choice)?.type === 'allowed_tools' || objectOf(body.tool_choice) === undefined
         ? {}
-        : { tool_choice: unknownFields(objectOf(body.tool_choice)!, new Set(['type', 'name'])) }),
+        : { tool_choice: unknownFields(objectOf(body.tool_choice)!, choiceFields) }),
     },
     toolChoice: decodeToolChoice(body.tool_choice),
     parallelToolCalls: booleanOf(body.parallel_tool_calls),
@@ -111,7 +125,7 @@ function decodeReasoningOptions(reasoning: JsonObject | undefined): ReasoningOpt
   const effort = stringOf(reasoning.effort)
   return {
     path: 'reasoning',
-    extra: unknownFields(reasoning, new Set(['effort', 'summary'])),
+    extra: unknownFields(reasoning, reasoningFields),
     again: { reasoning },
     mode: effort === 'none' ? 'off' : effort === null ? 'auto' : 'on',
     effort,
@@ -129,7 +143,7 @@ function decodeOutput(format: JsonObject | undefined): OutputFormat | null {
   return {
     type: 'json-schema',
     path: 'text.format',
-    extra: unknownFields(format, new Set(['type', 'name', 'description', 'schema', 'strict'])),
+    extra: unknownFields(format, formatFields),
     name: stringOf(format.name),
     description: stringOf(format.description),
     schema,
@@ -175,7 +189,7 @@ function decodeItem(item: JsonObject, path: string, search: string): Message {
       return {
         role: item.role as Role,
         path,
-        extra: unknownFields(item, new Set(['type', 'role', 'content', 'id', 'status'])),
+        extra: unknownFields(item, messageFields),
         again: compact({ type: item.type, id: item.id, status: item.status }),
         parts: typeof item.content === 'string'
           ? [{ type: 'text', path: `${path}.content`, text: item.content }]
@@ -237,19 +251,10 @@ function describeTools(tools: Json | undefined): string {
 }
 
 function decodeCall(item: JsonObject, path: string, kind: ToolKind, input: string): ToolCallPart {
-  const known = new Set([
-    'type',
-    'call_id',
-    'name',
-    'namespace',
-    'id',
-    'status',
-    kind === 'custom' ? 'input' : 'arguments',
-  ])
   return {
     type: 'tool-call',
     path,
-    extra: unknownFields(item, known),
+    extra: unknownFields(item, kind === 'custom' ? customCallFields : callFields),
     again: compact({ id: item.id, status: item.status }),
     id: item.call_id as string,
     name: item.name as string,
@@ -264,7 +269,7 @@ function decodeResult(item: JsonObject, path: string, kind: ToolKind): ToolResul
   return {
     type: 'tool-result',
     path,
-    extra: unknownFields(item, new Set(['type', 'call_id', 'output', 'id', 'status', 'name', 'namespace'])),
+    extra: unknownFields(item, resultFields),
     again: compact({ id: item.id, status: item.status, name: item.name, namespace: item.namespace }),
     callId: item.call_id as string,
     kind,
@@ -279,7 +284,7 @@ function decodeResult(item: JsonObject, path: string, kind: ToolKind): ToolResul
 function decodeReasoning(item: JsonObject, path: string): ReasoningPart {
   const encrypted = stringOf(item.encrypted_content)
   const packed = encrypted === null ? null : unpackReasoning(encrypted)
-  const extra = unknownFields(item, new Set(['type', 'id', 'summary', 'content', 'encrypted_content', 'status']))
+  const extra = unknownFields(item, thoughtFields)
   if (packed !== null) return { type: 'reasoning', path, extra, ...packed }
   const texts = (value: Json | undefined): string[] => objectsOf(value).map((part) => stringOf(part.text) ?? '')
   return {
@@ -315,19 +320,18 @@ function decodePart(part: JsonObject, path: string): Part {
       return {
         type: 'refusal',
         path,
-        extra: unknownFields(part, new Set(['type', 'refusal'])),
+        extra: unknownFields(part, refusalFields),
         text: part.refusal as string,
       }
     case 'input_image': {
       const url = stringOf(part.image_url)
       const id = stringOf(part.file_id)
       if (url === null && id === null) break
-      const fields = new Set(['type', 'image_url', 'file_id', 'detail', 'prompt_cache_breakpoint'])
       const source: MediaSource = url !== null ? mediaOf(url) : { kind: 'file', id: id! }
       return {
         type: 'image',
         path,
-        extra: unknownFields(part, fields),
+        extra: unknownFields(part, imageFields),
         ...cache,
         source,
         detail: stringOf(part.detail),
@@ -336,8 +340,7 @@ function decodePart(part: JsonObject, path: string): Part {
     case 'input_file': {
       const source = fileSource(part)
       if (source === null) break
-      const fields = new Set(['type', 'file_data', 'file_url', 'file_id', 'filename', 'prompt_cache_breakpoint'])
-      return { type: 'file', path, extra: unknownFields(part, fields), ...cache, source, name: stringOf(part.filename) }
+      return { type: 'file', path, extra: unknownFields(part, fileFields), ...cache, source, name: stringOf(part.filename) }
     }
   }
   return { type: 'native', path, value: part }

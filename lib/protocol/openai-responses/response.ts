@@ -7,7 +7,7 @@ import { compact, numberOf, objectOf, objectsOf, stringOf } from '../read.ts'
 import { packReasoning, unpackReasoning } from '../reasoning.ts'
 import { toolSearchName } from '../tools.ts'
 import { noTokens, type TokenCounts } from '../usage.ts'
-import { echo } from './echo.ts'
+import { echo, responseId } from './echo.ts'
 import { decodeFailure } from './failure.ts'
 import { searchArguments } from './request.ts'
 
@@ -134,7 +134,7 @@ export function decodeUsage(usage: JsonObject | undefined): Partial<TokenCounts>
 export function encodeResponse(response: InferenceResponse, call: Call, lose: Lose): JsonObject {
   const output = response.parts.flatMap((part, i) => encodeItem(part, i, call, lose))
   return {
-    id: responseId(call),
+    id: responseId(call.id),
     object: 'response',
     created_at: call.createdAt,
     ...encodeFinish(response.finish),
@@ -144,11 +144,6 @@ export function encodeResponse(response: InferenceResponse, call: Call, lose: Lo
     usage: encodeUsage(response.tokens),
     ...echo(call.body),
   }
-}
-
-/** The id of the answer to a call. */
-export function responseId(call: Call): string {
-  return `resp_${call.id}`
 }
 
 /** `status` and `incomplete_details`. */

@@ -5,7 +5,7 @@ import { upstreamFailure } from '../failure.ts'
 import type { FinishReason } from '../finish.ts'
 import { jsonOf, numberOf, objectOf, objectsOf, stringOf } from '../read.ts'
 import { addTokens, noTokens } from '../usage.ts'
-import { echo } from './echo.ts'
+import { echo, responseId } from './echo.ts'
 import { decodeFailure, responseError } from './failure.ts'
 import {
   callItemId,
@@ -17,7 +17,6 @@ import {
   itemId,
   messageItem,
   reasoningItem,
-  responseId,
   textContent,
   toolCallItem,
 } from './response.ts'
@@ -319,7 +318,7 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
 
   function response(state: JsonObject, usage: JsonObject | null): string {
     const head = JSON.stringify({
-      id: responseId(call),
+      id: responseId(call.id),
       object: 'response',
       created_at: call.createdAt,
       ...state,

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../base/mod.ts'
-import { echo } from '../openai-responses/echo.ts'
+import { echo, responseId } from '../openai-responses/echo.ts'
 import { objectOf, stringOf } from '../read.ts'
 import { eventBytes, eventText, noBytes, type OwnStream, type OwnStreamOptions, rewriter } from './own-stream.ts'
 
@@ -9,7 +9,7 @@ const closings: ReadonlySet<unknown> = new Set(['response.completed', 'response.
 
 /** Response events: all are numbered, and those that show the response name it. */
 export function ownResponse({ stem, createdAt, model, body }: OwnStreamOptions): OwnStream {
-  const id = `resp_${stem}`
+  const id = responseId(stem)
   let sequence = 0
   let closing: JsonObject | null = null
   const running = (status: string, error: JsonObject | null): JsonObject => ({
