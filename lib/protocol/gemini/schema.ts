@@ -1,29 +1,42 @@
-import { z } from 'zod'
 import type { Json, JsonObject } from '../../base/mod.ts'
-import { count, flag, number, object, text } from '../schema-kit.ts'
+import {
+  anyObject,
+  count,
+  flag,
+  list,
+  name,
+  number,
+  object,
+  oneOf,
+  optional,
+  record,
+  type Shape,
+  string,
+  text,
+} from '../schema-kit.ts'
 
-const part = z.looseObject({
+const part = record({
   text,
   thought: flag,
   thoughtSignature: text,
-  inlineData: z.looseObject({ mimeType: z.string(), data: z.string() }).nullish(),
-  fileData: z.looseObject({ mimeType: text, fileUri: z.string() }).nullish(),
-  functionCall: z.looseObject({ id: text, name: z.string().min(1), args: object }).nullish(),
-  functionResponse: z.looseObject({
+  inlineData: optional(record({ mimeType: string, data: string })),
+  fileData: optional(record({ mimeType: text, fileUri: string })),
+  functionCall: optional(record({ id: text, name, args: object })),
+  functionResponse: optional(record({
     id: text,
-    name: z.string().min(1),
+    name,
     response: object,
-    parts: z.array(z.looseObject({})).nullish(),
-  }).nullish(),
+    parts: optional(list(anyObject)),
+  })),
 })
 
-const content = z.looseObject({
-  role: z.enum(['user', 'model', 'function', 'system']).nullish(),
-  parts: z.array(part).nullish(),
+const content = record({
+  role: optional(oneOf('user', 'model', 'function', 'system')),
+  parts: optional(list(part)),
 })
 
-const declaration = z.looseObject({
-  name: z.string().min(1),
+const declaration = record({
+  name,
   description: text,
   parameters: object,
   parametersJsonSchema: object,
@@ -34,30 +47,30 @@ const declaration = z.looseObject({
  *
  * @see https://ai.google.dev/api/generate-content#request-body
  */
-export const generateRequest: z.ZodType = z.looseObject({
-  model: z.string(),
+export const generateRequest: Shape = record({
+  model: string,
   stream: flag,
-  contents: z.array(content).min(1),
-  systemInstruction: content.nullish(),
-  tools: z.array(z.looseObject({ functionDeclarations: z.array(declaration).nullish() })).nullish(),
-  toolConfig: z.looseObject({
-    functionCallingConfig: z.looseObject({ mode: text, allowedFunctionNames: z.array(z.string()).nullish() }).nullish(),
-  }).nullish(),
-  generationConfig: z.looseObject({
+  contents: list(content, 1),
+  systemInstruction: optional(content),
+  tools: optional(list(record({ functionDeclarations: optional(list(declaration)) }))),
+  toolConfig: optional(record({
+    functionCallingConfig: optional(record({ mode: text, allowedFunctionNames: optional(list(string)) })),
+  })),
+  generationConfig: optional(record({
     temperature: number,
     topP: number,
     topK: number,
     maxOutputTokens: count,
     candidateCount: count,
-    stopSequences: z.array(z.string()).nullish(),
+    stopSequences: optional(list(string)),
     seed: number,
     frequencyPenalty: number,
     presencePenalty: number,
     responseMimeType: text,
     responseSchema: object,
     responseJsonSchema: object,
-    thinkingConfig: z.looseObject({ thinkingBudget: number, thinkingLevel: text, includeThoughts: flag }).nullish(),
-  }).nullish(),
+    thinkingConfig: optional(record({ thinkingBudget: number, thinkingLevel: text, includeThoughts: flag })),
+  })),
   serviceTier: text,
 })
 

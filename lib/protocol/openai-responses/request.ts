@@ -340,7 +340,14 @@ function decodePart(part: JsonObject, path: string): Part {
     case 'input_file': {
       const source = fileSource(part)
       if (source === null) break
-      return { type: 'file', path, extra: unknownFields(part, fileFields), ...cache, source, name: stringOf(part.filename) }
+      return {
+        type: 'file',
+        path,
+        extra: unknownFields(part, fileFields),
+        ...cache,
+        source,
+        name: stringOf(part.filename),
+      }
     }
   }
   return { type: 'native', path, value: part }
