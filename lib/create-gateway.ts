@@ -36,7 +36,7 @@ import { type Home, openHome } from './open-home.ts'
 import { approvalPage, type SystemFacts } from './operations/mod.ts'
 import { detectPlatform, type Platform } from './platform/mod.ts'
 import { classifyFailure, readWindows } from './liveness/mod.ts'
-import { isNativeClient } from './routing/mod.ts'
+import { entitlementOf, entitlementRemedy, isNativeClient } from './routing/mod.ts'
 import { type Keychain, systemKeychain } from './secrets/mod.ts'
 import { createUpstream, type Upstream } from './upstream/mod.ts'
 import { type RequestRecord, withCost, worstCostMicros } from './usage/mod.ts'
@@ -341,6 +341,12 @@ function leaserOf(home: Home): Leaser {
       const hit = known.get(account)
       if (hit && !refused && hit.until > clock.monotonic()) return hit.credential
       return home.accounts.credentialFor(account, refused ? { force: true } : {}).then((credential) => {
+        if (!account.plan && accountOf(home, account.id)?.plan === true) {
+          // Planned as an API key. The next plan knows better, and this one must not use it where it may not be used.
+          throw new GwError('credential.unavailable', `account ${account.id} holds a plan token, not an API key`, {
+            hint: `ask again; plan = true on the account says so beforehand`,
+          })
+        }
         const expiresInMs = credential.expiresAt === null ? leaseMs : credential.expiresAt - clock.now()
         known.set(account, { credential, until: clock.monotonic() + Math.min(leaseMs, expiresInMs) })
         return credential
@@ -413,17 +419,23 @@ function directoryOf(home: Home): Directory {
       home.catalog().providers.filter((provider) =>
         isNativeClient(provider, headers) && provider.deployments.some((deployment) => deployment.protocol === protocol)
       ),
-    target(provider, principal) {
-      const account = home.accounts.list().find((one) =>
+    target(provider, principal, headers) {
+      const accounts = home.accounts.list().filter((one) =>
         one.enabled && home.catalog().provider(one.provider)?.id === provider.id &&
         (principal.account === null || principal.account === one.id)
       )
       const deployment = provider.deployments[0]
-      if (!account || !deployment) {
+      const [first] = accounts
+      if (!first || !deployment) {
         throw new GwError('route.no_account', `there is no account for provider ${provider.id}`, {
           hint: `gw accounts add ${provider.id} --from env:NAME`,
         })
       }
+      // What passes raw has the vendor's terms like everything else.
+      const account = accounts.find((one) =>
+        one.allowUndocumentedUse || entitlementOf(one, provider, headers, true) !== 'undocumented'
+      )
+      if (!account) throw new GwError('route.none', entitlementRemedy(first, provider))
       const key = formatTarget(provider.id, account.id)
       const capability = deployment.capabilities[0] ?? 'chat'
       return { key, provider: provider.id, account: account.id, capability, deployment, model: '' }

@@ -7,6 +7,7 @@ import type { Storage } from '../storage/mod.ts'
 import type { Account } from './account.ts'
 import { accountFrom, accountIdPattern, type AccountRecord, accountSchema } from './config.ts'
 import { discoverAccounts } from './discover.ts'
+import { isPlan, isPlanToken } from './plan.ts'
 
 /** What a stored account may be made of: a written record, and maybe the secret itself. */
 export type NewAccount = Partial<AccountRecord> & { readonly provider: string; readonly id?: string }
@@ -31,7 +32,8 @@ export interface Accounts {
   remove(id: string): Promise<void>
   setEnabled(id: string, enabled: boolean): Promise<Account>
   /**
-   * A credential that is good now, refreshed first where need be.
+   * A credential that is good now, refreshed first where need be. One that turns out to be a plan token makes its
+   * account a plan in {@link list}, unless its owner says otherwise.
    *
    * @throws GwError whose cause `isLocalCause` tells apart: a local one is skipped for this request and says nothing
    * about the account; `credential.login_required` means that a person must log in again
@@ -81,16 +83,46 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
   let readAt = -Infinity
   let reading: Promise<void> | null = null
   const identities = new Map<string, string>()
+  /** Accounts whose secret, once read, was a plan token. */
+  const plansByToken = new Set<string>()
+  /** Accounts of which their owner says whether they are plans. */
+  let stated = new Map<string, boolean | undefined>()
+
+  const providerOf = ({ provider }: Account): Provider | undefined =>
+    options.providers().find(({ id, aliases }) => id === provider || aliases.includes(provider))
+
+  /** The account with what its provider and its secret tell about being a plan. */
+  function withPlan(account: Account): Account {
+    const { source } = account
+    const provider = providerOf(account)
+    const known = source.type === 'literal'
+      ? source.value.reveal()
+      : source.type === 'env'
+      ? env[source.variable]
+      : null
+    const byToken = plansByToken.has(account.id) || (known != null && isPlanToken(provider, known.trim()))
+    const plan = isPlan(account, provider, stated.get(account.id)) ||
+      (byToken && stated.get(account.id) === undefined)
+    return plan === account.plan ? account : { ...account, plan }
+  }
 
   async function read(): Promise<void> {
     const rows = await storage.db.selectFrom('accounts').selectAll().orderBy('created_ms').orderBy('id').execute()
+    const says = new Map<string, boolean | undefined>()
     const stored = rows.flatMap((row) => {
       const parsed = accountSchema.safeParse(parse(row.record))
-      if (parsed.success) return [accountFrom(row.id, parsed.data, 'store')]
+      if (parsed.success) {
+        says.set(row.id, parsed.data.plan)
+        return [accountFrom(row.id, parsed.data, 'store')]
+      }
       logger.log('error', 'accounts.unreadable', { account: row.id, issue: parsed.error.issues[0]?.message })
       return []
     })
-    const declared = Object.entries(options.declared()).map(([id, record]) => accountFrom(id, record, 'config'))
+    const declared = Object.entries(options.declared()).map(([id, record]) => {
+      says.set(id, record.plan)
+      return accountFrom(id, record, 'config')
+    })
+    stated = says
     const known = new Map<string, Account>()
     for (const account of [...declared, ...stored]) {
       if (!known.has(account.id)) known.set(account.id, account)
@@ -99,7 +131,10 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
       if (!usesVariable(known.values(), account)) known.set(freeId(known, account.id), account)
     }
     byId = new Map(
-      [...known].map(([id, account]) => [id, account.id === id ? account : { ...account, id: id as Account['id'] }]),
+      [...known].map(([id, account]) => [
+        id,
+        withPlan(account.id === id ? account : { ...account, id: id as Account['id'] }),
+      ]),
     )
     const next = [...byId.values()]
     const print = fingerprint(next)
@@ -172,6 +207,7 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
     if (literal) await secrets.put(secretPrefix + id, literal)
     sources.forget(account.source)
     identities.delete(id)
+    plansByToken.delete(id)
     return await save(id, record, false)
   }
 
@@ -218,6 +254,7 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
       }
       sources.forget(account.source)
       identities.delete(id)
+      plansByToken.delete(id)
       await read()
     },
     async credentialFor(account, readOptions = {}) {
@@ -228,6 +265,12 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
         ? await sources.readAccountId(account.accountId, readOptions)
         : reading.accountId
       if (reading.identity) identities.set(account.id, reading.identity)
+      const isNews = !account.plan && stated.get(account.id) === undefined && byId.get(account.id)?.plan === false &&
+        isPlanToken(providerOf(account), reading.secret.reveal())
+      if (isNews) {
+        plansByToken.add(account.id)
+        await reload()
+      }
       return {
         kind: reading.kind === 'api-key' || reading.kind === 'auth-token' ? account.kind ?? reading.kind : reading.kind,
         secret: reading.secret,

@@ -31,7 +31,9 @@ export const accountSchema = z.object({
   enabled: z.boolean().default(true).describe('Whether it may be used'),
   priority: z.number().int().default(0).describe('Higher is tried first where priority counts'),
   weight: z.number().positive().default(1).describe('Share of the load where weight counts'),
-  plan: z.boolean().optional().describe('Whether it is a plan login rather than an API key; default: by its source'),
+  plan: z.boolean().optional().describe(
+    'Whether it is a plan login rather than an API key; default: by its source and its secret',
+  ),
   allow_undocumented_use: z.boolean().default(false).describe(
     'Use it also where the vendor documents no such use; see gw auth inspect',
   ),

@@ -57,6 +57,8 @@ export interface PlanTerms {
   readonly native: readonly NativeClient[]
   /** Logins (`SourceSpec.vendor`) whose use by other programs the vendor documents. */
   readonly documented: readonly string[]
+  /** How its plan tokens begin: one is known as such, however it was declared. */
+  readonly tokens?: readonly string[]
   /** The vendor's page that says so. */
   readonly page: string
 }

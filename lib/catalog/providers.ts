@@ -61,6 +61,7 @@ export const providers: readonly Provider[] = [
     plan: {
       native: [{ header: 'user-agent', startsWith: ['claude-cli/', 'claude-code/'] }],
       documented: [],
+      tokens: ['sk-ant-oat'],
       page: 'https://code.claude.com/docs/en/llm-gateway-protocol',
     },
     docs: 'https://docs.anthropic.com/en/api',
@@ -198,7 +199,9 @@ export const providers: readonly Provider[] = [
     explicit: true,
     plan: {
       native: [{ header: 'editor-plugin-version', startsWith: ['copilot'] }],
-      documented: ['copilot-sdk'],
+      // GitHub documents its SDK for other programs; a token that was swapped from a login is not that.
+      documented: [],
+      tokens: ['gho_', 'ghu_', 'ghp_', 'ghs_', 'github_pat_'],
       page: 'https://docs.github.com/en/copilot/how-tos/copilot-sdk',
     },
     docs: 'https://docs.github.com/en/copilot',
@@ -220,6 +223,11 @@ export const providers: readonly Provider[] = [
       openaiChat('https://generativelanguage.googleapis.com/v1beta/openai', ['embeddings']),
     ],
     homeOf: ['gemini-*', 'gemma-*'],
+    plan: {
+      native: [{ header: 'user-agent', startsWith: ['GeminiCLI/'] }],
+      documented: [],
+      page: 'https://github.com/google-gemini/gemini-cli/blob/main/docs/resources/tos-privacy.md',
+    },
     docs: 'https://ai.google.dev/gemini-api/docs/openai',
   },
   {
@@ -352,6 +360,7 @@ export const providers: readonly Provider[] = [
     auth: bearer,
     deployments: [messages('https://api.minimax.io/anthropic')],
     explicit: true,
+    plan: { native: [], documented: [], page: 'https://platform.minimax.io/docs' },
     pricedAs: 'minimax',
     docs: 'https://platform.minimax.io/docs',
   },
@@ -459,6 +468,7 @@ export const providers: readonly Provider[] = [
         { header: 'user-agent', startsWith: ['codex_cli_rs/', 'codex_exec/', 'codex_vscode/', 'codex-tui/'] },
       ],
       documented: [],
+      tokens: ['eyJ'],
       page: 'https://developers.openai.com/codex/auth',
     },
     pricedAs: 'openai',
@@ -533,6 +543,11 @@ export const providers: readonly Provider[] = [
     auth: bearer,
     deployments: [openaiChat('https://portal.qwen.ai/v1')],
     homeOf: ['qwen*', 'coder-model', 'vision-model'],
+    plan: {
+      native: [{ header: 'user-agent', startsWith: ['QwenCode/'] }],
+      documented: [],
+      page: 'https://github.com/QwenLM/qwen-code',
+    },
     docs: 'https://chat.qwen.ai',
   },
   {

@@ -42,7 +42,7 @@ export async function proxy(call: Call, slug: string, path: string, rooms: Rooms
     ? null
     : await readBytes(call.request, rooms.limits, rooms.ticker)
   const own = keys.get(provider.id)
-  const target = own ? ownTarget(provider) : rooms.directory.target(provider, principal)
+  const target = own ? ownTarget(provider) : rooms.directory.target(provider, principal, call.headers)
   const credential = own
     ? { kind: 'api-key' as const, secret: own, accountId: null, expiresAt: null, audience: [], identity: null }
     : await rooms.leaser.lease(target)

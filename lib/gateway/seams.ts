@@ -107,8 +107,12 @@ export interface Directory {
   provider(id: string): Provider | null
   /** Providers whose vendor lets its own client's plan token pass through a gateway, for this client and protocol. */
   passthrough(headers: Headers, protocol: ProtocolId): readonly Provider[]
-  /** An account of a provider for a raw call. @throws GwError `route.no_account` */
-  target(provider: Provider, principal: Principal): Target
+  /**
+   * An account of a provider for a raw call by this client.
+   *
+   * @throws GwError `route.no_account`, `route.none` where its vendor documents no such use of any
+   */
+  target(provider: Provider, principal: Principal, headers: Headers): Target
 }
 
 /** One model that can be asked for. */
