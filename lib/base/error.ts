@@ -58,7 +58,7 @@ export const errorCodes = {
   // where it should go
   'model.missing': row(400, 2, 'invalid_request_error', 'invalid_request_error'),
   'model.not_found': row(404, 1, 'invalid_request_error', 'not_found_error'),
-  'route.none': row(503, 201, 'service_unavailable_error', 'overloaded_error'),
+  'route.none': row(503, 201, 'service_unavailable_error', 'api_error'),
   'route.no_account': row(404, 201, 'invalid_request_error', 'not_found_error'),
   'route.filtered': row(503, 201, 'service_unavailable_error', 'api_error'),
   'route.exhausted': row(429, 201, 'rate_limit_error', 'rate_limit_error'),

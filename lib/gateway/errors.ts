@@ -42,7 +42,14 @@ function errorBody(error: GwError, dialect: Dialect): Record<string, unknown> {
         },
       }
     case 'anthropic':
-      return { type: 'error', error: { type: row.anthropic, message: sentence(error) } }
+      return {
+        type: 'error',
+        error: {
+          type: row.anthropic,
+          message: sentence(error),
+          ...(error.details ? { details: error.details } : {}),
+        },
+      }
     case 'google':
       return { error: googleError(error) }
     case 'detail':
@@ -119,6 +126,9 @@ function detailOf(error: GwError): string | Record<string, unknown> {
   }
 }
 
+/** What no time mends: the vendors' SDKs ask again after any 503 unless they are told not to. */
+const lasting: ReadonlySet<ErrorCode> = new Set(['route.none', 'route.filtered'])
+
 /** An error as an answer. */
 export function errorResponse(
   error: GwError,
@@ -129,7 +139,7 @@ export function errorResponse(
   headers.set('content-type', dialect === 'problem' ? 'application/problem+json' : 'application/json')
   if (error.retryAfterMs !== undefined) {
     headers.set('retry-after', String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))))
-  }
+  } else if (lasting.has(error.code)) headers.set('x-should-retry', 'false')
   for (const [name, value] of limitFields(error)) headers.set(name, value)
   if (error.status === 401) headers.set('www-authenticate', 'Bearer realm="gw"')
   // What is left of the body is not read: it must not be taken for the next request.

@@ -1,4 +1,5 @@
 import { GwError, isObject } from '../base/mod.ts'
+import type { UpstreamFailure } from '../protocol/mod.ts'
 import { allFailed, worthTelling } from '../routing/mod.ts'
 import { replyFields } from '../upstream/mod.ts'
 import type { AnswerField } from './answer.ts'
@@ -18,10 +19,11 @@ export function refuse(line: Line, failures: readonly Failed[], thrown: unknown)
   const error = thrown ? shown(thrown) : verdict(line, failures)
   if (thrown && error.code === 'internal') rooms.log.log('error', 'gateway.failed', { request: call.id, error: thrown })
   const told = worthTelling(failures.map(({ failure }) => failure))
-  const own = failures.findLast(({ failure, answer }) =>
-    failure === told && answer && mayPass(line, answer.status) && isError(answer.body)
-  )
-    ?.answer
+  const own = told === null || speaksForOthers(line, failures, told)
+    ? undefined
+    : failures.findLast(({ failure, answer }) =>
+      failure === told && answer && mayPass(line, answer.status) && isError(answer.body)
+    )?.answer
   const { attempts } = ledger
   const fields: AnswerField[] = [['x-gw-request-id', call.id], ['x-gw-attempts', String(attempts.length)]]
   const last = attempts.at(-1)
@@ -46,6 +48,17 @@ export function refuse(line: Line, failures: readonly Failed[], thrown: unknown)
   })
 }
 
+/** What is wrong with the request itself, whoever is asked. */
+const aboutRequest: ReadonlySet<string> = new Set(['invalid_request', 'context_length', 'moderation'])
+
+/**
+ * Whether one provider's words would stand for several targets: then gw says what became of each, and when the first of
+ * them returns. About the request itself the provider's own words are the best there are.
+ */
+function speaksForOthers({ plan }: Line, failures: readonly Failed[], told: UpstreamFailure): boolean {
+  return failures.length + plan.dropped.length > 1 && !aboutRequest.has(told.kind)
+}
+
 /** A caller that brought its own credential hears what the provider says of it; of ours it does not. */
 function mayPass({ ask }: Line, status: number): boolean {
   return ask.planToken !== null || ask.providerKeys.size > 0 || !ours.has(status)
@@ -62,7 +75,7 @@ function isError(body: Uint8Array): boolean {
 }
 
 /** What became of the request, as one error. */
-function verdict({ plan, answer, rooms }: Line, failures: readonly Failed[]): GwError {
+function verdict({ plan, ask, answer, rooms }: Line, failures: readonly Failed[]): GwError {
   if (answer.left) return new GwError('cancelled', 'the caller left')
   const last = failures.at(-1)
   // What stopped gw itself has a code of its own, and needs no table of targets.
@@ -70,5 +83,5 @@ function verdict({ plan, answer, rooms }: Line, failures: readonly Failed[]): Gw
     return errorOf(last.failure, plan.targets[0]?.target.provider ?? '')
   }
   const attempts = failures.map(({ failure, target }) => ({ target: target.key, model: target.model, failure }))
-  return allFailed(plan, attempts, rooms.clock.now())
+  return allFailed(plan, attempts, ask.model ?? plan.resolved.model, rooms.clock.now())
 }

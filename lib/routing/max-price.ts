@@ -13,17 +13,17 @@ export function overPrice({ account, model, target }: Candidate, limit: MaxPrice
   const { price } = model
   if (price === null) return Object.keys(limit).length === 0 ? null : `the price of ${model.id} is not known`
   const { capability } = target
-  return over('a million prompt tokens', price.inputMicros, limit.prompt) ??
-    over('a million completion tokens', price.outputMicros, limit.completion) ??
-    over('a request', price.requestMicros ?? 0, limit.request) ??
-    overApart('an image', price.imageMicros, limit.image, capability === 'images') ??
-    overApart('a million audio tokens', price.audioMicros, limit.audio, listensOrSpeaks(capability))
+  return over('a million prompt tokens cost', price.inputMicros, limit.prompt) ??
+    over('a million completion tokens cost', price.outputMicros, limit.completion) ??
+    over('a request costs', price.requestMicros ?? 0, limit.request) ??
+    overApart('an image costs', price.imageMicros, limit.image, capability === 'images') ??
+    overApart('a million audio tokens cost', price.audioMicros, limit.audio, listensOrSpeaks(capability))
 }
 
 const listensOrSpeaks = (capability: string): boolean => capability === 'speech' || capability === 'transcription'
 
 function over(what: string, micros: number, most: number | undefined): string | null {
-  return most !== undefined && micros > most * 1e6 ? `${what} costs $${micros / 1e6} and the limit is $${most}` : null
+  return most !== undefined && micros > most * 1e6 ? `${what} $${micros / 1e6} and the limit is $${most}` : null
 }
 
 /** {@link over} for what may cost nothing beside the tokens: then only who does nothing else needs a price for it. */
@@ -34,5 +34,5 @@ function overApart(
   isItsWork: boolean,
 ): string | null {
   if (most === undefined || (micros === undefined && !isItsWork)) return null
-  return micros === undefined || micros === null ? `what ${what} costs is not known` : over(what, micros, most)
+  return micros === undefined || micros === null ? `what ${what} is not known` : over(what, micros, most)
 }

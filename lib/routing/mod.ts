@@ -9,7 +9,7 @@
 export { routingConfig, type RoutingSettings } from './config.ts'
 export { type RouteBody, routeBody } from './body.ts'
 export { controlKeys, type Controls } from './controls.ts'
-export { isNativeClient } from './entitlement.ts'
+export { entitlementOf, entitlementRemedy, isNativeClient } from './entitlement.ts'
 export { type Next, nextAttempt, type NextInput } from './next.ts'
 export { allFailed, nothingToTry, type TargetReason, worthTelling } from './outcome.ts'
 export type { Dropped, DropReason, PlannedSession, PlannedTarget, RoutePlan, TargetEdit } from './plan.ts'

@@ -58,7 +58,7 @@ function reasonsOf(
 export function nothingToTry(plan: RoutePlan, model: string, provider: string, now: number): GwError {
   const targets = reasonsOf(plan, [])
   const reasons = new Set(plan.dropped.map(({ because }) => because))
-  const details = { targets }
+  const details = { targets, ...retryAt(plan.earliestAt) }
   const all = (set: ReadonlySet<DropReason>) => [...reasons].every((reason) => set.has(reason))
   if (reasons.size === 0) {
     return new GwError(
@@ -86,7 +86,7 @@ export function nothingToTry(plan: RoutePlan, model: string, provider: string, n
   }
   const limited = plan.dropped.some(({ because }) => byLimit.has(because))
   if (limited && [...reasons].every((reason) => byLimit.has(reason) || reason === 'same_identity')) {
-    return new GwError('route.exhausted', `every account for ${model} is waiting (${list})${when(plan)}`, {
+    return new GwError('route.exhausted', `every account for ${model} is waiting (${list})${when(plan.earliestAt)}`, {
       ...wait(plan, now),
       details,
     })
@@ -131,8 +131,9 @@ function wait(plan: RoutePlan, now: number): { readonly retryAfterMs?: number } 
   return plan.earliestAt === null ? {} : { retryAfterMs: Math.max(1_000, plan.earliestAt - now) }
 }
 
-const when = (plan: RoutePlan): string =>
-  plan.earliestAt === null ? '' : `; the first returns at ${iso(plan.earliestAt)}`
+const when = (at: number | null): string => at === null ? '' : `; the first returns at ${iso(at)}`
+
+const retryAt = (at: number | null): { readonly retry_at?: string } => at === null ? {} : { retry_at: iso(at) }
 
 /** Which failure is told when several targets failed: the caller's own mistake before ours, a wait before a fault. */
 const tellFirst: readonly UpstreamFailure['kind'][] = [
@@ -191,22 +192,45 @@ export function worthTelling(failures: readonly UpstreamFailure[]): UpstreamFail
   return best
 }
 
+/** How long the provider said that its refusal holds, ms: in words, or by the windows that refused. */
+function waitOf({ retryAfterMs, windows }: UpstreamFailure, now: number): number | null {
+  const resets = windows.filter(({ status }) => status === 'rejected').map(({ resetsAt }) => (resetsAt ?? 0) - now)
+  const waits = [...resets, retryAfterMs ?? 0].filter((ms) => ms > 0)
+  return waits.length > 0 ? Math.max(...waits) : retryAfterMs
+}
+
 /**
  * The error after every attempt failed: the failure worth telling, the reason per target, and the earliest time that
  * any target of the plan returns.
+ *
+ * @param model as the caller wrote it
  */
 export function allFailed(
   plan: RoutePlan,
   attempts: readonly { readonly target: string; readonly model: string; readonly failure: UpstreamFailure }[],
+  model: string,
   now: number,
 ): GwError {
   const failure = worthTelling(attempts.map((attempt) => attempt.failure))
   if (failure === null) return new GwError('route.none', 'no target was tried')
-  const waits = attempts.map((attempt) => attempt.failure.retryAfterMs).filter((ms) => ms !== null)
-  if (plan.earliestAt !== null) waits.push(Math.max(0, plan.earliestAt - now))
-  const retryable = codes[failure.kind] !== 'request.invalid' && codes[failure.kind] !== 'model.not_found'
-  return new GwError(codes[failure.kind], failure.message, {
-    ...(waits.length > 0 && retryable ? { retryAfterMs: Math.max(1_000, Math.min(...waits)) } : {}),
-    details: { targets: reasonsOf(plan, attempts), upstream_status: failure.status, upstream_code: failure.code },
+  const code = codes[failure.kind]
+  const retryable = code !== 'request.invalid' && code !== 'model.not_found'
+  const waits = retryable ? attempts.map((attempt) => waitOf(attempt.failure, now)).filter((ms) => ms !== null) : []
+  if (retryable && plan.earliestAt !== null) waits.push(Math.max(0, plan.earliestAt - now))
+  const waitMs = waits.length > 0 ? Math.max(1_000, Math.min(...waits)) : null
+  const firstAt = waitMs === null ? null : now + waitMs
+  const others = attempts.length + plan.dropped.length
+  const message = others === 1 || !retryable
+    ? failure.message
+    : `none of the ${others} targets for ${model} served: ${attempts.find((one) => one.failure === failure)!.target} ` +
+      `said "${failure.message}"${when(firstAt)}`
+  return new GwError(code, message, {
+    ...(waitMs === null ? {} : { retryAfterMs: waitMs }),
+    details: {
+      targets: reasonsOf(plan, attempts),
+      ...retryAt(firstAt),
+      upstream_status: failure.status,
+      upstream_code: failure.code,
+    },
   })
 }

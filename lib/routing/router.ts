@@ -16,7 +16,7 @@ import type { PlanRequest, Snapshot } from './snapshot.ts'
 import { carriesCiphertext, responseKey, sessionOf } from './session.ts'
 import { openSessions, type Sessions } from './sessions.ts'
 import { fallbackReferences } from './fallback.ts'
-import type { StrategyName } from './strategies/mod.ts'
+import { type StrategyName, strategyNames } from './strategies/mod.ts'
 
 /** One request that wants a target. */
 export interface RouteCall {
@@ -289,7 +289,8 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
   }
 
   return {
-    plan(call) {
+    plan(given) {
+      const call = withStrategy(given)
       const body = typeof call.body === 'string' || call.body instanceof Uint8Array ? routeBody(call.body) : call.body
       const controls = call.controls !== undefined ? call.controls : body === null ? null : controlsOf(body)
       board.refresh()
@@ -375,6 +376,23 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
 
 const unknown = () => null
 const noNames: readonly string[] = []
+
+/** Header in which a caller names the strategy for one request. */
+const strategyHeader = 'x-gw-strategy'
+
+/** The call with the strategy that its headers ask for. */
+function withStrategy(call: RouteCall): RouteCall {
+  const wanted = call.headers.get(strategyHeader)?.trim()
+  if (!wanted || call.strategy !== undefined) return call
+  const strategy = strategyNames.find((name) => name === wanted)
+  if (strategy === undefined) {
+    throw new GwError('request.invalid', `there is no strategy "${wanted.slice(0, 64)}"`, {
+      param: strategyHeader,
+      hint: `known: ${strategyNames.join(', ')}`,
+    })
+  }
+  return { ...call, strategy }
+}
 
 /** Where it is kept that a session was served without its reasoning. */
 const strippedKey = (session: string): string => `x.${session}`

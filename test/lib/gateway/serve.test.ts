@@ -170,7 +170,10 @@ test("serve() speaks Anthropic's error shape on Anthropic's paths", async () => 
   const bad = await line.post('/v1/messages', '{')
   expect([bad.status, await bad.json()]).toEqual([400, {
     type: 'error',
-    error: { type: 'invalid_request_error', message: expect.stringContaining('not a valid JSON object') },
+    error: expect.objectContaining({
+      type: 'invalid_request_error',
+      message: expect.stringContaining('not a valid JSON object'),
+    }),
   }])
   const dead = await line.post('/v1/messages', { model: 'm-1', messages: [] })
   expect([dead.status, (await dead.json() as { error: { type: string } }).error.type]).toEqual([502, 'api_error'])

@@ -31,17 +31,17 @@ for (
   const [capability, limit, targets, reason] of [
     ['chat', {}, ['full', 'plain', 'odd'], null],
     ['chat', { prompt: 1 }, ['full', 'plain'], 'the price of m is not known'],
-    ['chat', { prompt: 0.5 }, [], 'a million prompt tokens costs $1 and the limit is $0.5'],
-    ['chat', { completion: 1.5 }, [], 'a million completion tokens costs $2 and the limit is $1.5'],
+    ['chat', { prompt: 0.5 }, [], 'a million prompt tokens cost $1 and the limit is $0.5'],
+    ['chat', { completion: 1.5 }, [], 'a million completion tokens cost $2 and the limit is $1.5'],
     ['chat', { request: 0.01 }, ['full', 'plain'], 'the price of m is not known'],
     ['chat', { request: 0.001 }, ['plain'], 'a request costs $0.005 and the limit is $0.001'],
     ['chat', { image: 0.05 }, ['full', 'plain'], 'the price of m is not known'],
     ['chat', { image: 0.03 }, ['plain'], 'an image costs $0.04 and the limit is $0.03'],
-    ['chat', { audio: 5 }, ['plain'], 'a million audio tokens costs $10 and the limit is $5'],
+    ['chat', { audio: 5 }, ['plain'], 'a million audio tokens cost $10 and the limit is $5'],
     ['chat', { audio: 10, image: '0.04' }, ['full', 'plain'], 'the price of m is not known'],
     ['images', { image: 0.05 }, ['full'], 'what an image costs is not known'],
     ['images', { image: 0.03 }, [], 'an image costs $0.04 and the limit is $0.03'],
-    ['speech', { audio: 10 }, ['full'], 'what a million audio tokens costs is not known'],
+    ['speech', { audio: 10 }, ['full'], 'what a million audio tokens cost is not known'],
     ['speech', { image: 0.01 }, ['plain'], 'an image costs $0.04 and the limit is $0.01'],
   ] as readonly (readonly [Capability, Record<string, unknown>, readonly string[], string | null])[]
 ) {
