@@ -100,8 +100,20 @@ function googleError(error: GwError): Record<string, unknown> {
     code: status,
     message: sentence(error),
     status: googleWord(status),
-    details: retryAfterMs === undefined ? [info] : [info, retry],
+    details: [info, ...(retryAfterMs === undefined ? [] : [retry]), ...targetViolations(error)],
   }
+}
+
+/** The reason of each target that a plan had, in the form in which Google says what was in the way. */
+function targetViolations({ details }: GwError): readonly Record<string, unknown>[] {
+  const { targets } = (details ?? {}) as { targets?: unknown }
+  if (!Array.isArray(targets)) return []
+  const violations = (targets as { target: string; reason: string }[]).map(({ target, reason }) => ({
+    type: reason.split(':')[0],
+    subject: target,
+    description: reason,
+  }))
+  return [{ '@type': 'type.googleapis.com/google.rpc.PreconditionFailure', violations }]
 }
 
 /** The error as an event of a stream that has begun. */

@@ -167,6 +167,24 @@ for (const surface of surfaces) {
   })
 }
 
+test('generateContent: the reason of each target and the first return stand in the details of a Google error', async () => {
+  await using upstream = await fakeUpstream(refusal(429, 'rate_limit_error', { 'retry-after': '120' }))
+  await using gw = await startGateway({
+    settings: pool([upstream.url, upstream.url, upstream.url], 'openai-chat'),
+    env,
+  })
+  const reply = await fetch(`${gw.url}/v1beta/models/mix:generateContent`, {
+    method: 'POST',
+    headers: { 'x-goog-api-key': gw.token, 'content-type': 'application/json' },
+    body: JSON.stringify({ contents: [{ role: 'user', parts: [{ text: 'hi' }] }] }),
+  })
+  const { error } = await reply.json() as { error: { status: string; details: Record<string, unknown>[] } }
+  expect([reply.status, error.status, reply.headers.get('retry-after')]).toEqual([429, 'RESOURCE_EXHAUSTED', '120'])
+  const reasons = error.details.find((detail) => String(detail['@type']).endsWith('PreconditionFailure'))
+  expect((reasons!.violations as { subject: string; type: string }[]).map(({ subject, type }) => `${subject} ${type}`))
+    .toEqual(['red:one#chat', 'red:two#chat', 'blue:three#chat'].map((target) => `${target} rate_limited (429)`))
+})
+
 for (
   const [text, place] of [
     ['[routing]\nstrategy = "luck"\n', '2: routing.strategy'],
