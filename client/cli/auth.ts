@@ -60,6 +60,22 @@ export const authCommands: CommandModule = (program, context) => {
     withFlags(auth.command(name, { hidden: true }).description(`Log in with ${vendor}`))
       .action((flags: LoginFlags) => login(context, vendor, { ...flags, ...fixed }))
   }
+  // The name that token-plumber gives it.
+  auth.command('anthropic-logout', { hidden: true }).description('Log out of claude')
+    .option('--binding <name>', 'name of one of several logins')
+    .option('--auth-file <path>', 'a login file of your own')
+    .exitOverride()
+    .action((flags: LoginFlags) =>
+      context.withSession(async (session) => {
+        const done = await session.call(mutation('auth.logout'), {
+          vendor: 'claude',
+          ...(flags.binding ? { binding: flags.binding } : {}),
+          ...(flags.authFile ? { auth_file: flags.authFile } : {}),
+        }) as { removed: boolean; revoked: boolean }
+        if (context.options().json) return context.io.out(`${JSON.stringify(done, null, 2)}\n`)
+        printFields(context.io, done)
+      })
+    )
   storeCommands(auth, context)
 }
 

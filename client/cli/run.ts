@@ -7,16 +7,23 @@ import { buildProgram, type CommandModule, isShown, meantSetting } from './progr
 /** Exit code of a command line that cannot be understood. */
 const usageExit = 2
 
+/** `gw tplumb …` is token-plumber's command line: the same words, and its server where there are none. */
+function ownWords(argv: readonly string[]): readonly string[] {
+  if (argv[0] !== 'tplumb') return argv
+  return argv.length === 1 ? ['serve'] : argv.slice(1)
+}
+
 /**
  * Runs one command line to its end.
  *
  * @returns the exit code: 0 done, 1 failed, 2 not understood, 200 to 204 as the error table says
  */
 export async function runCli(
-  argv: readonly string[],
+  given: readonly string[],
   io: CliIo,
   { version, modules }: { version: string; modules: readonly CommandModule[] },
 ): Promise<number> {
+  const argv = ownWords(given)
   const json = argv.includes('--json')
   let exit = 0
   try {

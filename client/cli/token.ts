@@ -1,8 +1,9 @@
 import type { Command } from 'commander'
-import { GwError, isGwError, isObject, Secret } from '../../lib/base/mod.ts'
+import { GwError, isGwError, isObject, type JsonObject, Secret } from '../../lib/base/mod.ts'
 import type { LoginPlace, Logins, Selector } from '../../lib/credentials/mod.ts'
 import type { Home } from '../../lib/open-home.ts'
-import { embeddedAnthropic } from './embedded.ts'
+import { embeddedAnthropic, type EmbeddedCredentials } from './embedded.ts'
+import { printFields } from './output.ts'
 import type { CommandContext, CommandModule } from './program.ts'
 
 interface TokenFlags {
@@ -42,6 +43,83 @@ export const tokenCommands: CommandModule = (program, context) => {
     if (embedded) command.option('--credential-source <source>', 'stored, or embedded in this build', 'stored')
     command.action((flags: TokenFlags) => print(context, flags, value))
   }
+  exchangeCommand(auth, context)
+  inspectCommand(auth, context)
+}
+
+interface ExchangeFlags extends TokenFlags {
+  readonly subject: string
+  readonly requestedType?: string
+  readonly audience?: string
+  readonly resource?: string
+  readonly scope?: string[]
+}
+
+function exchangeCommand(auth: Command, context: CommandContext): void {
+  selectors(
+    auth.command('exchange <vendor>')
+      .description('Print a token that the vendor gives in exchange for that of a login (RFC 8693)'),
+  )
+    .option('--audience <name>', 'whom the new token is for')
+    .option('--resource <url>', 'whom it is for, by URL')
+    .option('--scope <scope...>', 'what it may do')
+    .option('--subject <token>', 'which token of the login is handed over: access or id', 'access')
+    .option('--requested-type <type>', 'access, id, jwt, or the URI of a token type')
+    .addHelpText('after', '\nExample: gw auth exchange corp --audience https://api.example.com')
+    .action((vendor: string, flags: ExchangeFlags) =>
+      print(context, flags, async (home) => {
+        const { subject, requestedType, audience, resource, scope } = flags
+        if (subject !== 'access' && subject !== 'id') {
+          throw new GwError('usage.invalid', `--subject is access or id, not ${subject}`)
+        }
+        const { exchangeForToken } = await import('../../lib/credentials/mod.ts')
+        const kept = await select(home.logins, vendor, flags)
+        const grant = await home.logins.keeper.fresh(kept, { force: flags.refresh === true })
+        const { token } = await exchangeForToken(kept.vendor, grant, {
+          subject,
+          ...(requestedType ? { requested: requestedType } : {}),
+          ...(audience ? { audience } : {}),
+          ...(resource ? { resource } : {}),
+          ...(scope ? { scopes: scope } : {}),
+        }, {
+          fetch: home.fetch,
+          clock: home.clock,
+          discovery: home.logins.discovery,
+          clientSecret: (one) => home.logins.vendors().clientSecret(one),
+        })
+        return token
+      })
+    )
+}
+
+/** `inspect claude` under the name that token-plumber gives it, for embedded credentials too. */
+function inspectCommand(auth: Command, context: CommandContext): void {
+  auth.command('anthropic-inspect', { hidden: true })
+    .description('Show the Claude login')
+    .option('--binding <name>', 'name of one of several logins')
+    .option('--auth-file <path>', 'a login file of your own')
+    .option('--credential-source <source>', 'stored, or embedded in this build', 'stored')
+    .exitOverride()
+    .action((flags: TokenFlags) =>
+      context.withSession(async (session) => {
+        const carried = await embedded(flags)
+        const shown = carried
+          ? {
+            vendor: 'claude',
+            where: `this build: ${carried.name}`,
+            expiresAt: carried.expiresAt,
+            accessToken: carried.accessToken !== null,
+            apiKey: carried.apiKey !== null,
+          }
+          : await session.call({ name: 'auth.inspect', kind: 'query' }, {
+            vendor: 'claude',
+            ...(flags.binding ? { binding: flags.binding } : {}),
+            ...(flags.authFile ? { auth_file: flags.authFile } : {}),
+          })
+        if (context.options().json) return context.io.out(`${JSON.stringify(shown, null, 2)}\n`)
+        printFields(context.io, shown as JsonObject)
+      })
+    )
 }
 
 const printers: Readonly<Record<string, readonly [description: string, value: Print, embedded: boolean]>> = {
@@ -55,15 +133,18 @@ const printers: Readonly<Record<string, readonly [description: string, value: Pr
   }, false],
   'openai-api-key': ['Print an OpenAI API key minted from the ChatGPT login', mint('chatgpt'), false],
   'anthropic-access-token': ['Print a fresh Claude access token', async (home, flags) => {
-    return (await embedded(flags))?.accessToken ?? (await fresh(home.logins, 'claude', flags)).accessToken!
+    const carried = await embedded(flags)
+    return carried
+      ? carriedValue(carried, 'accessToken', home)
+      : (await fresh(home.logins, 'claude', flags)).accessToken!
   }, true],
   'anthropic-api-key': ['Print an Anthropic API key minted from the Claude login', mint('claude'), true],
 }
 
 function mint(vendor: string): Print {
   return async (home, flags) => {
-    const key = vendor === 'claude' ? (await embedded(flags))?.apiKey : null
-    if (key) return key
+    const carried = vendor === 'claude' ? await embedded(flags) : null
+    if (carried) return carriedValue(carried, 'apiKey', home)
     const { mintApiKey } = await import('../../lib/credentials/mod.ts')
     const kept = await select(home.logins, vendor, flags)
     const grant = await home.logins.keeper.fresh(kept, { force: flags.refresh === true })
@@ -72,9 +153,7 @@ function mint(vendor: string): Print {
 }
 
 /** The credentials that this build carries, when that was asked for. Said aloud each time: they are nobody's own. */
-async function embedded(
-  flags: TokenFlags,
-): Promise<{ accessToken: Secret | null; apiKey: Secret | null } | null> {
+async function embedded(flags: TokenFlags): Promise<EmbeddedCredentials | null> {
   if ((flags.credentialSource ?? 'stored') === 'stored') return null
   if (flags.credentialSource !== 'embedded') {
     throw new GwError('usage.invalid', `--credential-source is stored or embedded, not ${flags.credentialSource}`)
@@ -85,7 +164,23 @@ async function embedded(
       hint: 'build it with --define GW_EMBED_ANTHROPIC_CREDENTIALS_JSON=…',
     })
   }
-  process.stderr.write('gw: using the credentials embedded in this build\n')
+  process.stderr.write(`gw: using the credentials embedded in this build (${found.name})\n`)
+  return found
+}
+
+/** What was asked for stands in the build or nowhere: a stored login is not taken in its place. */
+function carriedValue(carried: EmbeddedCredentials, which: 'accessToken' | 'apiKey', home: Home): Secret {
+  const found = carried[which]
+  if (!found) {
+    throw new GwError('credential.unavailable', `the credentials embedded in this build have no ${which}`, {
+      hint: 'leave out --credential-source to use your own login',
+    })
+  }
+  if (which === 'accessToken' && carried.expiresAt !== null && carried.expiresAt <= home.clock.now()) {
+    throw new GwError('credential.login_required', 'the access token embedded in this build is over', {
+      hint: 'leave out --credential-source to use your own login, or build it again',
+    })
+  }
   return found
 }
 
@@ -107,7 +202,8 @@ function print(context: CommandContext, flags: TokenFlags, value: Print): Promis
       throw new GwError('usage.invalid', 'a token is printed by the machine that holds it, not through --url')
     }
     const printed = await value(await session.home(), flags)
-    context.io.out(`${typeof printed === 'string' ? printed : printed.reveal()}\n`)
+    const text = typeof printed === 'string' ? printed : printed.reveal()
+    context.io.out(context.options().json ? `${JSON.stringify({ value: text })}\n` : `${text}\n`)
   })
 }
 

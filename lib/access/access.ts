@@ -1,4 +1,4 @@
-import type { Clock, Logger, TokenId } from '../base/mod.ts'
+import { type Clock, GwError, type Logger, type Secret, type TokenId } from '../base/mod.ts'
 import type { Storage } from '../storage/mod.ts'
 import { type Authenticator, authenticator } from './authenticate.ts'
 import type { AccessConfig } from './config.ts'
@@ -7,6 +7,7 @@ import { type KeyStore, signingKeys } from './keys.ts'
 import { type BudgetState, type Limiter, limiter } from './limiter.ts'
 import { mirror } from './mirror.ts'
 import type { Principal } from './principal.ts'
+import { type HashStore, sharedToken } from './shared-token.ts'
 import { staticTokens } from './static.ts'
 import { type AccessToken, tokenStore } from './store.ts'
 
@@ -40,6 +41,13 @@ export interface Access extends Issuer, Pick<Authenticator, 'authenticate'>, Pic
   subscribe(listener: (event: AccessEvent) => void): () => void
   /** A new signing key; tokens of the last `keep` ones stay good. Returns its id. */
   rotateKey(keep?: number): Promise<string>
+  /**
+   * Sets the one shared token with every right, or takes it away; every process of the home feels it within seconds.
+   * Resolves with whether it was another before.
+   *
+   * @throws GwError `request.invalid` when it could be guessed, `request.conflict` when such tokens are switched off
+   */
+  setServerToken(token: Secret | null): Promise<boolean>
   /** Takes up what other processes of the home have changed; one small indexed read. */
   sync(): Promise<void>
   /** Puts a reloaded config in force. @throws GwError `config.invalid`; then the old one stays */
@@ -53,7 +61,7 @@ export interface Access extends Issuer, Pick<Authenticator, 'authenticate'>, Pic
 export interface AccessOptions {
   readonly storage: Storage
   readonly clock: Clock
-  readonly secrets: KeyStore
+  readonly secrets: KeyStore & HashStore
   readonly config: AccessConfig
   readonly logger: Logger
   /** Where `tokens.lino` and `tokens.bin` are kept, when `storage_policy` asks for them. */
@@ -76,7 +84,8 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
   let { config } = options
   const store = tokenStore(storage)
   const keys = signingKeys(secrets, config.token_secret, () => clock.monotonic())
-  let statics = staticTokens(config)
+  const shared = await sharedToken(secrets)
+  let statics = staticTokens(config, shared.hash)
   const listeners = new Set<(event: AccessEvent) => void>()
   const enders = new Map<string, Set<() => void>>()
   /** Revoked here and not yet met again in the list of changes. */
@@ -151,10 +160,17 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
     const theirs = changes.ids.filter((id) => !ours.delete(id))
     if (theirs.length > 0) ended(theirs)
     await limits.sync()
+    if (await shared.look()) takeUp()
     if (clock.monotonic() - prunedAt > pruneEveryMs) {
       prunedAt = clock.monotonic()
       await store.prune(clock.now() - keepExpiredMs)
     }
+  }
+
+  function takeUp(next = config): void {
+    statics = staticTokens(next, shared.hash)
+    config = next
+    gate.configure(statics, next.anonymous)
   }
 
   async function watch(): Promise<void> {
@@ -191,11 +207,17 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
     },
     rotateKey: (keep = 3) => keys.rotate(keep),
     sync,
-    configure(next) {
-      statics = staticTokens(next)
-      config = next
-      gate.configure(statics, next.anonymous)
+    async setServerToken(token) {
+      if (token !== null && !config.legacy_admin) {
+        throw new GwError('request.conflict', 'access.legacy_admin is off, so a server token would let nobody in', {
+          hint: 'gw tokens issue',
+        })
+      }
+      const changed = await shared.set(token)
+      takeUp()
+      return changed
     },
+    configure: takeUp,
     start() {
       watching ??= watch()
     },

@@ -14,7 +14,7 @@ export interface StaticTokens {
 }
 
 /** Below this many characters a shared token can be guessed. */
-const shortest = 16
+export const shortest = 16
 
 /** The key under which a token is remembered: never the token itself. */
 export function tokenHash(token: string): string {
@@ -22,11 +22,11 @@ export function tokenHash(token: string): string {
 }
 
 /**
- * The configured tokens, the shared server token and the admin key.
+ * The configured tokens, the shared server token and the admin key; `shared` is the hash of one that was set by command.
  *
  * @throws GwError `config.invalid` for a token that is too short, or a value that two of them share
  */
-export function staticTokens(config: AccessConfig): StaticTokens {
+export function staticTokens(config: AccessConfig, shared: string | null = null): StaticTokens {
   const byHash = new Map<string, Principal>()
   const owners = new Map<string, string>()
   const grants = new Map<string, Grant>()
@@ -47,6 +47,10 @@ export function staticTokens(config: AccessConfig): StaticTokens {
       })
     }
     owners.set(key, path)
+    addHash(name, key, label, grant)
+  }
+
+  function addHash(name: string, key: string, label: string, grant: Grant): void {
     grants.set(`config:${name}`, grant)
     byHash.set(key, {
       id: `config:${name}` as PrincipalId,
@@ -77,6 +81,10 @@ export function staticTokens(config: AccessConfig): StaticTokens {
       account: entry.account ?? null,
       tools: entry.tools === undefined ? [] : [entry.tools],
     })
+  }
+  // The same value may stand in the config too: what it may do there is what it may do.
+  if (shared !== null && !byHash.has(shared) && config.legacy_admin) {
+    addHash('server-token', shared, 'server token', everything)
   }
   return { byHash, grantOf: (principal) => grants.get(principal.id) ?? null }
 }

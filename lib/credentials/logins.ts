@@ -16,7 +16,6 @@ import { withSpare } from './grants/spare.ts'
 import type { GrantStore } from './grants/store.ts'
 import type { Fetch } from './sources/source.ts'
 import { grantFromToken } from './flows/exchange-code.ts'
-import { tokenDocument, tokenRequest } from './token-endpoint.ts'
 import { createDiscovery, type Discovery } from './vendors/discovery.ts'
 import type { Vendors } from './vendors/registry.ts'
 import type { Vendor, VendorUse } from './vendors/vendor.ts'
@@ -370,52 +369,4 @@ function resourceBase(resource: string | null): string | null {
   } catch {
     return null
   }
-}
-
-/**
- * Mints an API key from a login (OpenAI: token exchange of the id token; Anthropic: with the access token).
- *
- * @throws GwError `credential.unavailable` when the login's account has no organisation to mint for
- */
-export async function mintApiKey(
-  vendor: Vendor,
-  grant: Grant,
-  context: { fetch: Fetch; clock: Clock },
-): Promise<Secret> {
-  if (!vendor.apiKeyUrl) throw new GwError('request.unsupported', `${vendor.name} mints no API keys`)
-  if (grant.idToken) {
-    if (!grant.identity.organizationId) {
-      throw new GwError(
-        'credential.unavailable',
-        `the ${vendor.name} login names no organization, so no API key can be made for it`,
-        {
-          hint: 'finish the set-up of the API organization at the vendor, log in again; its plan token works as it is',
-        },
-      )
-    }
-    const { token } = await tokenRequest({
-      url: vendor.apiKeyUrl,
-      encoding: 'form',
-      what: vendor.name,
-      body: {
-        grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
-        client_id: grant.clientId ?? vendor.clientId ?? undefined,
-        requested_token: 'openai-api-key',
-        subject_token: grant.idToken.reveal(),
-        subject_token_type: 'urn:ietf:params:oauth:token-type:id_token',
-      },
-    }, context)
-    return new Secret(token.accessToken)
-  }
-  const document = await tokenDocument({
-    url: vendor.apiKeyUrl,
-    encoding: 'json',
-    what: vendor.name,
-    body: {},
-    headers: { authorization: `Bearer ${grant.accessToken!.reveal()}` },
-  }, context)
-  if (typeof document.raw_key !== 'string' || document.raw_key === '') {
-    throw new GwError('credential.refresh_failed', `${vendor.name} answered without an API key`)
-  }
-  return new Secret(document.raw_key)
 }

@@ -24,9 +24,9 @@ export {
   type LoginPlace,
   type Logins,
   type LoginsOptions,
-  mintApiKey,
   type Selector,
 } from './logins.ts'
+export { exchangeForToken, type IssuedToken, mintApiKey, type TokenExchange } from './flows/exchange-token.ts'
 export { type LoginOverrides, loginOverrides, loginsConfig } from './vendors/config.ts'
 export { builtinVendors, type FoundVendor, resolveVendors, type Vendors } from './vendors/registry.ts'
 export { type Vendor, vendorDefaults, type VendorUse } from './vendors/vendor.ts'

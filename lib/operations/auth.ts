@@ -342,6 +342,27 @@ export const auth = area({
     })
   ),
 
+  setServerToken: operation({
+    summary: 'Set the one shared token with every right that clients may send to gw',
+    description: 'Only its hash is kept. Tokens that can be limited and revoked one by one: gw tokens issue.',
+    scope: 'admin',
+    effect: 'mutates',
+    idempotent: true,
+    input: z.object({
+      token: z.string().max(4_096).optional().meta({ secret: true }).describe('at least 16 characters'),
+      remove: z.boolean().optional().describe('take it away instead'),
+    }).strict(),
+    output: z.object({ set: z.boolean(), changed: z.boolean() }),
+    hide: (input) => ({ ...input, ...(input.token === undefined ? {} : { token: '[secret]' }) }),
+    cli: { secretUnless: 'remove', example: 'openssl rand -hex 24 | tee token.txt | gw auth set-server-token' },
+  }).mutation(async ({ ctx: { rooms }, input }) => {
+    if ((input.token === undefined) === (input.remove !== true)) {
+      throw new GwError('request.invalid', 'give a token, or take it away: one of both')
+    }
+    const changed = await rooms.access.setServerToken(input.token === undefined ? null : new Secret(input.token))
+    return { set: input.token !== undefined, changed }
+  }),
+
   setOrder: operation({
     summary: 'Put the stored accounts of a provider in order: the first is tried first where priority counts',
     scope: 'admin',

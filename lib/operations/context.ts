@@ -46,7 +46,7 @@ export interface OperationRooms {
   readonly system: SystemFacts
   readonly config: LiveConfig
   readonly approvals: Approvals
-  readonly access: Pick<Access, 'issue' | 'list' | 'show' | 'revoke' | 'rotateKey' | 'importTokens'>
+  readonly access: Pick<Access, 'issue' | 'list' | 'show' | 'revoke' | 'rotateKey' | 'importTokens' | 'setServerToken'>
   readonly secrets: Pick<SecretStore, 'put'>
   readonly accounts: Accounts
   readonly providerStore: ProviderStore

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
-import { accessConfig, createAccess, operator } from '../../../lib/access/mod.ts'
-import { silentLogger } from '../../../lib/base/mod.ts'
+import { type Access, accessConfig, createAccess, operator } from '../../../lib/access/mod.ts'
+import { Secret, silentLogger } from '../../../lib/base/mod.ts'
 import { bearer, inHome } from './home.ts'
 
 const long = 'V9mQ2tz7LkPw4XbR8sYdFh3JcN6gTaEu'
@@ -180,4 +180,30 @@ test('an unknown key id is looked for again, so that a rotation elsewhere is see
     for (let i = 0; i < 20; i++) await counting.authenticate(bearer(forged)).catch(() => {})
     expect(reads).toBeLessThanOrEqual(3)
     await counting.close()
+  }))
+
+test('setServerToken(): one value lets everybody in with every right, in all processes of the home, until it is taken away', () =>
+  inHome(async ({ open, keys }) => {
+    const [{ access: ours }, { access: theirs }] = [await open(), await open()]
+    const value = 'a-value-of-my-own-0123'
+    const refused = (access: Access, token: string) =>
+      access.authenticate(bearer(token)).then(() => null, (error) => error.code)
+    expect(await refused(theirs, value)).toBe('access.invalid')
+    expect(await ours.setServerToken(new Secret(value))).toBe(true)
+    expect(await ours.setServerToken(new Secret(value))).toBe(false)
+    expect((await keys.get('access/server-token'))?.reveal()).not.toContain(value)
+    await theirs.sync()
+    for (const access of [ours, theirs]) {
+      expect((await access.authenticate(bearer(value))).scopes.has('admin')).toBe(true)
+    }
+    expect(await ours.setServerToken(new Secret('another-of-my-own-4567'))).toBe(true)
+    expect(await refused(ours, value)).toBe('access.invalid')
+    for (const bad of ['short', ` ${value}`]) {
+      expect(await ours.setServerToken(new Secret(bad)).catch((error) => error.code)).toBe('request.invalid')
+    }
+    expect(await ours.setServerToken(null)).toBe(true)
+    await theirs.sync()
+    expect(await refused(theirs, 'another-of-my-own-4567')).toBe('access.invalid')
+    const { access: strict } = await open({ legacy_admin: false })
+    expect(await strict.setServerToken(new Secret(value)).catch((error) => error.code)).toBe('request.conflict')
   }))

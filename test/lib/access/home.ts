@@ -1,8 +1,15 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Access, accessConfig, createAccess, type KeyStore, type SigningKey } from '../../../lib/access/mod.ts'
-import { type Logger, type ManualClock, manualClock, silentLogger } from '../../../lib/base/mod.ts'
+import {
+  type Access,
+  accessConfig,
+  createAccess,
+  type HashStore,
+  type KeyStore,
+  type SigningKey,
+} from '../../../lib/access/mod.ts'
+import { type Logger, type ManualClock, manualClock, type Secret, silentLogger } from '../../../lib/base/mod.ts'
 import { detectPlatform } from '../../../lib/platform/mod.ts'
 import { openStorage, type Storage } from '../../../lib/storage/mod.ts'
 
@@ -10,7 +17,8 @@ import { openStorage, type Storage } from '../../../lib/storage/mod.ts'
 export const start = Date.UTC(2026, 2, 1)
 
 /** A key store that forgets with the test. */
-export function memoryKeys(): KeyStore {
+export function memoryKeys(): KeyStore & HashStore {
+  const values = new Map<string, Secret>()
   let keys: SigningKey[] = []
   const make = () => {
     const key = {
@@ -28,6 +36,9 @@ export function memoryKeys(): KeyStore {
       keys = keys.slice(0, keep + 1)
       return Promise.resolve(key)
     },
+    get: (ref) => Promise.resolve(values.get(ref) ?? null),
+    put: (ref, value) => Promise.resolve(void values.set(ref, value)),
+    delete: (ref) => Promise.resolve(values.delete(ref)),
   }
 }
 
@@ -35,7 +46,7 @@ export function memoryKeys(): KeyStore {
 export interface TestHome {
   readonly clock: ManualClock
   readonly folder: string
-  readonly keys: KeyStore
+  readonly keys: KeyStore & HashStore
   /** Another process of the same home: its own database connections and memory. */
   open(config?: unknown, logger?: Logger): Promise<{ access: Access; storage: Storage }>
 }

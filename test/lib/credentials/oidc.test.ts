@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isGwError, Secret, silentLogger, systemClock } from '../../../lib/base/mod.ts'
-import { createLoginSessions } from '../../../lib/credentials/mod.ts'
+import { createLoginSessions, exchangeForToken, type TokenExchange } from '../../../lib/credentials/mod.ts'
 import { detectPlatform } from '../../../lib/platform/mod.ts'
 import { openSecretStore } from '../../../lib/secrets/mod.ts'
 import { openLoginHome } from '../../support/login-home.ts'
@@ -169,6 +169,38 @@ describe('against a certified OpenID provider', () => {
     expect([error.code, error.hint]).toEqual(['credential.login_required', 'gw auth login corp'])
     expect(issuer.events.filter((event) => event.startsWith('grant.error')).length).toBe(1)
     expect((await issuer.introspect(renewed[0]!)).active).toBe(false)
+  })
+
+  test('a token is exchanged for one of another audience and scope; the login stays as it is', async () => {
+    const { sessions, read, logins } = await home()
+    const session = await sessions.begin({ vendor: 'corp', method: 'browser' })
+    await Promise.all([issuer.visit(session.url, 'grace'), sessions.wait(session.id)])
+    const before = await read()
+    const kept = logins.own('corp')
+    const context = { fetch, clock: systemClock, discovery: logins.discovery, clientSecret: () => null }
+    const exchange = async (asked: Partial<TokenExchange> = {}) =>
+      await exchangeForToken(kept.vendor, (await kept.store.read())!, { subject: 'access', ...asked }, context)
+    const plain = await exchange()
+    expect(plain.token.reveal()).not.toBe(before)
+    expect(plain).toMatchObject({ type: 'urn:ietf:params:oauth:token-type:access_token', scopes: ['openid'] })
+    expect(Math.abs(plain.expiresAt! - Date.now() - 60_000)).toBeLessThan(5_000)
+    const narrow = await exchange({ resource: 'https://api.test/x', requested: 'access', scopes: ['openid', 'email'] })
+    expect(await issuer.introspect(narrow.token.reveal())).toMatchObject({
+      active: true,
+      sub: 'grace',
+      aud: 'https://api.test/x',
+      scope: 'openid email',
+    })
+    const stranger = await failure(exchange({ audience: 'https://other.test' }))
+    expect([stranger.code, stranger.details?.oauth]).toEqual(['login.failed', 'invalid_target'])
+    expect((await failure(exchange({ requested: 'jwt' }))).details?.oauth).toBe('invalid_request')
+    // A refusal that quotes the token does not bring it into the error.
+    await logins.save(kept, { ...(await kept.store.read())!, accessToken: new Secret('canary-'.repeat(6)) })
+    expect(JSON.stringify(await failure(exchange()))).not.toContain('canary')
+    await logins.save(kept, { ...(await kept.store.read())!, accessToken: new Secret(before), idToken: null })
+    expect((await failure(exchange({ subject: 'id' }))).code).toBe('credential.unavailable')
+    expect(await read()).toBe(before)
+    expect((await issuer.introspect(before)).active).toBe(true)
   })
 
   test('logging out revokes at the issuer and forgets here', async () => {

@@ -17,8 +17,9 @@ declare module 'oidc-provider' {
       handler: (context: ExchangeContext, next?: () => Promise<void>) => Promise<void>,
       parameters: readonly string[],
     ): void
+    readonly ResourceServer: new (identifier: string, data: object) => object
     readonly AccessToken: {
-      new (values: object): { save(): Promise<string> }
+      new (values: object): { save(): Promise<string>; resourceServer?: object }
       find(token: string): Promise<{ readonly accountId: string; readonly isValid: boolean } | undefined>
     }
   }

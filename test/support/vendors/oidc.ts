@@ -9,7 +9,7 @@ export interface OidcIssuer {
   /** Follows an address as a browser would: logs in as `who`, consents, and comes back to the caller's redirect. */
   visit(url: string, who: string, options?: VisitOptions): Promise<Response>
   /** What the provider says about a token. */
-  introspect(token: string): Promise<{ active: boolean; sub?: string }>
+  introspect(token: string): Promise<{ active: boolean; sub?: string; scope?: string; aud?: string }>
   close(): Promise<void>
 }
 
@@ -84,18 +84,43 @@ export async function oidcIssuer(options: { accessTokenSeconds?: number } = {}):
     },
     cookies: { keys: ['test'] },
   })
+  const tokenType = 'urn:ietf:params:oauth:token-type:access_token'
+  const refuse = (context: { status: number; body: unknown }, error: string, error_description: string) => {
+    Object.assign(context, { status: 400, body: { error, error_description } })
+  }
   provider.registerGrantType(exchange, async (context, next) => {
-    const found = await provider.AccessToken.find(context.oidc.params.subject_token ?? '')
-    if (!found?.isValid) {
-      context.status = 400
-      context.body = { error: 'invalid_grant' }
+    const { subject_token, subject_token_type, requested_token_type, audience, resource, scope } = context.oidc.params
+    const found = await provider.AccessToken.find(subject_token ?? '')
+    const target = resource ?? audience
+    if (subject_token_type !== tokenType || (requested_token_type ?? tokenType) !== tokenType) {
+      refuse(context, 'invalid_request', 'only access tokens are exchanged')
+    } else if (!found?.isValid) refuse(context, 'invalid_request', `the subject token ${subject_token} is not valid`)
+    else if (target !== undefined && !target.startsWith('https://api.')) {
+      refuse(context, 'invalid_target', 'nobody is known by that name')
     } else {
       const { client } = context.oidc
-      const token = new provider.AccessToken({ accountId: found.accountId, client, scope: 'openid', gty: 'exchange' })
-      context.body = { access_token: await token.save(), token_type: 'Bearer', expires_in: 60 }
+      const granted = scope ?? 'openid'
+      const token = new provider.AccessToken({ accountId: found.accountId, client, scope: granted, gty: 'exchange' })
+      if (target !== undefined) {
+        token.resourceServer = new provider.ResourceServer(target, { scope: granted, accessTokenFormat: 'opaque' })
+      }
+      context.body = {
+        access_token: await token.save(),
+        issued_token_type: tokenType,
+        token_type: 'Bearer',
+        expires_in: 60,
+        scope: granted,
+      }
     }
     await next?.()
-  }, ['subject_token', 'subject_token_type', 'requested_token_type'])
+  }, [
+    'subject_token',
+    'subject_token_type',
+    'requested_token_type',
+    'audience',
+    'resource',
+    'scope',
+  ])
   for (const event of ['grant.success', 'grant.error', 'grant.revoked'] as const) {
     provider.on(event, (context: { oidc?: { params?: Record<string, unknown> } }, error?: Error) => {
       events.push(
