@@ -26,7 +26,7 @@ type Print = (home: Home, flags: TokenFlags) => Promise<Secret | string>
  */
 export const tokenCommands: CommandModule = (program, context) => {
   program.command('token [account]')
-    .description('Print a fresh token: of an account, or one for gw itself')
+    .description('Print a fresh token: of an account, of a login (VENDOR or VENDOR.BINDING), or one for gw itself')
     .option('--refresh', 'refresh it first')
     .addHelpText('after', '\nExample: gw token openai')
     .exitOverride()
@@ -221,11 +221,21 @@ function select(logins: Logins, vendor: string, flags: TokenFlags) {
   return logins.select(vendor, place, selector)
 }
 
-/** An account's own credential, refreshed where need be. */
+/** An account's own credential, refreshed where need be; else that of a login by this name. */
 async function accountToken(home: Home, name: string, flags: TokenFlags): Promise<Secret> {
+  const login = home.accounts.list().some((account) => account.id === name) ? null : await loginToken(home, name, flags)
+  if (login) return login
   const credential = await home.accounts.credentialFor(home.accounts.get(name), { force: flags.refresh === true })
   if (credential.kind === 'api-key' || credential.kind === 'auth-token') return credential.secret
   throw new GwError('credential.unavailable', `account ${name} has no token to print`)
+}
+
+/** The token of `VENDOR` or `VENDOR.BINDING`: a login that is no provider of models has no account. */
+async function loginToken({ logins }: Home, name: string, flags: TokenFlags): Promise<Secret | null> {
+  const [id, binding = null] = name.split(/\.(.*)/s) as [string, string | undefined]
+  const vendor = logins.vendors().list().find((one) => one.id === id || one.aliases.includes(id))
+  if (!vendor || await logins.own(vendor.id, { binding }).store.version() === null) return null
+  return (await logins.readLogin(vendor.id, binding, { force: flags.refresh === true })).secret
 }
 
 const ownRef = 'client/token'

@@ -8,7 +8,7 @@ import { foreignVariables } from './foreign.ts'
 import { foreignGroups } from './foreign-groups.ts'
 import { plainIssues } from './issues.ts'
 import { configError, type ConfigProblem } from './problem.ts'
-import { type Config, configSchema } from './schema.ts'
+import { type Config, configSchema, isLoginVariable } from './schema.ts'
 import { fromText, literal, type Setting, settings } from './settings.ts'
 import { lineOf, readToml, type TomlMap } from './toml.ts'
 
@@ -213,6 +213,7 @@ function fromVariables(
   }
   for (const [variable, text] of Object.entries(env)) {
     if (!variable.startsWith('GW_') || text === undefined || ownVariables.has(variable)) continue
+    if (isLoginVariable(variable)) continue
     const setting = table().byVariable.get(variable)
     const nested = /^GW_([A-Z]+)__(.+)$/.exec(variable)
     if (setting) out.push({ path: setting.path.split('.'), value: fromText(setting.type, text), ...place(variable) })

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { accessConfig } from '../access/config.ts'
 import { accountsConfig } from '../accounts/config.ts'
 import { catalogConfig, providersConfig } from '../catalog/config.ts'
-import { loginsConfig } from '../credentials/config.ts'
+import { isLoginVariable, loginsConfig } from '../credentials/config.ts'
 import { egressConfig } from '../egress/config.ts'
 import { mcpConfig } from '../mcp-proxy/config.ts'
 import { stayAfloatConfig } from '../repair/config.ts'
@@ -11,6 +11,8 @@ import { secretsConfig } from '../secrets/config.ts'
 import { usageConfig } from '../usage/config.ts'
 import { operationsConfig } from './operations.ts'
 import { limitsConfig, logConfig, responsesConfig, serverConfig, translationConfig } from './server.ts'
+
+export { isLoginVariable }
 
 /** Everything that can be configured, section by section. Each room wrote its own; this only puts them together. */
 export const configSchema = z.object({

@@ -1,1 +1,1 @@
-export { loginsConfig } from './vendors/config.ts'
+export { isLoginVariable, loginsConfig } from './vendors/config.ts'

@@ -44,3 +44,11 @@ export const loginsConfig = z.record(z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$
   .describe(
     'Login endpoints by vendor',
   )
+
+/** The fields of {@link loginOverrides}. */
+export const overrideKeys: readonly string[] = Object.keys(loginOverrides.shape)
+
+/** Whether a variable sets a field of a vendor: `GW_LOGIN_<VENDOR>_<FIELD>`. */
+export function isLoginVariable(variable: string): boolean {
+  return variable.startsWith('GW_LOGIN_') && overrideKeys.some((key) => variable.endsWith(`_${key.toUpperCase()}`))
+}

@@ -2,7 +2,7 @@ import { GwError, type Secret } from '../../base/mod.ts'
 import { originsOf } from '../audience.ts'
 import { chatgpt } from './chatgpt.ts'
 import { claude } from './claude.ts'
-import type { LoginOverrides } from './config.ts'
+import { type LoginOverrides, loginOverrides, overrideKeys } from './config.ts'
 import { connectorVendors } from './connectors.ts'
 import { copilot } from './copilot.ts'
 import { gemini } from './gemini.ts'
@@ -90,43 +90,36 @@ function issuerVendor(id: string): Vendor {
 /** Variables that other tools read for the same thing. */
 const aliases: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   chatgpt: { refresh_url: 'CODEX_REFRESH_TOKEN_URL_OVERRIDE' },
-  copilot: {},
 }
 
-const textKeys = [
-  'client_id',
-  'client_secret',
-  'client_secret_env',
-  'issuer',
-  'authorize_url',
-  'registration_url',
-  'token_url',
-  'refresh_url',
-  'device_url',
-  'device_poll_url',
-  'device_verify_url',
-  'revoke_url',
-  'profile_url',
-  'api_key_url',
-  'exchange_url',
-  'redirect_host',
-  'redirect_path',
-  'hosted_redirect',
-] as const
+const listOf = (text: string): string[] => text.split(/[\s,]+/).filter(Boolean)
+/** How the fields that are no text are written in a variable: lists by blanks or commas, tables as JSON. */
+const readers: Readonly<Record<string, (text: string) => unknown>> = {
+  scopes: listOf,
+  audience: listOf,
+  redirect_ports: (text) => listOf(text).map(Number),
+  headers: (text) => JSON.parse(text),
+  authorize_params: (text) => JSON.parse(text),
+}
 
+/** @throws GwError `config.invalid` naming the variable, without its value */
 function fromEnvironment(id: string, env: Environment): LoginOverrides {
   const prefix = `GW_LOGIN_${id.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}_`
   const found: Record<string, unknown> = {}
-  for (const key of textKeys) {
-    const value = env[prefix + key.toUpperCase()] ?? env[aliases[id]?.[key] ?? '']
-    if (value) found[key] = value
+  for (const key of overrideKeys) {
+    const variable = prefix + key.toUpperCase()
+    const name = env[variable] ? variable : aliases[id]?.[key]
+    const text = name === undefined ? undefined : env[name]
+    if (name === undefined || !text) continue
+    const wrong = (why: string) => new GwError('config.invalid', `${name}: ${why}`, { param: name })
+    try {
+      found[key] = (readers[key] ?? String)(text)
+    } catch {
+      throw wrong('is no JSON object')
+    }
+    const checked = loginOverrides.safeParse({ [key]: found[key] })
+    if (!checked.success) throw wrong(checked.error.issues[0]!.message)
   }
-  const scopes = env[`${prefix}SCOPES`]
-  if (scopes) found.scopes = scopes.split(/[\s,]+/).filter(Boolean)
-  const ports = env[`${prefix}REDIRECT_PORTS`]
-  if (ports) found.redirect_ports = ports.split(/[\s,]+/).map(Number)
-  const audience = env[`${prefix}AUDIENCE`]
-  if (audience) found.audience = audience.split(/[\s,]+/).filter(Boolean)
   return found as LoginOverrides
 }
 

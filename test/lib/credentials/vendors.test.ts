@@ -471,6 +471,37 @@ describe('resolveVendors()', () => {
     })
     expect(vendor.redirect.ports).toEqual([1500, 1501])
   })
+  test('every field of a vendor can be set by a variable, and a wrong one is named without its value', () => {
+    const env = {
+      GW_LOGIN_LINEAR_CLIENT_AUTH: 'basic',
+      GW_LOGIN_LINEAR_HEADERS: '{"user-agent":"mine"}',
+      GW_LOGIN_LINEAR_AUTHORIZE_PARAMS: '{"prompt":"consent"}',
+      GW_LOGIN_LINEAR_AUDIENCE: 'https://a.test/x',
+    }
+    expect(resolveVendors({}, env).get('linear')).toMatchObject({
+      clientAuth: 'basic',
+      headers: { 'user-agent': 'mine' },
+      authorizeParams: { prompt: 'consent' },
+      audience: ['https://a.test'],
+    })
+    for (
+      const [name, value] of [
+        ['GW_LOGIN_LINEAR_TOKEN_URL', 'canary'],
+        ['GW_LOGIN_LINEAR_HEADERS', 'canary'],
+        ['GW_LOGIN_LINEAR_REDIRECT_PORTS', '70000'],
+        ['GW_LOGIN_LINEAR_CLIENT_AUTH', 'canary'],
+      ] as const
+    ) {
+      let error: unknown
+      try {
+        resolveVendors({}, { [name]: value })
+      } catch (caught) {
+        error = caught
+      }
+      expect(isGwError(error) && [error.code, error.message.startsWith(`${name}: `), error.message.includes(value)])
+        .toEqual(['config.invalid', true, false])
+    }
+  })
   test('every vendor links what it says about its uses', () => {
     for (const vendor of builtinVendors) {
       expect([vendor.id, vendor.uses.length > 0]).toEqual([vendor.id, true])
