@@ -69,6 +69,32 @@ export async function examine(options: DoctorOptions): Promise<Diagnosis> {
   return { ok: checks.every((check) => check.status !== 'fail'), checks }
 }
 
+/**
+ * Looks at a home that is open, as a running gateway has it.
+ *
+ * @param url where it listens; `null` where nothing does
+ */
+export async function examineOpen(home: Home, url: string | null): Promise<Diagnosis> {
+  const loaded = home.config.current()
+  const problem = home.config.problem()
+  const { server } = loaded.config
+  const checks: Check[] = [
+    runtimeCheck(home.platform),
+    clockCheck(home.clock),
+    problem
+      ? fail('config', problem.message, problem.hint ?? 'mend the file')
+      : ok('config', loaded.exists ? `${loaded.path} is valid` : `no config file at ${loaded.path}: defaults`),
+    ...loaded.warnings.map((warning) => warn('config', warning, 'mend or remove it')),
+    await folderCheck(home.paths.data),
+    await fileCheck('database', home.paths.database),
+    await fileCheck('key file', home.paths.keyFile),
+    url === null ? await portCheck(server.host, server.port) : ok('serving', `this home is served at ${url}`),
+    exposureCheck(loaded),
+    ...await openChecks(home),
+  ]
+  return { ok: checks.every((check) => check.status !== 'fail'), checks }
+}
+
 const ok = (name: string, found: string): Check => ({ name, status: 'ok', found, fix: null })
 const warn = (name: string, found: string, fix: string): Check => ({ name, status: 'warn', found, fix })
 const fail = (name: string, found: string, fix: string): Check => ({ name, status: 'fail', found, fix })
@@ -170,29 +196,34 @@ async function homeChecks(options: DoctorOptions, loaded: LoadedConfig): Promise
     return [fail(code.startsWith('secret') ? 'keys' : 'database', message, hint ?? 'restore a backup')]
   }
   try {
-    const accounts = home.accounts.list()
-    const checks = [
-      ok('keys', `secrets are sealed under a key in the ${home.secrets.keyPlace}`),
-      ok('database', `${at.database} opens`),
-    ]
-    if (accounts.length === 0) {
-      checks.push(warn('accounts', 'there are no accounts yet', 'gw accounts add openai --from env:OPENAI_API_KEY'))
-    }
-    for (const account of accounts) {
-      const name = `account ${account.id}`
-      if (!account.enabled) checks.push(warn(name, 'is switched off', `gw accounts enable ${account.id}`))
-      else if (!home.catalog().provider(account.provider)) {
-        checks.push(fail(name, `its provider ${account.provider} is unknown`, 'gw providers list'))
-      } else if (account.source.type === 'env' && !loaded.env[account.source.variable]) {
-        checks.push(fail(name, `${account.source.variable} is not set`, `export ${account.source.variable}`))
-      } else checks.push(ok(name, `with ${account.provider}; gw accounts check ${account.id} reads its credential`))
-    }
-    const page = await home.access.list({ limit: 1 }, operator)
-    if (page.tokens.length === 0 && Object.keys(loaded.config.access.tokens).length === 0) {
-      checks.push(warn('tokens', 'no client token exists', 'gw tokens issue --label me'))
-    }
-    return checks
+    return await openChecks(home)
   } finally {
     await home.close()
   }
+}
+
+/** What there is to say about a home that opened. */
+async function openChecks(home: Home): Promise<Check[]> {
+  const accounts = home.accounts.list()
+  const checks = [
+    ok('keys', `secrets are sealed under a key in the ${home.secrets.keyPlace}`),
+    ok('database', `${home.paths.database} opens`),
+  ]
+  if (accounts.length === 0) {
+    checks.push(warn('accounts', 'there are no accounts yet', 'gw accounts add openai --from env:OPENAI_API_KEY'))
+  }
+  for (const account of accounts) {
+    const name = `account ${account.id}`
+    if (!account.enabled) checks.push(warn(name, 'is switched off', `gw accounts enable ${account.id}`))
+    else if (!home.catalog().provider(account.provider)) {
+      checks.push(fail(name, `its provider ${account.provider} is unknown`, 'gw providers list'))
+    } else if (account.source.type === 'env' && !home.env[account.source.variable]) {
+      checks.push(fail(name, `${account.source.variable} is not set`, `export ${account.source.variable}`))
+    } else checks.push(ok(name, `with ${account.provider}; gw accounts check ${account.id} reads its credential`))
+  }
+  const page = await home.access.list({ limit: 1 }, operator)
+  if (page.tokens.length === 0 && Object.keys(home.config.current().config.access.tokens).length === 0) {
+    checks.push(warn('tokens', 'no client token exists', 'gw tokens issue --label me'))
+  }
+  return checks
 }

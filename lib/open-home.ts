@@ -379,6 +379,7 @@ export function operationRooms(home: Home, facts: Omit<SystemFacts, 'runtime' | 
     loadFacts: home.loadFacts,
     mcp: home.mcp,
     repair: home.repair,
+    examine: async () => (await import('./doctor.ts')).examineOpen(home, facts.url),
   }
 }
 

@@ -1,31 +1,39 @@
-import type { Check } from '../../lib/doctor.ts'
+import type { Check, Diagnosis } from '../../lib/doctor.ts'
 import { green, red, yellow } from './output.ts'
 import { printable } from './words.ts'
 import type { CommandModule } from './program.ts'
 
 /** `gw doctor`: looks at this home, even where it does not open. */
-export const doctor: CommandModule = (program, { io, options, exitWith }) => {
+export const doctor: CommandModule = (program, { io, options, withSession, exitWith }) => {
   program.command('doctor')
     .description('Look for what is wrong with this home and say what to do')
     .option('--strict', 'exit 1 when something is wrong')
     .action(async ({ strict }: { strict?: boolean }) => {
-      const [{ examine }, { detectPlatform }, { systemClock }, { systemKeychain }] = await Promise.all([
-        import('../../lib/doctor.ts'),
-        import('../../lib/platform/mod.ts'),
-        import('../../lib/base/mod.ts'),
-        import('../../lib/secrets/mod.ts'),
-      ])
-      const { config, flags, json } = options()
-      const diagnosis = await examine({
-        from: { env: io.env, cwd: io.cwd, flags, ...(config === undefined ? {} : { file: config }) },
-        platform: await detectPlatform(),
-        clock: systemClock,
-        keychain: await systemKeychain(),
-      })
-      if (json) io.out(`${JSON.stringify(diagnosis, null, 2)}\n`)
+      const diagnosis = await withSession((session) =>
+        session.remote
+          ? session.call({ name: 'system.doctor', kind: 'query' }, {}) as Promise<Diagnosis>
+          : examineHere()
+      )
+      if (options().json) io.out(`${JSON.stringify(diagnosis, null, 2)}\n`)
       else for (const check of diagnosis.checks) printCheck(check)
       if (strict && !diagnosis.ok) exitWith(1)
     })
+
+  async function examineHere(): Promise<Diagnosis> {
+    const [{ examine }, { detectPlatform }, { systemClock }, { systemKeychain }] = await Promise.all([
+      import('../../lib/doctor.ts'),
+      import('../../lib/platform/mod.ts'),
+      import('../../lib/base/mod.ts'),
+      import('../../lib/secrets/mod.ts'),
+    ])
+    const { config, flags } = options()
+    return examine({
+      from: { env: io.env, cwd: io.cwd, flags, ...(config === undefined ? {} : { file: config }) },
+      platform: await detectPlatform(),
+      clock: systemClock,
+      keychain: await systemKeychain(),
+    })
+  }
 
   function printCheck({ name, status, found, fix }: Check): void {
     const paint = { ok: green, warn: yellow, fail: red }[status]

@@ -41,6 +41,17 @@ export interface SystemFacts {
   inFlight(): number
 }
 
+/** What looking at a home found, one sentence and one remedy a line. */
+export interface Examination {
+  readonly ok: boolean
+  readonly checks: readonly {
+    readonly name: string
+    readonly status: 'ok' | 'warn' | 'fail'
+    readonly found: string
+    readonly fix: string | null
+  }[]
+}
+
 /** The rooms an operation may reach. Types only: loading the operations loads no engine. */
 export interface OperationRooms {
   readonly system: SystemFacts
@@ -62,6 +73,8 @@ export interface OperationRooms {
   /** Brings in model facts and prices before {@link OperationRooms.catalog} is asked for them. */
   loadFacts(): Promise<void>
   readonly repair: Repair
+  /** Looks at this home without changing it. */
+  examine(): Promise<Examination>
 }
 
 /** Who calls, through what, with which rooms at hand. Made anew for each call; the only code a surface writes itself. */

@@ -72,6 +72,9 @@ const key = z.string().min(3).max(400).describe('provider:account or provider:ac
 export const liveness = area({
   list: operation({
     summary: 'List what is believed of each account and route: alive or not, quota windows, when it may serve again',
+    description:
+      'In times and parts, for programs and for choosing a route. state.health tells the same beliefs as a ' +
+      'report with circuit, last status and last probe, for finding out why.',
     scope: 'route:read',
     effect: 'reads',
     mcp: true,

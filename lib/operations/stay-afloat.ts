@@ -54,6 +54,7 @@ export const repair = area({
     summary: 'Mend the first route that can be mended without a person, if confirmed',
     scope: 'repair',
     effect: 'mutates',
+    mcp: true,
     input: z.object({ ...scope, confirm_repair: z.boolean().default(false) }).strict(),
     output: whole,
     cli: { hidden: true },
@@ -201,6 +202,8 @@ export const state = area({
 
   health: operation({
     summary: 'Show what is believed of each key',
+    description: 'The report behind gw health: circuit, counts, last status, last probe. liveness.list has the quota ' +
+      'windows and when each may serve again.',
     scope: 'route:read',
     effect: 'reads',
     mcp: true,
@@ -249,6 +252,7 @@ export const state = area({
 
   doctor: operation({
     summary: 'Check the configuration and the evidence',
+    description: 'About accounts and routes; system.doctor looks at the home itself.',
     scope: 'route:read',
     effect: 'reads',
     mcp: true,

@@ -60,4 +60,27 @@ export const system = area({
       home: facts.paths.data,
     }
   }),
+
+  doctor: operation({
+    summary: 'Look for what is wrong with this home and say what to do',
+    description: 'state.doctor looks at the accounts and the evidence instead, state.runtime at programs and files.',
+    scope: 'admin',
+    effect: 'reads',
+    mcp: true,
+    input: nothing,
+    output: z.object({
+      ok: z.boolean(),
+      checks: z.array(z.object({
+        name: z.string(),
+        status: z.enum(['ok', 'warn', 'fail']),
+        found: z.string(),
+        fix: z.string().nullable().describe('what to do; null when nothing'),
+      })),
+    }),
+    // `gw doctor` looks by itself, so that it helps where nothing opens.
+    cli: { hidden: true },
+  }).query(async ({ ctx: { rooms } }) => {
+    const { ok, checks } = await rooms.examine()
+    return { ok, checks: [...checks] }
+  }),
 })
