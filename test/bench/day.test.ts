@@ -1,0 +1,79 @@
+import { Database } from 'bun:sqlite'
+import { afterAll, describe, expect, test } from 'bun:test'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { balance } from '../../bench/day/books.ts'
+import type { Seen } from '../../bench/day/clients.ts'
+import type { Call } from '../../bench/day/vendor.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'gw-books-'))
+afterAll(() => rmSync(root, { recursive: true }))
+
+const seen: Seen = { tag: 'day-1', protocol: 'chat', id: 'req_1', end: 'served', status: 200, error: null }
+const call: Call = { tag: 'day-1', key: 'k', fault: 'none', end: 'served', outputTokens: 7 }
+const row = {
+  id: 'req_1',
+  outcome: 'ok',
+  output_tokens: 7 as number | null,
+  attempts: [{ failure: null as string | null }],
+}
+let files = 0
+
+function books(rows: readonly (typeof row)[]): string {
+  const path = join(root, `${++files}.sqlite`)
+  const db = new Database(path)
+  db.run('create table requests (id text, outcome text, status int, estimated int, output_tokens int, attempts text)')
+  for (const { id, outcome, output_tokens, attempts } of rows) {
+    db.run('insert into requests values (?, ?, 200, 0, ?, ?)', [id, outcome, output_tokens, JSON.stringify(attempts)])
+  }
+  db.close()
+  return path
+}
+
+describe('the books of a day', () => {
+  test('agree when clients, ledger and vendor tell the same', () => {
+    expect(balance([seen], [call], books([row])).wrong).toEqual([])
+  })
+  test.each<[string, Partial<Seen>, readonly Call[], readonly (typeof row)[]]>([
+    ['a lost record', {}, [call], []],
+    ['a record nobody asked for', {}, [call], [row, { ...row, id: 'req_2' }]],
+    ['tokens that differ', {}, [call], [{ ...row, output_tokens: 8 }]],
+    ['tokens that are missing', {}, [call], [{ ...row, output_tokens: null }]],
+    ['a call that the ledger does not know', {}, [call, call], [row]],
+    ['an attempt that the vendor never saw', {}, [call], [{ ...row, attempts: [...row.attempts, ...row.attempts] }]],
+    ['an answer that is written as a failure', {}, [call], [{ ...row, outcome: 'failed' }]],
+    ['an error without a cause', { end: 'error', error: 'x' }, [call], [{ ...row, outcome: 'failed' }]],
+    ['an answer without an id', { id: null }, [call], [row]],
+  ])('do not agree with %s', (_, change, calls, rows) => {
+    expect(balance([{ ...seen, ...change }], calls, books(rows)).wrong).not.toEqual([])
+  })
+  test('an error that the vendor planted is explained, and one who left owes nothing', () => {
+    const failed = { ...seen, end: 'error' as const, error: 'x' }
+    const planted = { ...call, fault: 'server_error' as const, end: 'fault' as const, outputTokens: null }
+    const failure = { ...row, outcome: 'failed', output_tokens: null, attempts: [{ failure: 'server_error' }] }
+    expect(balance([failed], [planted], books([failure]))).toMatchObject({ explained: 1, wrong: [] })
+    const left = { ...seen, end: 'left' as const, id: null }
+    expect(balance([left], [{ ...call, end: 'left' }], books([{ ...row, outcome: 'aborted' }])).wrong).toEqual([])
+  })
+})
+
+test.skipIf(process.platform !== 'linux')('a day in fifteen seconds: every book agrees', async () => {
+  const day = Bun.spawn(
+    [process.execPath, 'bench/day.ts', '--minutes', '0.25', '--clients', '12', '--think-ms', '300'],
+    {
+      cwd: join(import.meta.dir, '../..'),
+      stdout: 'pipe',
+      stderr: 'pipe',
+    },
+  )
+  const [said, complaints, code] = await Promise.all([
+    new Response(day.stdout).text(),
+    new Response(day.stderr).text(),
+    day.exited,
+  ])
+  expect({ code, said: `${said}${complaints}` }).toEqual({
+    code: 0,
+    said: expect.stringContaining('the day went well'),
+  })
+}, 180_000)
