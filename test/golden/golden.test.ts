@@ -1,9 +1,11 @@
 import { expect, test } from 'bun:test'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { JsonObject } from '../../lib/base/mod.ts'
 import { hear } from '../../lib/conform/mod.ts'
+import { isGwError, type JsonObject } from '../../lib/base/mod.ts'
+import { translator } from '../../lib/protocol/mod.ts'
 import { lossPage, matrix, protocols } from './golden.ts'
+import { requests } from './requests.ts'
 
 const fixtures = new URL('../fixtures', import.meta.url).pathname
 const { files, cases, losses } = matrix()
@@ -39,6 +41,32 @@ test('every stream of the golden matrix keeps the grammar of its protocol and sa
 
 test('the same protocol on both sides loses nothing', () => {
   expect(losses.filter(({ from, to }) => from === to)).toEqual([])
+})
+
+test('strict refuses every request of the matrix that would lose something, with its path, and changes no other', () => {
+  const options = { id: '0golden', now: 1_700_000_000_000 }
+  let refused = 0
+  let passed = 0
+  for (const from of protocols) {
+    for (const [name, body] of Object.entries(requests[from])) {
+      for (const to of protocols) {
+        const ask = (strict: boolean): unknown => {
+          try {
+            return translator(from, to, { ...options, strict }).request(body, { model: 'm-upstream' })
+          } catch (error) {
+            if (!isGwError(error)) throw error
+            return { code: error.code, status: error.status, param: error.param }
+          }
+        }
+        const lenient = ask(false) as { losses?: readonly { path: string }[] }
+        const [first] = lenient.losses ?? []
+        const expected = first ? { code: 'request.lossy', status: 400, param: first.path } : lenient
+        expect([from, name, to, ask(true)]).toEqual([from, name, to, expected])
+        first ? refused++ : passed++
+      }
+    }
+  }
+  expect(Math.min(refused, passed)).toBeGreaterThan(40)
 })
 
 test('every loss has a reason, and docs/translation.md prints them all', async () => {

@@ -2,7 +2,7 @@ import { demoServer } from '../support/demo-server.ts'
 import { plantedKey, providerAt, startGateway } from '../support/gateway.ts'
 import { anthropicScenario } from './anthropic.ts'
 import { openaiScenario } from './openai.ts'
-import { pythonScenario } from './python/python.ts'
+import { pythonScenario, pythonTwentySteps } from './python/python.ts'
 import type { Target } from './target.ts'
 import { clientProtocols, twentySteps } from './twenty-steps.ts'
 
@@ -41,19 +41,23 @@ async function builtIn(): Promise<Target> {
 
 pythonScenario('gw', builtIn)
 
+/** gw in front of a model that speaks one protocol only: callers of the others are translated. */
+async function before(protocol: typeof clientProtocols[number]): Promise<Target> {
+  const upstream = demoServer({ key: plantedKey })
+  const gateway = await startGateway({ settings: providerAt(upstream.url, protocol) })
+  return {
+    url: gateway.url,
+    key: gateway.token,
+    prefix: 'up/',
+    upstreamIs: (count, ms) => upstream.inFlightIs(count, ms),
+    async [Symbol.asyncDispose]() {
+      await gateway.close()
+      await upstream[Symbol.asyncDispose]()
+    },
+  }
+}
+
 for (const protocol of clientProtocols) {
-  twentySteps(`gw before a model that speaks ${protocol}`, async () => {
-    const upstream = demoServer({ key: plantedKey })
-    const gateway = await startGateway({ settings: providerAt(upstream.url, protocol) })
-    return {
-      url: gateway.url,
-      key: gateway.token,
-      prefix: 'up/',
-      upstreamIs: (count, ms) => upstream.inFlightIs(count, ms),
-      async [Symbol.asyncDispose]() {
-        await gateway.close()
-        await upstream[Symbol.asyncDispose]()
-      },
-    }
-  })
+  twentySteps(`gw before a model that speaks ${protocol}`, () => before(protocol))
+  pythonTwentySteps(`gw before a model that speaks ${protocol}`, () => before(protocol))
 }
