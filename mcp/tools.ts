@@ -2,15 +2,13 @@
 import type { CallToolResult, Tool } from '@modelcontextprotocol/sdk/types.js'
 import type { Principal } from '../lib/access/mod.ts'
 import { GwError, redact, toGwError } from '../lib/base/mod.ts'
-import { callOperation, describeOperations, type OperationContext } from '../lib/operations/mod.ts'
-import { operations } from '../lib/operations/router.ts'
+import { callOperation, described, type OperationContext } from '../lib/operations/mod.ts'
 
 /** The name of an operation as a tool: many model APIs take no dots. */
 const toolName = (operation: string): string => operation.replaceAll('.', '_')
 
 /** The operations that are offered to agents, by tool name. */
-const offered = () =>
-  new Map(describeOperations(operations).filter(({ mcp }) => mcp).map((one) => [toolName(one.name), one]))
+const offered = () => new Map(described().filter(({ mcp }) => mcp).map((one) => [toolName(one.name), one]))
 
 /** The tools that a caller's scopes allow, in a stable order. */
 export function toolsFor(principal: Principal): Tool[] {

@@ -4,16 +4,8 @@ import type { Gateway } from '../lib/create-gateway.ts'
 import { dialectOf, errorResponse, pathOf, type Peer, plainPath, shown, surfaces } from '../lib/gateway/mod.ts'
 import type { Door, McpHandler } from './door.ts'
 import { type HostGate, hostGate } from './hosts.ts'
-import { configRoutes } from './routes/config.ts'
-import { approvalRoutes } from './routes/approvals.ts'
+import { withRoutes } from './routes/all.ts'
 import { docsRoutes, withPagePolicy } from './routes/docs.ts'
-import { health } from './routes/health.ts'
-import { legacyRoutes } from './routes/legacy.ts'
-import { mcpProxy } from './routes/mcp-proxy.ts'
-import { mcpRoutes } from './routes/mcp.ts'
-import { operationRoutes } from './routes/operations.ts'
-import { trpcRoutes } from './routes/trpc.ts'
-import { usageRoutes } from './routes/usage.ts'
 
 /** The web-standard function that a listener is given. */
 export type App = (request: Request, peer: Peer) => Response | Promise<Response>
@@ -80,7 +72,7 @@ export function createApp(gateway: Gateway, { mcp = null }: AppOptions = {}): Ap
 export function createRoutes(door: Door) {
   const { gateway } = door
   // Hooks count for the routes that come after them: this one is first.
-  return new Elysia({ normalize: false })
+  const app = new Elysia({ normalize: false })
     .onError(({ error, code, request }) => {
       const { path } = pathOf(request.url)
       if (code === 'NOT_FOUND') return errorResponse(nothingAt(path), dialectOf(path))
@@ -90,16 +82,7 @@ export function createRoutes(door: Door) {
       if (!isGwError(error)) gateway.rooms.logger.log('error', 'server.failed', { path, error })
       return errorResponse(shown(error), dialectOf(path))
     })
-    .use(health(door))
-    .use(operationRoutes(door))
-    .use(legacyRoutes(door))
-    .use(configRoutes(door))
-    .use(usageRoutes(door))
-    .use(trpcRoutes(door))
-    .use(mcpRoutes(door))
-    .use(mcpProxy(door))
-    .use(approvalRoutes(door))
-    .use(docsRoutes(gateway.rooms.config.current().config.server.docs))
+  return withRoutes(app, door).use(docsRoutes(door))
 }
 
 const nothingAt = (path: string): GwError =>

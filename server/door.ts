@@ -13,3 +13,6 @@ export interface Door {
   /** Where a request came from. */
   readonly peerOf: (request: Request) => Peer
 }
+
+/** What the documentation says about an operation, by its name: a part of an OpenAPI document. */
+export type Documented = (operation: string) => Record<string, unknown>

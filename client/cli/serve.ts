@@ -1,4 +1,4 @@
-import { GwError, jsonLogger } from '../../lib/base/mod.ts'
+import { GwError, jsonLogger, once } from '../../lib/base/mod.ts'
 import type { Gateway } from '../../lib/create-gateway.ts'
 import type { CliIo } from './io.ts'
 import { bold } from './output.ts'
@@ -27,15 +27,11 @@ async function serveGateway({ io, options, withSession }: CommandContext, flags:
   const given = options()
   if (given.url !== undefined) throw new GwError('usage.invalid', 'serve starts a gateway here; leave --url out')
   const { loaded } = await withSession((session) => session.loadConfig())
-  const [{ createGateway }, { startServer, serveUntilSignal }, { createMcpHttp }, { operationContext }, { announce }] =
-    await Promise
-      .all([
-        import('../../lib/create-gateway.ts'),
-        import('../../server/main.ts'),
-        import('../../mcp/mod.ts'),
-        import('../../lib/open-home.ts'),
-        import('../../lib/presence.ts'),
-      ])
+  const [{ createGateway }, { startServer, serveUntilSignal }, { announce }] = await Promise.all([
+    import('../../lib/create-gateway.ts'),
+    import('../../server/main.ts'),
+    import('../../lib/presence.ts'),
+  ])
   const logger = jsonLogger((line) => io.err(`${line}\n`), { level: loaded.config.log.level })
   const gateway = await createGateway({
     env: io.env,
@@ -47,13 +43,25 @@ async function serveGateway({ io, options, withSession }: CommandContext, flags:
     logger,
   })
   const { rooms } = gateway
-  const mcp = createMcpHttp({
-    clock: rooms.clock,
-    contextOf: (principal, signal) => operationContext(rooms, rooms.system, { principal, surface: 'mcp', signal }),
+  // The protocol's library is big, and many a gateway never sees an agent.
+  let closeMcp = () => {}
+  const openMcp = once(async () => {
+    const [{ createMcpHttp }, { operationContext }] = await Promise.all([
+      import('../../mcp/mod.ts'),
+      import('../../lib/open-home.ts'),
+    ])
+    const mcp = createMcpHttp({
+      clock: rooms.clock,
+      contextOf: (principal, signal) => operationContext(rooms, rooms.system, { principal, surface: 'mcp', signal }),
+    })
+    closeMcp = mcp.close
+    return mcp
   })
   let withdraw: (() => Promise<void>) | null = null
   try {
-    const running = await startServer(gateway, { mcp: mcp.handle })
+    const running = await startServer(gateway, {
+      mcp: async (request, principal) => (await openMcp()).handle(request, principal),
+    })
     withdraw = await announce(rooms.paths, running.url, rooms.clock)
     const owner = io.terminal || flags.printToken ? await rooms.access.createOwnerToken() : null
     await greet(io, gateway, { url: running.url, token: owner?.token.reveal() ?? null, demo: flags.demo === true })
@@ -63,7 +71,7 @@ async function serveGateway({ io, options, withSession }: CommandContext, flags:
     await gateway.close()
     throw error
   } finally {
-    mcp.close()
+    closeMcp()
     await withdraw?.()
   }
 }

@@ -1,4 +1,4 @@
-import { GwError, jsonLogger, type Logger, type LogLevel, type Secret, silentLogger } from '../../lib/base/mod.ts'
+import { GwError, jsonLogger, type Logger, type LogLevel, once, type Secret, silentLogger } from '../../lib/base/mod.ts'
 import type { ConfigSources, LoadedConfig } from '../../lib/config/mod.ts'
 import type { OperationDescription } from '../../lib/operations/mod.ts'
 import type { Home } from '../../lib/open-home.ts'
@@ -125,11 +125,6 @@ export async function findServing({ env }: Pick<CliIo, 'env'>): Promise<Presence
     import('../../lib/platform/mod.ts'),
   ])
   return presence.findServing(paths(env))
-}
-
-function once<T>(work: () => Promise<T>): () => Promise<T> {
-  let started: Promise<T> | null = null
-  return () => started ??= work()
 }
 
 /** Commands say what they do themselves: only what goes wrong is logged. */

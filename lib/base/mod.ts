@@ -13,6 +13,7 @@ export { type AccountId, type Branded, newId, type PrincipalId, type RequestId, 
 export { canonicalJson, isObject, type Json, type JsonObject, parseJson, parseJsonObject } from './json.ts'
 export { jsonLogger, type LogFields, type Logger, type LogLevel, redact, redactFields, silentLogger } from './log.ts'
 export { nearest } from './nearest.ts'
+export { once } from './once.ts'
 export { backoffMs, longestWaitMs, parseRetryAfter } from './retry.ts'
 export { Secret } from './secret.ts'
 export { type SingleFlight, singleFlight } from './single-flight.ts'

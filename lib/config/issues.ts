@@ -1,6 +1,5 @@
 import type { z } from 'zod'
 import { nearest } from '../base/mod.ts'
-import { configSchema } from './schema.ts'
 
 /** One mistake, at one key. */
 export interface PlainIssue {
@@ -8,27 +7,37 @@ export interface PlainIssue {
   readonly reason: string
 }
 
-/** What a config schema found wrong, as sentences about single keys. */
-export function plainIssues(error: z.ZodError): PlainIssue[] {
-  return error.issues.flatMap((issue) => flatten(issue))
+/**
+ * What the schema of a section found wrong, as sentences about single keys.
+ *
+ * @param at the path of what was judged
+ */
+export async function plainIssues(error: z.ZodError, at: readonly string[]): Promise<PlainIssue[]> {
+  const lists = await Promise.all(error.issues.map((issue) => flatten(issue, at)))
+  return lists.flat()
 }
 
-function flatten(issue: z.core.$ZodIssue): PlainIssue[] {
-  const path = issue.path.map(String)
+/** A key that nothing reads, and the one that may have been meant. */
+export function unknownKey(path: readonly string[], key: string, known: readonly string[]): PlainIssue {
+  const [meant] = nearest(key, known, 1)
+  return { path: [...path, key], reason: `unknown key${meant ? `; did you mean ${meant}?` : ''}` }
+}
+
+async function flatten(issue: z.core.$ZodIssue, at: readonly string[]): Promise<PlainIssue[]> {
+  const path = [...at, ...issue.path.map(String)]
   if (issue.code === 'unrecognized_keys') {
-    const known = knownKeys(path)
-    return issue.keys.map((key) => {
-      const [meant] = nearest(key, known, 1)
-      return { path: [...path, key], reason: `unknown key${meant ? `; did you mean ${meant}?` : ''}` }
-    })
+    const known = await knownKeys(path)
+    return issue.keys.map((key) => unknownKey(path, key, known))
   }
   if (issue.code === 'invalid_key') return [{ path, reason: issue.issues[0]?.message ?? issue.message }]
   return [{ path, reason: issue.message.replace(/^Invalid input: /, '').replace(/^Invalid option: /, '') }]
 }
 
-/** Names that exist at a place of the schema, for suggestions. */
-function knownKeys(path: readonly string[]): string[] {
-  let at: unknown = configSchema
+/** Names that exist at a place of the configuration, for suggestions. */
+async function knownKeys(path: readonly string[]): Promise<string[]> {
+  // Loaded here: only a mistake needs the whole of it.
+  const { configSchema } = await import('./schema.ts')
+  let at: unknown = await configSchema()
   for (const step of path) {
     const shape = shapeOf(at)
     at = shape ? shape[step] : (unwrap(at) as { valueType?: unknown })?.valueType

@@ -2,15 +2,16 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { stat } from 'node:fs/promises'
 import { canonicalJson, GwError, isObject, type Json, nearest } from '../base/mod.ts'
+import { isLoginVariable } from '../credentials/mod.ts'
 import { paths, readBounded } from '../platform/mod.ts'
 import { readVariables } from './dotenv.ts'
 import { foreignVariables } from './foreign.ts'
 import { foreignGroups } from './foreign-groups.ts'
-import { plainIssues } from './issues.ts'
 import { configError, type ConfigProblem } from './problem.ts'
-import { type Config, configSchema, isLoginVariable } from './schema.ts'
+import type { Config } from './sections.ts'
 import { fromText, literal, type Setting, settings } from './settings.ts'
 import { lineOf, readToml, type TomlMap } from './toml.ts'
+import { validateConfig } from './validate.ts'
 
 /** Where a value was written. */
 export interface ConfigOrigin {
@@ -139,9 +140,9 @@ export async function loadConfig(sources: ConfigSources, draft?: string): Promis
     placed.set(key, assignment)
   }
 
-  const parsed = configSchema.safeParse(tree)
-  if (!parsed.success) {
-    for (const issue of plainIssues(parsed.error)) {
+  const validated = await validateConfig(tree)
+  if (!validated.ok) {
+    for (const issue of validated.issues) {
       const at = [...issue.path]
       let assignment: Assignment | undefined
       for (let n = at.length; n > 0 && !assignment; n--) assignment = placed.get(at.slice(0, n).join('.'))
@@ -153,8 +154,8 @@ export async function loadConfig(sources: ConfigSources, draft?: string): Promis
       )
     }
   }
-  if (problems.length > 0) throw configError(problems)
-  return { config: parsed.data!, path, exists: text !== null, env, origins, digest: digestOf(tree), warnings }
+  if (!validated.ok || problems.length > 0) throw configError(problems)
+  return { config: validated.config, path, exists: text !== null, env, origins, digest: digestOf(tree), warnings }
 }
 
 /** The text of a config file, or `null`. Refuses what anybody could have written, and what is not UTF-8. */

@@ -14,7 +14,7 @@ export { claudeFolders, compatibleUpstream, compatibleVariables } from './foreig
 export { type LiveConfig, liveConfig, type LiveConfigEvents } from './live.ts'
 export { type ConfigOrigin, type ConfigSources, loadConfig, type LoadedConfig } from './load.ts'
 export { type ConfigProblem } from './problem.ts'
-export { type Config, type ConfigInput } from './schema.ts'
+export type { Config, ConfigInput } from './sections.ts'
 export { redactConfig, restoreSecrets } from './redact.ts'
 export { openSnapshots } from './snapshots.ts'
 export { type FileVariable, readVariables } from './dotenv.ts'

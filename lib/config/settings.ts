@@ -1,6 +1,5 @@
-import { z } from 'zod'
-import { type Json, type JsonObject } from '../base/mod.ts'
-import { configSchema } from './schema.ts'
+import type { Json, JsonObject } from '../base/mod.ts'
+import manifest from './manifest.json' with { type: 'json' }
 import { readToml } from './toml.ts'
 
 /** One thing that can be set: by key in the file, by variable, by flag. */
@@ -31,12 +30,18 @@ interface SchemaNode {
 
 /** Every setting with a fixed name, in the order of the schema. Entries of open tables are set as a whole, or by path. */
 export function settings(): readonly Setting[] {
-  return walk(configJsonSchema() as SchemaNode, [])
+  return manifest.settings as unknown as readonly Setting[]
+}
+
+/** {@link settings}, drawn up from the schema: what `bun run manifest` keeps as data. */
+export async function drawSettings(): Promise<readonly Setting[]> {
+  return walk(await configJsonSchema() as SchemaNode, [])
 }
 
 /** The schema of the config file as JSON Schema (draft 2020-12): for editors, and for all that is derived from it. */
-export function configJsonSchema(): JsonObject {
-  return z.toJSONSchema(configSchema, { io: 'input' }) as unknown as JsonObject
+export async function configJsonSchema(): Promise<JsonObject> {
+  const [{ z }, { configSchema }] = await Promise.all([import('zod'), import('./schema.ts')])
+  return z.toJSONSchema(await configSchema(), { io: 'input' }) as unknown as JsonObject
 }
 
 function walk(node: SchemaNode, path: readonly string[]): Setting[] {

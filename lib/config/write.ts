@@ -1,13 +1,12 @@
 import { dirname } from 'node:path'
-import { GwError } from '../base/mod.ts'
+import { GwError, type JsonObject } from '../base/mod.ts'
 import { ensurePrivateDir, paths, writeAtomic } from '../platform/mod.ts'
 import { type ConfigEdit, etagOf } from './document.ts'
 import { setToml, unsetToml } from './edit.ts'
 import { type ConfigSources, loadConfig, type LoadedConfig, readConfigFile } from './load.ts'
-import { plainIssues } from './issues.ts'
 import { configError, type ConfigProblem } from './problem.ts'
-import { configSchema } from './schema.ts'
 import { lineOf, readToml } from './toml.ts'
+import { validateConfig } from './validate.ts'
 
 /** What a change of the config file came to. */
 export interface ConfigWritten {
@@ -75,7 +74,7 @@ export async function draftConfig(
   }
   const before = there ?? ''
   const after = change(before)
-  checkText(path, after)
+  await checkText(path, after)
   return { path, before, after, loaded: await loadConfig({ ...sources, file: path }, after) }
 }
 
@@ -84,15 +83,15 @@ export async function draftConfig(
  *
  * @throws GwError `config.invalid`
  */
-function checkText(where: string, text: string): void {
+async function checkText(where: string, text: string): Promise<void> {
   const reading = readToml(text)
   if (!reading.ok) {
     throw configError([{ where, line: reading.line, key: '', reason: `column ${reading.column}: ${reading.reason}` }])
   }
-  const parsed = configSchema.safeParse(reading.value)
-  if (parsed.success) return
+  const validated = await validateConfig(reading.value as JsonObject)
+  if (validated.ok) return
   throw configError(
-    plainIssues(parsed.error).map(({ path, reason }): ConfigProblem => ({
+    validated.issues.map(({ path, reason }): ConfigProblem => ({
       where,
       line: lineOf(reading.map, path),
       key: path.join('.'),

@@ -1,1 +1,1 @@
-export { isLoginVariable, loginsConfig } from './vendors/config.ts'
+export { loginsConfig } from './vendors/config.ts'

@@ -27,7 +27,8 @@ export {
   type Selector,
 } from './logins.ts'
 export { exchangeForToken, type IssuedToken, mintApiKey, type TokenExchange } from './flows/exchange-token.ts'
-export { type LoginOverrides, loginOverrides, loginsConfig } from './vendors/config.ts'
+export type { LoginOverrides } from './vendors/config.ts'
+export { isLoginVariable } from './vendors/override-keys.ts'
 export { builtinVendors, type FoundVendor, resolveVendors, type Vendors } from './vendors/registry.ts'
 export { type Vendor, vendorDefaults, type VendorUse } from './vendors/vendor.ts'
 export {

@@ -133,7 +133,7 @@ export const config = area({
     input: nothing,
     output: z.object({ schema: anyJson }),
     cli: { print: 'schema' },
-  }).query(() => ({ schema: configJsonSchema() })),
+  }).query(async () => ({ schema: await configJsonSchema() })),
 })
 
 function valueAt(loaded: LoadedConfig, path: string): Json {

@@ -12,6 +12,7 @@ export { type AuditEnd, type AuditEntry, type AuditLog, type AuditRecord, create
 export { callOperation } from './call.ts'
 export type { GatedCall, OperationContext, OperationRooms, Surface, SystemFacts } from './context.ts'
 export { describeOperations, type OperationDescription } from './describe.ts'
+export { described } from './described.ts'
 export { fromTrpc, toTrpc } from './errors.ts'
 export { approvalGate, judge } from './gate.ts'
 export type { CliHints, Effect, OperationMeta } from './operation.ts'

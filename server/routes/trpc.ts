@@ -1,8 +1,6 @@
-import { fetchRequestHandler } from '@trpc/server/adapters/fetch'
 import { Elysia } from 'elysia'
 import { GwError, toGwError } from '../../lib/base/mod.ts'
 import { toTrpc } from '../../lib/operations/mod.ts'
-import { operations } from '../../lib/operations/router.ts'
 import { contextFor, principalOf } from '../call.ts'
 import type { Door } from '../door.ts'
 
@@ -20,6 +18,11 @@ export function trpcRoutes(door: Door) {
     if (request.method === 'POST' && type !== 'application/json') {
       throw new GwError('request.media_type', 'the body must be JSON', { hint: 'content-type: application/json' })
     }
+    // Loaded by the first call: building every schema takes longer than starting does.
+    const [{ fetchRequestHandler }, { operations }] = await Promise.all([
+      import('@trpc/server/adapters/fetch'),
+      import('../../lib/operations/router.ts'),
+    ])
     const ended = new AbortController()
     let forget = () => {}
     const answer = await fetchRequestHandler({

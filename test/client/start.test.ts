@@ -34,7 +34,7 @@ process.on('exit', () => writeFileSync(${JSON.stringify(list)}, [...seen].join('
     return {
       code,
       packages: unique(urls.map(packageOf)),
-      rooms: unique(urls.filter((url) => !url.includes('/node_modules/')).map(roomOf)),
+      rooms: unique(urls.filter((url) => url.endsWith('.ts') && !url.includes('/node_modules/')).map(roomOf)),
     }
   } finally {
     rmSync(folder, { recursive: true })

@@ -1,11 +1,18 @@
-import { settings } from '../../lib/config/mod.ts'
+import { configManifest } from '../../lib/config/manifest.ts'
 import { describeOperations } from '../../lib/operations/mod.ts'
 import { operations } from '../../lib/operations/router.ts'
 
-/** What `client/cli/manifest.json` must hold: names, schemas and settings as the code has them. */
-export const manifest = () =>
-  `${JSON.stringify({ operations: describeOperations(operations), settings: settings() }, null, 1)}\n`
+/**
+ * What the code says of itself, as data, so that a start need not draw it up from schemas: by file, what it must hold.
+ * `bun run manifest` writes the files, and a test compares them.
+ */
+export const manifests: Readonly<Record<string, () => unknown | Promise<unknown>>> = {
+  'lib/operations/manifest.json': () => describeOperations(operations),
+  'lib/config/manifest.json': configManifest,
+}
 
 if (import.meta.main) {
-  await Bun.write(new URL('../../client/cli/manifest.json', import.meta.url), manifest())
+  for (const [file, draw] of Object.entries(manifests)) {
+    await Bun.write(new URL(`../../${file}`, import.meta.url), `${JSON.stringify(await draw(), null, 1)}\n`)
+  }
 }

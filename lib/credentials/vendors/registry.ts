@@ -2,7 +2,8 @@ import { GwError, type Secret } from '../../base/mod.ts'
 import { originsOf } from '../audience.ts'
 import { chatgpt } from './chatgpt.ts'
 import { claude } from './claude.ts'
-import { type LoginOverrides, loginOverrides, overrideKeys } from './config.ts'
+import { type LoginOverrides, loginOverrides } from './config.ts'
+import { overrideKeys } from './override-keys.ts'
 import { connectorVendors } from './connectors.ts'
 import { copilot } from './copilot.ts'
 import { gemini } from './gemini.ts'
@@ -117,7 +118,7 @@ function fromEnvironment(id: string, env: Environment): LoginOverrides {
     } catch {
       throw wrong('is no JSON object')
     }
-    const checked = loginOverrides.safeParse({ [key]: found[key] })
+    const checked = loginOverrides().safeParse({ [key]: found[key] })
     if (!checked.success) throw wrong(checked.error.issues[0]!.message)
   }
   return found as LoginOverrides
