@@ -12,7 +12,8 @@ import { parseArgs } from 'node:util'
 import { silentLogger, systemClock } from '../lib/base/mod.ts'
 import { createBoard } from '../lib/liveness/mod.ts'
 import { detectPlatform } from '../lib/platform/mod.ts'
-import { createInventory, createRepair, inventorySchema } from '../lib/repair/mod.ts'
+import { inventorySchema } from '../lib/repair/inventory/schema.ts'
+import { createInventory, createRepair } from '../lib/repair/mod.ts'
 import { openStorage } from '../lib/storage/mod.ts'
 import { describeMachine } from './rig/process.ts'
 
@@ -55,7 +56,7 @@ try {
     path: join(folder, 'in.sqlite'),
   })
   const board = await createBoard({ storage, clock: systemClock, random: Math.random, logger: silentLogger })
-  const inventory = createInventory(inventorySchema.parse(table))
+  const inventory = createInventory(inventorySchema().parse(table))
   const repair = createRepair({
     storage,
     clock: systemClock,

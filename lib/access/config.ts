@@ -17,7 +17,7 @@ const staticToken = z.object({
   models: z.array(z.string()).optional().describe('Model patterns it may call; absent is all'),
   providers: z.array(z.string()).optional().describe('Providers it may reach; absent is all'),
   account: z.string().optional().describe('Pins its requests to one account'),
-  tools: toolRulesConfig.optional().describe('Tools of MCP servers it may call; an allow list is the whole list'),
+  tools: toolRulesConfig().optional().describe('Tools of MCP servers it may call; an allow list is the whole list'),
 }).strict()
 
 /** `[access]` of the config file. */

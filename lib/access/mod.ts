@@ -9,7 +9,7 @@
 export { type Approval, type ApprovalCall, type Approvals, createApprovals } from './approvals.ts'
 export { type Access, type AccessEvent, type AccessOptions, createAccess } from './access.ts'
 export type { Origin } from './authenticate.ts'
-export { type AccessConfig, accessConfig } from './config.ts'
+export type { AccessConfig } from './config.ts'
 export type { Grant, GrantRequest, TokenLimits } from './grant.ts'
 export type { ImportedTokens, IssuedToken, IssueRequest } from './issuer.ts'
 export type { KeyStore, SigningKey } from './keys.ts'

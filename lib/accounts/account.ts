@@ -43,3 +43,6 @@ export interface Account {
   /** Where it was declared. Only `store` accounts can be changed by an operation. */
   readonly origin: 'config' | 'store' | 'environment'
 }
+
+/** What an account's name may be: it stands in target keys, headers and file names. */
+export const accountIdPattern = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,127}$/

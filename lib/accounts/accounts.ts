@@ -4,10 +4,11 @@ import type { Provider } from '../catalog/mod.ts'
 import { type Credential, originsOf, type Reading, type ReadOptions, type Sources } from '../credentials/mod.ts'
 import type { SecretStore } from '../secrets/mod.ts'
 import type { Storage } from '../storage/mod.ts'
-import type { Account } from './account.ts'
-import { accountFrom, accountIdPattern, type AccountRecord, accountSchema } from './config.ts'
+import { type Account, accountIdPattern } from './account.ts'
+import type { AccountRecord } from './config.ts'
 import { discoverAccounts } from './discover.ts'
 import { isPlan, isPlanToken } from './plan.ts'
+import { accountFrom } from './record.ts'
 
 /** What a stored account may be made of: a written record, and maybe the secret itself. */
 export type NewAccount = Partial<AccountRecord> & { readonly provider: string; readonly id?: string }
@@ -64,6 +65,8 @@ export interface AccountsOptions {
 /** How old the picture of the store may be before it is read again in the background. */
 const pictureMs = 1_000
 const secretPrefix = 'account/'
+/** What a stored record must be; a home that keeps its accounts in the config file never needs it. */
+const accountSchema = async () => (await import('./config.ts')).accountSchema
 
 /** Tells two pictures apart, a changed secret included, and keeps none of it. */
 function fingerprint(accounts: readonly Account[]): string {
@@ -108,9 +111,10 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
 
   async function read(): Promise<void> {
     const rows = await storage.db.selectFrom('accounts').selectAll().orderBy('created_ms').orderBy('id').execute()
+    const schema = rows.length > 0 ? await accountSchema() : null
     const says = new Map<string, boolean | undefined>()
     const stored = rows.flatMap((row) => {
-      const parsed = accountSchema.safeParse(parse(row.record))
+      const parsed = schema!.safeParse(parse(row.record))
       if (parsed.success) {
         says.set(row.id, parsed.data.plan)
         return [accountFrom(row.id, parsed.data, 'store')]
@@ -163,8 +167,8 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
     throw new GwError('request.conflict', `account ${id} is declared in ${where}`, { hint: `change it there` })
   }
 
-  function check(id: string, input: unknown): AccountRecord {
-    const parsed = accountSchema.safeParse(input)
+  async function check(id: string, input: unknown): Promise<AccountRecord> {
+    const parsed = (await accountSchema()).safeParse(input)
     if (!parsed.success) {
       const [issue] = parsed.error.issues
       throw new GwError('request.invalid', `account ${id}: ${issue!.path.join('.')}: ${issue!.message}`, {
@@ -195,7 +199,7 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
 
   async function recordOf(id: string): Promise<AccountRecord> {
     const row = await storage.db.selectFrom('accounts').select('record').where('id', '=', id).executeTakeFirstOrThrow()
-    return accountSchema.parse(parse(row.record))
+    return (await accountSchema()).parse(parse(row.record))
   }
 
   async function update(id: string, patch: Partial<AccountRecord>, secret?: Secret): Promise<Account> {
@@ -203,7 +207,7 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
     const before = await recordOf(id)
     const { token, ...rest } = { ...before, ...patch }
     const literal = secret ?? (token === undefined ? undefined : new Secret(token))
-    const record = check(id, { ...rest, ...(literal ? { token_store: secretPrefix + id } : {}) })
+    const record = await check(id, { ...rest, ...(literal ? { token_store: secretPrefix + id } : {}) })
     if (literal) await secrets.put(secretPrefix + id, literal)
     sources.forget(account.source)
     identities.delete(id)
@@ -240,7 +244,7 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
       const { token, ...rest } = input
       const literal = secret ?? (token && !/^\$\{\w+\}$/.test(token) ? new Secret(token) : undefined)
       const kept = literal ? { token_store: secretPrefix + id } : token ? { token } : {}
-      const record = check(id, { ...rest, ...kept })
+      const record = await check(id, { ...rest, ...kept })
       if (literal) await secrets.put(secretPrefix + id, literal)
       return await save(id, record, true)
     },

@@ -8,7 +8,7 @@
  */
 export type { Account, AccountLimits, Entitlement } from './account.ts'
 export { type Accounts, type AccountsOptions, type NewAccount, openAccounts } from './accounts.ts'
-export { type AccountRecord, accountSchema } from './config.ts'
+export type { AccountRecord } from './config.ts'
 export { openProviderStore, type ProviderStore } from './provider-store.ts'
 export { discoverAccounts } from './discover.ts'
 export { formatTarget, parseTarget, type Target, type TargetKey } from './target.ts'

@@ -1,5 +1,5 @@
 import type { CatalogSettings, ModelOverlay, ProviderOverlay } from './config.ts'
-import { tierAliases } from './config.ts'
+import { tierAliases } from './tier-aliases.ts'
 import { capabilitiesOf, type ModelFact, type ModelFacts } from './models.ts'
 import { overlayPrice, overlayProvider } from './overlay.ts'
 import { matchesAny } from './pattern.ts'

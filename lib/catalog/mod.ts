@@ -6,13 +6,7 @@
  * @module
  */
 export { type Catalog, type CatalogOptions, createCatalog, type StoredProvider } from './catalog.ts'
-export {
-  catalogConfig,
-  type CatalogSettings,
-  type ModelOverlay,
-  type ProviderOverlay,
-  providersConfig,
-} from './config.ts'
+export type { CatalogSettings, ModelOverlay, ProviderOverlay } from './config.ts'
 export { loadModelFacts, type ModelFact, type ModelFacts } from './models.ts'
 export { matchesAny, matchesPattern } from './pattern.ts'
 export type {

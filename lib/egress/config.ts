@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import { parseCidr } from './address.ts'
-import type { EgressPolicy } from './policy.ts'
 
 const cidr = z.string().refine((text) => parseCidr(text) !== null, 'must be an address or a block such as 10.0.0.0/8')
 const origin = z.string().refine(
@@ -31,16 +30,5 @@ export const egressConfig = z.object({
   ]).describe('Address blocks that nobody reaches, local providers included: by default the cloud metadata services.'),
 }).strict().prefault({})
 
-/** The policy that a validated `[egress]` section means. */
-export function egressPolicy(config: z.output<typeof egressConfig>): EgressPolicy {
-  return {
-    mode: config.mode,
-    resolveDns: config.resolve_dns,
-    failClosed: config.fail_closed,
-    enforceHttps: config.enforce_https,
-    allowLocalhost: config.allow_localhost,
-    denyHosts: config.deny_hosts.map((host) => host.replace(/\.+$/, '')),
-    denyCidrs: config.deny_cidrs.map((text) => parseCidr(text)!),
-    allowOrigins: new Set(config.allow_origins),
-  }
-}
+/** A validated `[egress]`. */
+export type EgressConfig = z.output<typeof egressConfig>

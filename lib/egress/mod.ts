@@ -6,7 +6,8 @@
  * @module
  */
 export { type AddressClass, addressTable, parseAddress } from './address.ts'
-export { egressConfig, egressPolicy } from './config.ts'
+export type { EgressConfig } from './config.ts'
+export { egressPolicy } from './policy-of.ts'
 export {
   createEgress,
   type Egress,

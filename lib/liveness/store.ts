@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { once } from '../base/mod.ts'
 import type { TargetKey } from '../accounts/mod.ts'
 import { freshStanding, type Standing } from './state.ts'
 
@@ -16,74 +17,77 @@ export const storedVersion = 1
 /** Standings older than this say nothing worth keeping, unless a reset lies ahead or somebody has to act. */
 const forgetAfterMs = 30 * 86_400_000
 
-const number = z.number()
-const nullable = number.nullable()
-const sample = z.tuple([number, number])
-const window = z.object({
-  id: z.string(),
-  lengthMs: nullable,
-  used: nullable,
-  limit: nullable,
-  remaining: nullable,
-  resetsAt: nullable,
-  status: z.enum(['allowed', 'warning', 'rejected', 'unknown']),
-  model: z.string().nullable(),
-  seenAt: number,
-})
-const availability = z.discriminatedUnion('is', [
-  z.object({ is: z.literal('available') }),
-  z.object({
-    is: z.literal('rate_limited'),
-    limitedAt: number,
-    until: number,
-    window: z.enum(['per_minute', 'per_hour', 'per_day', 'unknown']),
-    told: z.boolean(),
-  }),
-  z.object({
-    is: z.literal('quota_exhausted'),
-    exhaustedAt: number,
+/** The stored value, built when the first row is read. */
+const stored = once(() => {
+  const number = z.number()
+  const nullable = number.nullable()
+  const sample = z.tuple([number, number])
+  const window = z.object({
+    id: z.string(),
+    lengthMs: nullable,
+    used: nullable,
+    limit: nullable,
+    remaining: nullable,
     resetsAt: nullable,
-    usedPct: nullable,
-    told: z.boolean(),
-  }),
-  z.object({ is: z.literal('cooldown'), until: number, reason: z.string() }),
-])
-const liveness = z.discriminatedUnion('state', [
-  z.object({ state: z.literal('live'), since: number, availability }),
-  z.object({ state: z.literal('degraded'), since: number, reason: z.string(), retryAt: nullable }),
-  z.object({ state: z.literal('dead'), since: number, reason: z.string() }),
-])
-const circuit = z.discriminatedUnion('is', [
-  z.object({ is: z.literal('closed'), failedAt: z.array(number) }),
-  z.object({ is: z.literal('open'), until: number }),
-  z.object({ is: z.literal('half_open'), successes: number }),
-])
-const stored = z.object({
-  liveness,
-  circuit,
-  score: number,
-  scoreAt: number,
-  bucket: number,
-  bucketAt: number,
-  successes: number,
-  failures: number,
-  rateLimits: number,
-  consecutiveFailures: number,
-  lastStatus: nullable,
-  lastFailureAt: nullable,
-  latencyMs: nullable,
-  tokensPerSecond: nullable,
-  // Rows of earlier versions have none.
-  latencies: z.array(sample).max(1_000).default([]),
-  speeds: z.array(sample).max(1_000).default([]),
-  windows: z.array(window),
-  evidence: z.object({
-    source: z.string(),
-    observedAt: number,
-    retryAfterMs: nullable,
-    hint: z.string(),
-    decision: z.string(),
-  }).nullable(),
+    status: z.enum(['allowed', 'warning', 'rejected', 'unknown']),
+    model: z.string().nullable(),
+    seenAt: number,
+  })
+  const availability = z.discriminatedUnion('is', [
+    z.object({ is: z.literal('available') }),
+    z.object({
+      is: z.literal('rate_limited'),
+      limitedAt: number,
+      until: number,
+      window: z.enum(['per_minute', 'per_hour', 'per_day', 'unknown']),
+      told: z.boolean(),
+    }),
+    z.object({
+      is: z.literal('quota_exhausted'),
+      exhaustedAt: number,
+      resetsAt: nullable,
+      usedPct: nullable,
+      told: z.boolean(),
+    }),
+    z.object({ is: z.literal('cooldown'), until: number, reason: z.string() }),
+  ])
+  const liveness = z.discriminatedUnion('state', [
+    z.object({ state: z.literal('live'), since: number, availability }),
+    z.object({ state: z.literal('degraded'), since: number, reason: z.string(), retryAt: nullable }),
+    z.object({ state: z.literal('dead'), since: number, reason: z.string() }),
+  ])
+  const circuit = z.discriminatedUnion('is', [
+    z.object({ is: z.literal('closed'), failedAt: z.array(number) }),
+    z.object({ is: z.literal('open'), until: number }),
+    z.object({ is: z.literal('half_open'), successes: number }),
+  ])
+  return z.object({
+    liveness,
+    circuit,
+    score: number,
+    scoreAt: number,
+    bucket: number,
+    bucketAt: number,
+    successes: number,
+    failures: number,
+    rateLimits: number,
+    consecutiveFailures: number,
+    lastStatus: nullable,
+    lastFailureAt: nullable,
+    latencyMs: nullable,
+    tokensPerSecond: nullable,
+    // Rows of earlier versions have none.
+    latencies: z.array(sample).max(1_000).default([]),
+    speeds: z.array(sample).max(1_000).default([]),
+    windows: z.array(window),
+    evidence: z.object({
+      source: z.string(),
+      observedAt: number,
+      retryAfterMs: nullable,
+      hint: z.string(),
+      decision: z.string(),
+    }).nullable(),
+  })
 })
 
 /** A standing as a row. */
@@ -104,7 +108,7 @@ export function toStanding(row: StoredStanding, now: number): Standing | null {
   } catch {
     return null
   }
-  const parsed = stored.safeParse(value)
+  const parsed = stored().safeParse(value)
   if (!parsed.success) return null
   // The strings of the closed unions were written by `toRow` of this version.
   const standing = { ...freshStanding(row.key as TargetKey, row.updated_ms), ...parsed.data } as Standing

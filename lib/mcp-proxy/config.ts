@@ -29,7 +29,7 @@ const server = z.object({
 export const mcpConfig = z.object({
   servers: z.record(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$/), server).default({})
     .describe('Tool servers by name'),
-  permissions: toolRulesConfig.prefault({})
+  permissions: toolRulesConfig().prefault({})
     .describe('tool rules; deny beats ask beats allow'),
   changed_descriptions: z.enum(['log', 'ask']).default('log')
     .describe('what to do when a server changes the text of a tool: log it, or ask before the tool is called again'),

@@ -7,7 +7,7 @@
  * @module
  */
 export type { McpCall } from './calls.ts'
-export { type McpConfig, mcpConfig, type McpServerConfig } from './config.ts'
+export type { McpConfig, McpServerConfig } from './config.ts'
 export { type DiscoveryKind, discoveryPath, type McpAuthorization, type McpDiscovery } from './discovery.ts'
 export { mcpFetchOver } from './egress-fetch.ts'
 export { type McpLogins, mcpVendorId, openMcpLogins } from './logins.ts'

@@ -104,7 +104,7 @@ const why = operation({
     error: z.string().nullable(),
     sentence: z.string(),
     attempts: z.array(seen).describe('upstream calls in order'),
-    plan: planReceipt.nullable().describe('null when there was nothing to choose, or it is older than a week'),
+    plan: planReceipt().nullable().describe('null when there was nothing to choose, or it is older than a week'),
     cache: z.object({
       expected: z.enum(['warm', 'cold', 'none']),
       cachedInputTokens: z.number().nullable().describe('tokens the provider read from its cache'),

@@ -32,7 +32,7 @@ const token = z.object({
   scopes: z.array(z.string()),
   models: z.array(z.string()).nullable(),
   providers: z.array(z.string()).nullable(),
-  tools: z.array(toolRulesConfig).describe(
+  tools: z.array(toolRulesConfig()).describe(
     "rules for tools of MCP servers: its makers' first, its own last; all of them hold",
   ),
   parent: z.string().nullable(),
@@ -96,7 +96,7 @@ function lifeOf(text: string): number {
   return Number(match[1]) * unitMs[match[2]!]!
 }
 
-const toolList = z.array(toolRule).max(200).optional()
+const toolList = z.array(toolRule()).max(200).optional()
 
 const issueInput = z.object({
   ttl_hours: z.number().positive().max(876_000).optional().describe('hours it lives; the configured default if absent'),

@@ -1,5 +1,5 @@
-import type { Budget } from './definition/schema.ts'
-import { findCapability, probeBudget } from './definition/schema.ts'
+import { type Budget, probeBudget } from './definition/budget.ts'
+import { findCapability } from './definition/capability.ts'
 import type { Evidence } from './evidence.ts'
 import type { ScopedRoute } from './inventory/scope.ts'
 import type { Writeback } from './admission.ts'

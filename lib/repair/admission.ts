@@ -1,4 +1,5 @@
-import type { Budget, ProviderDefinition } from './definition/schema.ts'
+import type { Budget } from './definition/budget.ts'
+import type { ProviderDefinition } from './definition/schema.ts'
 import type { SecretBackend } from './inventory/secret.ts'
 
 /** What may run, and how it was decided. */

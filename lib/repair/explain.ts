@@ -1,6 +1,6 @@
 import { type Admission, type AdmissionPolicy, admit, type Writeback, writebackFor } from './admission.ts'
 import { planAction, type RouteAction, routeProbeBudget } from './action.ts'
-import type { Budget } from './definition/schema.ts'
+import type { Budget } from './definition/budget.ts'
 import { type LastProbeReport, lastProbeReport, type LivenessReport, livenessReport } from './describe.ts'
 import type { Evidence, EvidenceView } from './evidence.ts'
 import { accountKey, type Inventory, policyFor, type RouteAccount, routeKey } from './inventory/inventory.ts'

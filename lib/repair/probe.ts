@@ -5,7 +5,9 @@ import { type Classified, classify, headerWait, type ProbeOutcome } from './clas
 import { commandVerdict } from './command-outcome.ts'
 import { countUse, knownFacts, type RepairContext } from './context.ts'
 import { isExpired, loadCredential } from './credential.ts'
-import { findCapability, type Probe, probeBudget } from './definition/schema.ts'
+import { probeBudget } from './definition/budget.ts'
+import { findCapability } from './definition/capability.ts'
+import type { Probe } from './definition/schema.ts'
 import { fillTemplate, fillUrl } from './definition/template.ts'
 import {
   type Decision,

@@ -1,7 +1,8 @@
 import { knownFacts, planNow, type RepairContext } from './context.ts'
 import type { RouteAction } from './action.ts'
 import { type Writeback, writebackFor } from './admission.ts'
-import { probeBudget, type ProviderDefinition } from './definition/schema.ts'
+import { probeBudget } from './definition/budget.ts'
+import type { ProviderDefinition } from './definition/schema.ts'
 import { builtinDefinitions } from './definition/builtin.ts'
 import {
   decisionFor,

@@ -1,7 +1,8 @@
 import { constants, type Stats } from 'node:fs'
 import { access, open, stat, unlink } from 'node:fs/promises'
 import { delimiter, isAbsolute, join } from 'node:path'
-import { findCapability, type RepairOwner } from './definition/schema.ts'
+import { findCapability } from './definition/capability.ts'
+import type { RepairOwner } from './definition/schema.ts'
 import { accountKey, type RouteAccount } from './inventory/inventory.ts'
 
 /** Whether this machine could use an account now. Says nothing about the account itself. */

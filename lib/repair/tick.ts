@@ -1,7 +1,7 @@
 import type { AdmissionPolicy } from './admission.ts'
 import { noConsent } from './admission.ts'
 import { planNow, type RepairContext } from './context.ts'
-import type { Budget } from './definition/schema.ts'
+import type { Budget } from './definition/budget.ts'
 import { type PlannedRoute, type RouteReport, type RoutesPlan, type Selected, selectedOf } from './explain.ts'
 import { accountKey } from './inventory/inventory.ts'
 import type { Scope } from './inventory/scope.ts'

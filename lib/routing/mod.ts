@@ -6,7 +6,7 @@
  * {@link planRoute}; {@link createRouter} feeds it with what is true now.
  * @module
  */
-export { routingConfig, type RoutingSettings } from './config.ts'
+export type { RoutingSettings } from './config.ts'
 export { type RouteBody, routeBody } from './body.ts'
 export { controlKeys, type Controls } from './controls.ts'
 export { entitlementOf, entitlementRemedy, isNativeClient } from './entitlement.ts'

@@ -1,45 +1,46 @@
 import { z } from 'zod'
-import type { Clock, Logger } from '../base/mod.ts'
+import { type Clock, type Logger, once } from '../base/mod.ts'
 import type { Storage } from '../storage/mod.ts'
 import type { RoutedPlan } from './router.ts'
 
-const place = z.object({
-  target: z.string(),
-  model: z.string(),
-  because: z.string(),
-  /** Whether it was to prove that it works again. */
-  trial: z.boolean(),
-})
-const out = z.object({
-  target: z.string(),
-  model: z.string(),
-  because: z.string(),
-  detail: z.string(),
-  until: z.number().nullable(),
-})
-
 /** The plan of one request as it was, in plain values. */
-export const planReceipt = z.object({
-  plannedAt: z.number(),
-  requested: z.string(),
-  provider: z.string(),
-  model: z.string(),
-  alias: z.string().nullable(),
-  strategy: z.string(),
-  /** Whether only the issuer of the request's ciphertext could serve it. */
-  pinned: z.boolean(),
-  session: z.object({
-    key: z.string(),
-    boundTo: z.string().nullable(),
-    rebind: z.boolean(),
-    displaced: z.boolean(),
-  }).nullable(),
-  candidates: z.array(place),
-  dropped: z.array(out),
+export const planReceipt = once(() => {
+  const place = z.object({
+    target: z.string(),
+    model: z.string(),
+    because: z.string(),
+    /** Whether it was to prove that it works again. */
+    trial: z.boolean(),
+  })
+  const out = z.object({
+    target: z.string(),
+    model: z.string(),
+    because: z.string(),
+    detail: z.string(),
+    until: z.number().nullable(),
+  })
+  return z.object({
+    plannedAt: z.number(),
+    requested: z.string(),
+    provider: z.string(),
+    model: z.string(),
+    alias: z.string().nullable(),
+    strategy: z.string(),
+    /** Whether only the issuer of the request's ciphertext could serve it. */
+    pinned: z.boolean(),
+    session: z.object({
+      key: z.string(),
+      boundTo: z.string().nullable(),
+      rebind: z.boolean(),
+      displaced: z.boolean(),
+    }).nullable(),
+    candidates: z.array(place),
+    dropped: z.array(out),
+  })
 })
 
 /** {@link planReceipt} as a value. */
-export type PlanReceipt = z.infer<typeof planReceipt>
+export type PlanReceipt = z.infer<ReturnType<typeof planReceipt>>
 
 /** Plans of past requests, for `gw why`. */
 export interface Receipts {
@@ -116,7 +117,7 @@ export function createReceipts(
         .executeTakeFirst()
       if (!row) return null
       try {
-        return planReceipt.parse(JSON.parse(row.value))
+        return planReceipt().parse(JSON.parse(row.value))
       } catch (error) {
         logger.log('warn', 'receipts.unreadable', { request, error })
         return null

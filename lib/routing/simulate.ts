@@ -1,10 +1,9 @@
 import { type AccountId, type Clock, silentLogger } from '../base/mod.ts'
 import type { Account } from '../accounts/mod.ts'
-import { catalogConfig, createCatalog } from '../catalog/mod.ts'
+import { createCatalog } from '../catalog/mod.ts'
 import { createBoard } from '../liveness/mod.ts'
 import type { QuotaWindow, UpstreamFailure } from '../protocol/mod.ts'
 import type { Storage } from '../storage/mod.ts'
-import { routingConfig } from './config.ts'
 import { createRouter } from './router.ts'
 import { seeded } from './seeded.ts'
 import type { StrategyName } from './strategies/mod.ts'
@@ -128,8 +127,9 @@ export async function simulateDay(day: SimulatedDay, storage: Storage): Promise<
   const random = seeded(day.seed)
   const choices = seeded(day.seed + 1)
   const pool = vendors()
+  const { routingConfig } = await import('./config.ts')
   const settings = routingConfig.parse({ strategy: day.strategy, sticky: { enabled: day.sticky } })
-  const catalog = createCatalog({ settings: catalogConfig.parse({}) })
+  const catalog = createCatalog({ settings: { default_model: null, aliases: {}, alias_sets: [] } })
   const accounts = pool.map(({ account }) => account)
   const board = await createBoard({ storage, clock, random: choices, logger: silentLogger })
   const router = await createRouter({

@@ -7,7 +7,7 @@
  * @module
  */
 export type { Capture } from './capture.ts'
-export { type UsageConfig, usageConfig } from './config.ts'
+export type { UsageConfig } from './config.ts'
 export { type Labels, type Metrics, metricsContentType, type UsageCounters } from './metrics.ts'
 export { type Cost, priceCall, type PricedCall, type PriceLine, withCost, worstCostMicros } from './price.ts'
 export {

@@ -1,33 +1,37 @@
 import { basename, dirname, join } from 'node:path'
 import { z } from 'zod'
-import { GwError, Secret } from '../../base/mod.ts'
+import { GwError, once, Secret } from '../../base/mod.ts'
 import { ensurePrivateDir, readBounded, removeFile, statFile, writeAtomic } from '../../platform/mod.ts'
 import type { SecretStore } from '../../secrets/mod.ts'
 import type { Grant } from './grant.ts'
 import type { GrantStore } from './store.ts'
 
-const text = z.string().nullable()
-const schema = z.object({
-  version: z.literal(1),
-  vendor: z.string(),
-  expires_at: z.number().nullable(),
-  refreshed_at: z.number().nullable(),
-  scopes: z.array(z.string()),
-  client_id: text,
-  resource_url: text,
-  identity: z.object({
-    email: text,
-    accountId: text,
-    userId: text,
-    organizationId: text,
-    organization: text,
-    projectId: text,
-    plan: text,
-  }),
-  /** The three tokens, sealed under the key of this home. */
-  sealed: z.string(),
+/** The file, and what is sealed in it. */
+const schemas = once(() => {
+  const text = z.string().nullable()
+  const login = z.object({
+    version: z.literal(1),
+    vendor: z.string(),
+    expires_at: z.number().nullable(),
+    refreshed_at: z.number().nullable(),
+    scopes: z.array(z.string()),
+    client_id: text,
+    resource_url: text,
+    identity: z.object({
+      email: text,
+      accountId: text,
+      userId: text,
+      organizationId: text,
+      organization: text,
+      projectId: text,
+      plan: text,
+    }),
+    /** The three tokens, sealed under the key of this home. */
+    sealed: z.string(),
+  })
+  const tokens = z.object({ access: text, refresh: text, id: text })
+  return { login, tokens }
 })
-const tokens = z.object({ access: text, refresh: text, id: text })
 
 const sealRef = (path: string): string => `auth/${basename(path)}`
 
@@ -46,11 +50,11 @@ export function ownFile(path: string, secrets: Pick<SecretStore, 'seal' | 'unsea
       if (content === null) return null
       let parsed
       try {
-        parsed = schema.parse(JSON.parse(content))
+        parsed = schemas().login.parse(JSON.parse(content))
       } catch (cause) {
         throw corrupt(cause)
       }
-      const opened = tokens.parse(JSON.parse(await secrets.unseal(sealRef(path), parsed.sealed)))
+      const opened = schemas().tokens.parse(JSON.parse(await secrets.unseal(sealRef(path), parsed.sealed)))
       const secret = (value: string | null) => value === null ? null : new Secret(value)
       return {
         vendor: parsed.vendor,
@@ -73,7 +77,7 @@ export function ownFile(path: string, secrets: Pick<SecretStore, 'seal' | 'unsea
         refresh: grant.refreshToken?.reveal() ?? null,
         id: grant.idToken?.reveal() ?? null,
       })
-      const record: z.infer<typeof schema> = {
+      const record: z.infer<ReturnType<typeof schemas>['login']> = {
         version: 1,
         vendor: grant.vendor,
         expires_at: grant.expiresAt,

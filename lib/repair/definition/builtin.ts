@@ -1,4 +1,5 @@
-import { type DefinitionInput, definitionSchema, type ProviderDefinition } from './schema.ts'
+import { definitionOf } from './blank.ts'
+import type { DefinitionInput, ProviderDefinition } from './schema.ts'
 
 /** Texts by which an agent's own program says that the plan does not include a model. */
 const modelNotInPlan = ['model is not supported', 'not supported when using', 'model_not_found', 'does not have access']
@@ -322,15 +323,15 @@ function linearViewer(
   }
 }
 
-/** The definitions that come with gw, by kind. Parsed when first asked for: start-up pays nothing for them. */
+/** The definitions that come with gw, by kind. */
 export function builtinDefinitions(): ReadonlyMap<string, ProviderDefinition> {
-  return new Map(rows.map((row) => [row.name, definitionSchema.parse(row)]))
+  return new Map(rows.map((row) => [row.name, definitionOf(row)]))
 }
 
-/** The kinds of {@link builtinDefinitions}, without parsing anything. */
+/** The kinds of {@link builtinDefinitions}. */
 export const builtinKinds: readonly string[] = rows.map((row) => row.name)
 
 /** What is assumed of a provider that nothing describes: no probe, no repair, a bearer token. */
 export function genericDefinition(name: string): ProviderDefinition {
-  return definitionSchema.parse({ name, display_name: name })
+  return definitionOf({ name, display_name: name })
 }

@@ -1,4 +1,5 @@
-import { type FailureRule, type Probe, probeBudget, type ProviderDefinition } from './schema.ts'
+import { probeBudget } from './budget.ts'
+import type { FailureRule, Probe, ProviderDefinition } from './schema.ts'
 import { templateProblem } from './template.ts'
 import { tokenMaterial } from './token-material.ts'
 

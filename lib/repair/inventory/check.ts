@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import { builtinKinds } from '../definition/builtin.ts'
 import { checkDefinition, type Problem } from '../definition/rules.ts'
-import { type InventoryConfig, plainSchema } from './schema.ts'
+import type { InventoryConfig } from './schema.ts'
 
 /** A name that can stand in a route: no separator, no white space. */
 const nameShape = /^[^\s:#]+$/
@@ -77,6 +77,3 @@ export function refine(config: InventoryConfig, context: z.RefinementCtx): void 
     context.addIssue({ code: 'custom', path: [...path], message })
   }
 }
-
-/** An inventory with every rule: what `config.json` must be. */
-export const inventorySchema = plainSchema.superRefine(refine)

@@ -1,7 +1,6 @@
 import { GwError, parseJsonObject } from '../../base/mod.ts'
 import type { Problem } from '../definition/rules.ts'
-import { inventorySchema } from './check.ts'
-import type { InventoryConfig } from './schema.ts'
+import { type InventoryConfig, inventorySchema } from './schema.ts'
 
 /** The largest configuration file that is read, bytes. */
 const maxConfigBytes = 1024 * 1024
@@ -39,7 +38,7 @@ function parseValue(value: Record<string, unknown>): ParsedInventory {
   const ignored: string[] = []
   // Each round removes what the last one did not know; a document has finitely many members.
   for (;;) {
-    const result = inventorySchema.safeParse(value)
+    const result = inventorySchema().safeParse(value)
     if (result.success) return { ok: true, config: result.data, ignored }
     const unknown = result.error.issues.filter((issue) => issue.code === 'unrecognized_keys')
     if (unknown.length === 0) {

@@ -1,6 +1,7 @@
 import type { AdmissionPolicy } from '../admission.ts'
 import { type DefinitionLookup, definitionLookup, type FoundDefinition } from '../definition/lookup.ts'
-import { findCapability, type ProviderDefinition } from '../definition/schema.ts'
+import { findCapability } from '../definition/capability.ts'
+import type { ProviderDefinition } from '../definition/schema.ts'
 import { parseEntry } from './check.ts'
 import type { AccountConfig, InventoryConfig, PolicyConfig, StrategyConfig } from './schema.ts'
 import type { SecretBackend } from './secret.ts'

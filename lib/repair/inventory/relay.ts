@@ -1,6 +1,7 @@
 import type { Account } from '../../accounts/mod.ts'
 import type { Provider } from '../../catalog/mod.ts'
-import { type DefinitionInput, definitionSchema, type ProviderDefinition } from '../definition/schema.ts'
+import { definitionOf } from '../definition/blank.ts'
+import type { DefinitionInput, ProviderDefinition } from '../definition/schema.ts'
 import type { RouteAccount } from './inventory.ts'
 
 /** Sources whose credential gw itself renews. */
@@ -30,7 +31,7 @@ export function relayRoutes(accounts: readonly Account[], provider: (id: string)
     const login = account.source.type === 'login' ? account.source : null
     const key = JSON.stringify([account.provider, owner, login?.vendor, login?.binding])
     let definition = known.get(key)
-    if (!definition) known.set(key, definition = definitionOf(account, row, owner))
+    if (!definition) known.set(key, definition = relayDefinition(account, row, owner))
     return {
       provider: account.provider,
       kind: account.provider,
@@ -57,7 +58,7 @@ function backendOf(type: Account['source']['type']): RouteAccount['backend'] {
     : null
 }
 
-function definitionOf(
+function relayDefinition(
   account: Account,
   row: Provider | null,
   owner: NonNullable<DefinitionInput['repair']>['owner'],
@@ -67,7 +68,7 @@ function definitionOf(
   const login = source.type === 'login'
     ? ['gw', 'auth', 'login', source.vendor, ...(source.binding === null ? [] : ['--binding', source.binding])]
     : null
-  return definitionSchema.parse({
+  return definitionOf({
     name: account.provider,
     display_name: row?.name ?? account.provider,
     extension_mode: 'compiled_provider_adapter',

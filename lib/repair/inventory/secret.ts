@@ -1,20 +1,22 @@
 import { z } from 'zod'
-
-const text = z.string().min(1, 'must not be empty')
+import { once } from '../../base/mod.ts'
 
 /** Where the credential of an account is kept, by reference: nothing here is a secret value. */
-export const secretBackendSchema = z.discriminatedUnion('backend', [
-  z.strictObject({ backend: z.literal('keychain'), service: text, account: text }),
-  z.strictObject({ backend: z.literal('sops'), path: text, key_path: text.optional() }),
-  z.strictObject({ backend: z.literal('age'), path: text, identity: text }),
-  z.strictObject({ backend: z.literal('env'), variable: text }),
-  z.strictObject({ backend: z.literal('file'), path: text }),
-  z.strictObject({ backend: z.literal('command'), command: z.array(z.string()).min(1, 'must name a program') }),
-  z.strictObject({ backend: z.literal('stdin') }),
-])
+export const secretBackendSchema = once(() => {
+  const text = z.string().min(1, 'must not be empty')
+  return z.discriminatedUnion('backend', [
+    z.strictObject({ backend: z.literal('keychain'), service: text, account: text }),
+    z.strictObject({ backend: z.literal('sops'), path: text, key_path: text.optional() }),
+    z.strictObject({ backend: z.literal('age'), path: text, identity: text }),
+    z.strictObject({ backend: z.literal('env'), variable: text }),
+    z.strictObject({ backend: z.literal('file'), path: text }),
+    z.strictObject({ backend: z.literal('command'), command: z.array(z.string()).min(1, 'must name a program') }),
+    z.strictObject({ backend: z.literal('stdin') }),
+  ])
+})
 
 /** A secret backend and what it needs. */
-export type SecretBackend = z.output<typeof secretBackendSchema>
+export type SecretBackend = z.output<ReturnType<typeof secretBackendSchema>>
 
 /** The largest credential file that is read, bytes. */
 export const maxSecretBytes = 4 * 1024 * 1024

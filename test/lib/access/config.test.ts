@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
-import { type Access, accessConfig, createAccess, operator } from '../../../lib/access/mod.ts'
+import { accessConfig } from '../../../lib/access/config.ts'
+import { type Access, createAccess, operator } from '../../../lib/access/mod.ts'
 import { Secret, silentLogger } from '../../../lib/base/mod.ts'
 import { bearer, inHome } from './home.ts'
 

@@ -1,14 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import {
-  type Access,
-  accessConfig,
-  createAccess,
-  type HashStore,
-  type KeyStore,
-  type SigningKey,
-} from '../../../lib/access/mod.ts'
+import { accessConfig } from '../../../lib/access/config.ts'
+import { type Access, createAccess, type HashStore, type KeyStore, type SigningKey } from '../../../lib/access/mod.ts'
 import { type Logger, type ManualClock, manualClock, type Secret, silentLogger } from '../../../lib/base/mod.ts'
 import { detectPlatform } from '../../../lib/platform/mod.ts'
 import { openStorage, type Storage } from '../../../lib/storage/mod.ts'

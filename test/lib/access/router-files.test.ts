@@ -3,8 +3,8 @@ import fc from 'fast-check'
 import { createHmac } from 'node:crypto'
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { accessConfig } from '../../../lib/access/config.ts'
 import {
-  accessConfig,
   createAccess,
   decodeBin,
   decodeLino,

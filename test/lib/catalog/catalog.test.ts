@@ -1,15 +1,8 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { isGwError } from '../../../lib/base/mod.ts'
-import {
-  catalogConfig,
-  createCatalog,
-  loadModelFacts,
-  matchesPattern,
-  providers,
-  providersConfig,
-  resolveModel,
-} from '../../../lib/catalog/mod.ts'
+import { catalogConfig, providersConfig } from '../../../lib/catalog/config.ts'
+import { createCatalog, loadModelFacts, matchesPattern, providers, resolveModel } from '../../../lib/catalog/mod.ts'
 
 const now = Date.UTC(2026, 10, 1)
 const facts = await loadModelFacts()

@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
-import { catalogConfig, createCatalog, type ProviderOverlay } from '../../../lib/catalog/mod.ts'
+import { catalogConfig } from '../../../lib/catalog/config.ts'
+import { createCatalog, type ProviderOverlay } from '../../../lib/catalog/mod.ts'
 
 const deploymentsOf = (id: string, overlay: ProviderOverlay) =>
   createCatalog({ settings: catalogConfig.parse({}), overlays: { [id]: overlay } }).provider(id)!.deployments

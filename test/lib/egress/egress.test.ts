@@ -1,13 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { type GwError, manualClock, silentLogger } from '../../../lib/base/mod.ts'
-import {
-  addressTable,
-  createEgress,
-  decide,
-  egressConfig,
-  egressPolicy,
-  parseAddress,
-} from '../../../lib/egress/mod.ts'
+import { egressConfig } from '../../../lib/egress/config.ts'
+import { addressTable, createEgress, decide, egressPolicy, parseAddress } from '../../../lib/egress/mod.ts'
 import type { DialRequest } from '../../../lib/platform/mod.ts'
 import { sourceOfBytes } from '../../../lib/base/mod.ts'
 import corpus from '../../fixtures/hostile/ssrf/cases.json' with { type: 'json' }

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { budgets } from '../../../lib/repair/definition/schema.ts'
+import { budgets } from '../../../lib/repair/definition/budget.ts'
 import { admit, defaultPolicy } from '../../../lib/repair/admission.ts'
 
 test('the table of admission classes in the guide is what the code does', async () => {

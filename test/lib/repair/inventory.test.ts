@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
+import { definitionOf } from '../../../lib/repair/definition/blank.ts'
 import { builtinDefinitions } from '../../../lib/repair/definition/builtin.ts'
 import { checkDefinition } from '../../../lib/repair/definition/rules.ts'
 import { definitionSchema } from '../../../lib/repair/definition/schema.ts'
@@ -264,7 +265,7 @@ test('the built-in definitions obey their own rules', () => {
 })
 
 describe('definitionLookup() order', () => {
-  const own = (name: string) => definitionSchema.parse({ name, display_name: `own ${name}` })
+  const own = (name: string) => definitionSchema().parse({ name, display_name: `own ${name}` })
   for (
     const [provider, kind, definitions, from] of [
       ['github', 'codex', { github: own('github'), codex: own('codex') }, 'own_name'],
@@ -296,6 +297,22 @@ describe('tokenMaterial()', () => {
 })
 
 describe('fillUrl()', () => {
+  test('definitionOf() fills in what the schema would', () => {
+    const strip = (value: unknown) => JSON.parse(JSON.stringify(value))
+    for (const [name, row] of builtinDefinitions()) {
+      expect([name, strip(definitionSchema().parse(structuredClone(row)))]).toEqual([name, strip(row)])
+    }
+    for (
+      const sparse of [{ name: 'a' }, {
+        name: 'b',
+        capabilities: [{ name: 'c', probe: {} }],
+        auth: { pkce: undefined },
+      }]
+    ) {
+      expect(definitionOf(sparse)).toEqual(definitionSchema().parse(sparse))
+    }
+  })
+
   test('fills a name from the environment', () => {
     expect(fillUrl('https://x.example/f/{{KEY}}/m', { KEY: 'a-b.c_d~1' })).toBe('https://x.example/f/a-b.c_d~1/m')
   })

@@ -2,7 +2,7 @@ import type { DeadReason, DegradedReason, Liveness } from '../../../lib/liveness
 import type { RepairOwner } from '../../../lib/repair/definition/schema.ts'
 import type { Evidence, EvidenceView } from '../../../lib/repair/evidence.ts'
 import { createInventory, type Inventory } from '../../../lib/repair/inventory/inventory.ts'
-import { inventorySchema } from '../../../lib/repair/inventory/check.ts'
+import { inventorySchema } from '../../../lib/repair/inventory/schema.ts'
 
 /** The time at which the toy world stands, epoch ms. */
 export const clock0 = 1_760_000_000_000
@@ -41,56 +41,58 @@ export function toyInventory(options: ToyOptions = {}): Inventory {
     weighted: { providers: ['toy:a1', 'toy:a2'], strategy: 'weighted' },
     round: { providers: ['toy:a1', 'toy:a2'], strategy: 'round' },
   }
-  return createInventory(inventorySchema.parse({
-    provider_definitions: {
-      toy: {
-        name: 'toy',
-        injection: { config_dir_env: 'TOY_HOME', direct_env: [['TOY_TOKEN', 'access_token']] },
-        detection: { binary_names: ['toy'] },
-        ...(options.binary
-          ? {
-            runtime: {
-              required_binaries: [options.binary],
-              writable_paths: ['TOY_HOME'],
-              session_paths: [options.session ?? 'TOY_HOME/auth.json'],
+  return createInventory(
+    inventorySchema().parse({
+      provider_definitions: {
+        toy: {
+          name: 'toy',
+          injection: { config_dir_env: 'TOY_HOME', direct_env: [['TOY_TOKEN', 'access_token']] },
+          detection: { binary_names: ['toy'] },
+          ...(options.binary
+            ? {
+              runtime: {
+                required_binaries: [options.binary],
+                writable_paths: ['TOY_HOME'],
+                session_paths: [options.session ?? 'TOY_HOME/auth.json'],
+              },
+            }
+            : {}),
+          repair: { owner, ...(login ? { login_command: ['toy', 'login'] } : {}) },
+          capabilities: [
+            {
+              name: 'expensive',
+              probe: {
+                transport: 'command',
+                command: [...(options.commands?.expensive ?? ['sh', '-c', 'exit 0'])],
+                budget: 'spend_provider',
+                auth: 'none',
+                hint_body: true,
+              },
             },
-          }
-          : {}),
-        repair: { owner, ...(login ? { login_command: ['toy', 'login'] } : {}) },
-        capabilities: [
-          {
-            name: 'expensive',
-            probe: {
-              transport: 'command',
-              command: [...(options.commands?.expensive ?? ['sh', '-c', 'exit 0'])],
-              budget: 'spend_provider',
-              auth: 'none',
-              hint_body: true,
+            {
+              name: 'cheap',
+              aliases: ['low'],
+              probe: {
+                transport: 'command',
+                command: [...(options.commands?.cheap ?? ['sh', '-c', 'exit 0'])],
+                auth: 'none',
+                hint_body: true,
+              },
             },
-          },
-          {
-            name: 'cheap',
-            aliases: ['low'],
-            probe: {
-              transport: 'command',
-              command: [...(options.commands?.cheap ?? ['sh', '-c', 'exit 0'])],
-              auth: 'none',
-              hint_body: true,
-            },
-          },
-        ],
-        failure_rules: [{ hint_contains: 'spent', class: { quota_exhausted: {} } }],
+          ],
+          failure_rules: [{ hint_contains: 'spent', class: { quota_exhausted: {} } }],
+        },
+        own: { name: 'own' },
       },
-      own: { name: 'own' },
-    },
-    providers: { toy: { kind: 'toy', accounts }, own: { kind: 'own', accounts: { x: { priority: -5 } } } },
-    profiles,
-    strategies: {
-      failover: { kind: 'priority-failover' },
-      weighted: { kind: 'health-weighted' },
-      round: { kind: 'round-robin' },
-    },
-  }))
+      providers: { toy: { kind: 'toy', accounts }, own: { kind: 'own', accounts: { x: { priority: -5 } } } },
+      profiles,
+      strategies: {
+        failover: { kind: 'priority-failover' },
+        weighted: { kind: 'health-weighted' },
+        round: { kind: 'round-robin' },
+      },
+    }),
+  )
 }
 
 /** A liveness with what else a case wants to say about it. */

@@ -12,7 +12,7 @@ import { parseEventLines } from '../../../lib/repair/events.ts'
 import { createHost } from '../../../lib/repair/host.ts'
 import { importConfig, importHealth } from '../../../lib/repair/import.ts'
 import { inject, sweep } from '../../../lib/repair/inject.ts'
-import { inventorySchema } from '../../../lib/repair/inventory/check.ts'
+import { inventorySchema } from '../../../lib/repair/inventory/schema.ts'
 import { createInventory, type Inventory } from '../../../lib/repair/inventory/inventory.ts'
 import { mergeChanges, starterConfig } from '../../../lib/repair/onboarding.ts'
 import { planAction } from '../../../lib/repair/action.ts'
@@ -49,31 +49,33 @@ const jwt = (claims: object) => `e30.${Buffer.from(JSON.stringify(claims)).toStr
 
 /** A provider whose refresh is ours, over a file. */
 function notes(more: { rotated?: boolean; capability?: boolean; secret?: object; timeoutMs?: number } = {}): Inventory {
-  return createInventory(inventorySchema.parse({
-    policy: {
-      daemon: { allowed_budgets: ['free_local', 'free_command', 'cheap_provider', 'mutating'], allow_mutating: true },
-    },
-    provider_definitions: {
-      notes: {
-        name: 'notes',
-        auth: { token_endpoint: 'https://notes.test/token', client_id: 'cli' },
-        credential: { wrapper_key: 'inner', expires_at_path: 'expires_at' },
-        injection: { direct_env: [['NOTES_TOKEN', 'access_token']] },
-        repair: {
-          owner: 'oauth_mux_refresh',
-          refresh_token_response: more.rotated ? 'require_rotated' : 'reuse_submitted_if_omitted',
+  return createInventory(
+    inventorySchema().parse({
+      policy: {
+        daemon: { allowed_budgets: ['free_local', 'free_command', 'cheap_provider', 'mutating'], allow_mutating: true },
+      },
+      provider_definitions: {
+        notes: {
+          name: 'notes',
+          auth: { token_endpoint: 'https://notes.test/token', client_id: 'cli' },
+          credential: { wrapper_key: 'inner', expires_at_path: 'expires_at' },
+          injection: { direct_env: [['NOTES_TOKEN', 'access_token']] },
+          repair: {
+            owner: 'oauth_mux_refresh',
+            refresh_token_response: more.rotated ? 'require_rotated' : 'reuse_submitted_if_omitted',
+          },
+          capabilities: [{ name: 'read', probe: { url: 'https://notes.test/me', timeout_ms: more.timeoutMs ?? 1000 } }],
+          failure_rules: [{ status: 402, class: { degraded: 'subscription_paused' } }],
         },
-        capabilities: [{ name: 'read', probe: { url: 'https://notes.test/me', timeout_ms: more.timeoutMs ?? 1000 } }],
-        failure_rules: [{ status: 402, class: { degraded: 'subscription_paused' } }],
       },
-    },
-    providers: {
-      notes: {
-        kind: 'notes',
-        accounts: { me: { secret: more.secret ?? { backend: 'file', path: '~/token.json' } } },
+      providers: {
+        notes: {
+          kind: 'notes',
+          accounts: { me: { secret: more.secret ?? { backend: 'file', path: '~/token.json' } } },
+        },
       },
-    },
-  }))
+    }),
+  )
 }
 
 const document = (access: string, refresh: string, expiresAt: number) =>
@@ -334,9 +336,11 @@ describe('5 and 6: causes on this machine', () => {
     unchanged(world)
   })
   test('a probe template without its variable is a fault of the configuration', async () => {
-    const inventory = createInventory(inventorySchema.parse({
-      providers: { mcp: { kind: 'mcp', accounts: { wiki: { secret: { backend: 'env', variable: 'T' } } } } },
-    }))
+    const inventory = createInventory(
+      inventorySchema().parse({
+        providers: { mcp: { kind: 'mcp', accounts: { wiki: { secret: { backend: 'env', variable: 'T' } } } } },
+      }),
+    )
     const world = await open(inventory, { env: { T: 'x' } })
     expect(
       await world.repair.probe({
@@ -378,7 +382,7 @@ describe('8: printed assignments', () => {
 describe('9: what exec writes is private and gone afterwards', () => {
   const account = () => {
     const inventory = createInventory(
-      inventorySchema.parse({ providers: { codex: { kind: 'codex', accounts: { a: {} } } } }),
+      inventorySchema().parse({ providers: { codex: { kind: 'codex', accounts: { a: {} } } } }),
     )
     return inventory.accounts[0]!
   }
@@ -418,12 +422,14 @@ describe('9: what exec writes is private and gone afterwards', () => {
   })
 
   test('env, which could not remove it, makes no file', async () => {
-    const inventory = createInventory(inventorySchema.parse({
-      providers: { codex: { kind: 'codex', accounts: { a: { secret: { backend: 'env', variable: 'T' } } } } },
-      provider_definitions: {
-        codex: { name: 'codex', injection: { config_dir_env: 'CODEX_HOME', credential_template: '{}' } },
-      },
-    }))
+    const inventory = createInventory(
+      inventorySchema().parse({
+        providers: { codex: { kind: 'codex', accounts: { a: { secret: { backend: 'env', variable: 'T' } } } } },
+        provider_definitions: {
+          codex: { name: 'codex', injection: { config_dir_env: 'CODEX_HOME', credential_template: '{}' } },
+        },
+      }),
+    )
     const world = await open(inventory, { env: { T: 'x' } })
     const failed = await use(world, { provider: 'codex', mayWriteFile: false }).catch((error: GwError) => error)
     expect((failed as GwError).details!.skipped).toEqual([{ key: 'codex:a', reason: 'needs_config_dir' }])
@@ -445,7 +451,7 @@ test('11: a probe over HTTP ends at its deadline', async () => {
 test('13: every provider with a login of its own has a command for it', () => {
   for (const [kind, definition] of builtinDefinitions()) {
     if (definition.repair.owner !== 'upstream_cli_login') continue
-    const inventory = createInventory(inventorySchema.parse({ providers: { [kind]: { kind, accounts: { a: {} } } } }))
+    const inventory = createInventory(inventorySchema().parse({ providers: { [kind]: { kind, accounts: { a: {} } } } }))
     const action = planAction({
       route: { account: inventory.accounts[0]!, capability: null },
       runtime: { state: 'needs_reauth', methods: [], reason: 'session_file_missing' },
@@ -463,17 +469,19 @@ describe('14: identities', () => {
   test('two accounts that are one person are no spare for each other; a JWT’s own end counts', async () => {
     const person = (exp: number) => jwt({ sub: 'same', iss: 'x', exp })
     const soon = Math.floor(clock0 / 1000)
-    const inventory = createInventory(inventorySchema.parse({
-      provider_definitions: { toy: { name: 'toy', injection: { direct_env: [['T', 'access_token']] } } },
-      providers: {
-        toy: {
-          kind: 'toy',
-          accounts: Object.fromEntries(
-            ['a', 'b', 'c'].map((name) => [name, { secret: { backend: 'env', variable: name.toUpperCase() } }]),
-          ),
+    const inventory = createInventory(
+      inventorySchema().parse({
+        provider_definitions: { toy: { name: 'toy', injection: { direct_env: [['T', 'access_token']] } } },
+        providers: {
+          toy: {
+            kind: 'toy',
+            accounts: Object.fromEntries(
+              ['a', 'b', 'c'].map((name) => [name, { secret: { backend: 'env', variable: name.toUpperCase() } }]),
+            ),
+          },
         },
-      },
-    }))
+      }),
+    )
     const world = await open(inventory, { env: { A: person(soon + 900), B: person(soon + 999), C: person(soon - 1) } })
     const check = (account: string) => world.repair.probe({ provider: 'toy', account, consent: noConsent })
     expect([(await check('a')).ok, (await check('b')).ok]).toEqual([true, true])
@@ -484,14 +492,14 @@ describe('14: identities', () => {
 })
 
 test('16: a merge touches the provider’s accounts and profiles, nothing else, and only once', () => {
-  const mine = inventorySchema.parse({
+  const mine = inventorySchema().parse({
     policy: { daemon: { allow_mutating: true } },
     providers: {
       github: { kind: 'github', accounts: { me: {} } },
       codex: { kind: 'codex', accounts: { 'max-1': {} } },
     },
   })
-  const candidate = createInventory(inventorySchema.parse(starterConfig({ HOME: '/h' }, true)))
+  const candidate = createInventory(inventorySchema().parse(starterConfig({ HOME: '/h' }, true)))
   const changes = mergeChanges(createInventory(mine), candidate)
   expect(changes.map(({ path }) => path.slice(1, 3).join('.'))).toEqual([
     'providers.codex',

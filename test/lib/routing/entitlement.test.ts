@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import type { Json } from '../../../lib/base/mod.ts'
-import { catalogConfig, createCatalog } from '../../../lib/catalog/mod.ts'
+import { catalogConfig } from '../../../lib/catalog/config.ts'
+import { createCatalog } from '../../../lib/catalog/mod.ts'
 import { builtinVendors } from '../../../lib/credentials/mod.ts'
 import { type FakeUpstream, fakeUpstream, type Step } from '../../support/fake-upstream.ts'
 import { startGateway, type TestGateway } from '../../support/gateway.ts'

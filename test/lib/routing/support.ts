@@ -1,15 +1,11 @@
 import type { Account, Target } from '../../../lib/accounts/mod.ts'
 import { type AccountId, type ManualClock, manualClock, silentLogger } from '../../../lib/base/mod.ts'
-import { type Catalog, catalogConfig, createCatalog, type ProviderOverlay } from '../../../lib/catalog/mod.ts'
+import { catalogConfig } from '../../../lib/catalog/config.ts'
+import { type Catalog, createCatalog, type ProviderOverlay } from '../../../lib/catalog/mod.ts'
 import { type Board, createBoard } from '../../../lib/liveness/mod.ts'
 import type { QuotaWindow, UpstreamFailure } from '../../../lib/protocol/mod.ts'
-import {
-  createRouter,
-  type RouteCall,
-  type Router,
-  routingConfig,
-  type RoutingSettings,
-} from '../../../lib/routing/mod.ts'
+import { routingConfig } from '../../../lib/routing/config.ts'
+import { createRouter, type RouteCall, type Router, type RoutingSettings } from '../../../lib/routing/mod.ts'
 import { detectPlatform } from '../../../lib/platform/mod.ts'
 import { openStorage, type Storage } from '../../../lib/storage/mod.ts'
 

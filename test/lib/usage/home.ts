@@ -13,7 +13,8 @@ import {
 } from '../../../lib/base/mod.ts'
 import { detectPlatform } from '../../../lib/platform/mod.ts'
 import { openStorage, type Storage } from '../../../lib/storage/mod.ts'
-import { createUsage, type RequestRecord, type Usage, usageConfig } from '../../../lib/usage/mod.ts'
+import { usageConfig } from '../../../lib/usage/config.ts'
+import { createUsage, type RequestRecord, type Usage } from '../../../lib/usage/mod.ts'
 
 /** 2026-03-01T00:00:00Z. */
 export const start = Date.UTC(2026, 2, 1)

@@ -1,7 +1,8 @@
 import { expect, test } from 'bun:test'
 import { type AccountId, type PrincipalId, silentLogger } from '../../../lib/base/mod.ts'
 import type { ModelPrice } from '../../../lib/catalog/mod.ts'
-import { createUsage, groupings, priceCall, usageConfig } from '../../../lib/usage/mod.ts'
+import { usageConfig } from '../../../lib/usage/config.ts'
+import { createUsage, groupings, priceCall } from '../../../lib/usage/mod.ts'
 import { aRecord, inUsage, start } from './home.ts'
 
 const hour = 3_600_000

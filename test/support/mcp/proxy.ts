@@ -1,6 +1,7 @@
 import { createApprovals, type Principal, type ToolRules } from '../../../lib/access/mod.ts'
 import { type LogFields, type Logger, type PrincipalId, systemClock } from '../../../lib/base/mod.ts'
-import { mcpConfig, type McpProxy, type McpProxyOptions, openMcpProxy } from '../../../lib/mcp-proxy/mod.ts'
+import { mcpConfig } from '../../../lib/mcp-proxy/config.ts'
+import { type McpProxy, type McpProxyOptions, openMcpProxy } from '../../../lib/mcp-proxy/mod.ts'
 import type { TargetEvidence } from '../../../lib/liveness/mod.ts'
 import { detectPlatform } from '../../../lib/platform/mod.ts'
 import { openStorage, type Storage } from '../../../lib/storage/mod.ts'
