@@ -4,10 +4,12 @@
  */
 import { type AccountId, manualClock, silentLogger } from '../lib/base/mod.ts'
 import type { Account } from '../lib/accounts/mod.ts'
-import { catalogConfig, createCatalog } from '../lib/catalog/mod.ts'
+import { catalogConfig } from '../lib/catalog/config.ts'
+import { createCatalog } from '../lib/catalog/mod.ts'
 import { createBoard } from '../lib/liveness/mod.ts'
 import { detectPlatform } from '../lib/platform/mod.ts'
-import { createRouter, type RouteCall, routingConfig } from '../lib/routing/mod.ts'
+import { routingConfig } from '../lib/routing/config.ts'
+import { createRouter, type RouteCall } from '../lib/routing/mod.ts'
 import { openStorage } from '../lib/storage/mod.ts'
 
 const accountsWanted = Number(process.argv[2] ?? 20)

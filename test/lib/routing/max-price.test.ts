@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
-import { catalogConfig, createCatalog, loadModelFacts } from '../../../lib/catalog/mod.ts'
+import { catalogConfig } from '../../../lib/catalog/config.ts'
+import { createCatalog, loadModelFacts } from '../../../lib/catalog/mod.ts'
 import type { Capability } from '../../../lib/catalog/mod.ts'
 import { account, bench, call, ids, noon } from './support.ts'
 
