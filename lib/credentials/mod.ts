@@ -16,7 +16,7 @@ export { type ForeignTool, foreignTools } from './foreign/tools.ts'
 export { type Grant, type GrantIdentity, grantIdentity } from './grants/grant.ts'
 export { openRenewal, type Renewal, sealRenewal } from './grants/journal.ts'
 export type { Keeper, KeptGrant } from './grants/keeper.ts'
-export { type Ledger, takeLedger } from './grants/ledger.ts'
+export { hasRenewal, type Ledger, takeLedger } from './grants/ledger.ts'
 export type { GrantStore } from './grants/store.ts'
 export {
   createLogins,

@@ -68,6 +68,7 @@ const vendor = 'llm'
 export function createLlmBridge(options: LlmBridgeOptions): LlmBridge {
   const { storage, clock, secrets } = options
   const flight = singleFlight<Secret>()
+  const stop = new AbortController()
   let current: LlmSettings = llmSettings.parse({})
   const logins = createLogins({ ...options, keychain: null, vendors: () => vendorsOf(current) })
   const sessions = createLoginSessions({ ...options, logins })
@@ -105,7 +106,7 @@ export function createLlmBridge(options: LlmBridgeOptions): LlmBridge {
       replace: true,
     })
     await show(session)
-    await sessions.wait(session.id)
+    await sessions.wait(session.id, stop.signal)
     return (await logins.keeper.fresh(kept(now))).accessToken!
   }
 
@@ -146,7 +147,11 @@ export function createLlmBridge(options: LlmBridgeOptions): LlmBridge {
       const { bytes } = await secrets.ensureKey('llm-proxy', 24)
       return new Secret(`gw-llm-${btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_')}`)
     },
-    close: () => sessions.close(),
+    async close() {
+      // A login under way ends with the bridge, and with nothing before it.
+      stop.abort()
+      await sessions.close()
+    },
   }
 }
 

@@ -1,4 +1,4 @@
-import { chmod } from 'node:fs/promises'
+import { chmod, lstat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type Clock, GwError } from '../../base/mod.ts'
 import { ensurePrivateDir, type Platform, type SqliteConnection, statFile } from '../../platform/mod.ts'
@@ -82,7 +82,7 @@ export async function takeLedger(options: LedgerOptions): Promise<Ledger> {
 
 /** Whether somebody died with a note in this ledger. Takes nothing: a ledger in use counts as none. */
 export async function hasRenewal({ platform, path }: Pick<LedgerOptions, 'platform' | 'path'>): Promise<boolean> {
-  if (await statFile(path).catch(() => null) === null) return false
+  if (await modeOf(path) === null) return false
   let connection: SqliteConnection | null = null
   try {
     connection = await platform.openSqlite(path)
@@ -146,9 +146,19 @@ async function openPrivate(platform: Platform, path: string): Promise<SqliteConn
     return await platform.openSqlite(path)
   } finally {
     if (before !== undefined) process.umask(before)
-    const info = await statFile(path).catch(() => null)
-    if (info && (info.mode & 0o077) !== 0) await chmod(path, 0o600)
+    const mode = await modeOf(path)
+    if (mode !== null && (mode & 0o077) !== 0) await chmod(path, 0o600)
   }
+}
+
+/**
+ * Asked by name, never through a descriptor of its own: when a process closes any descriptor of a file, POSIX drops all
+ * of that process's locks on it, those of another caller here included.
+ *
+ * @see https://www.sqlite.org/howtocorrupt.html section 2.2
+ */
+async function modeOf(path: string): Promise<number | null> {
+  return await lstat(path).then(({ mode }) => mode, () => null)
 }
 
 async function ensureFolder(path: string): Promise<void> {

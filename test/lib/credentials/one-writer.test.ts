@@ -135,7 +135,7 @@ describe('one expired rotating login', () => {
         expect(answers[0]![0]).toStartWith(`at-r${round}-`)
       }
     },
-    600_000,
+    3_600_000,
   )
 
   test(
@@ -165,7 +165,7 @@ describe('one expired rotating login', () => {
         expect(Date.parse(document.last_refresh)).toBeGreaterThan(Date.now() - 60_000)
       }
     },
-    600_000,
+    3_600_000,
   )
 
   for (const kind of ['own', 'codex']) {
@@ -212,7 +212,7 @@ describe('one expired rotating login', () => {
           }
         }
       },
-      120_000,
+      3_600_000,
     )
   }
 

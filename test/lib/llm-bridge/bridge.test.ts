@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isGwError, type Secret, silentLogger, systemClock } from '../../../lib/base/mod.ts'
-import { createLlmBridge, startLlmProxy, tokenName } from '../../../lib/llm-bridge/mod.ts'
+import { createLlmBridge, type ShowLogin, startLlmProxy, tokenName } from '../../../lib/llm-bridge/mod.ts'
 import { detectPlatform } from '../../../lib/platform/mod.ts'
 import { openSecretStore } from '../../../lib/secrets/mod.ts'
 import { openStorage } from '../../../lib/storage/mod.ts'
@@ -48,15 +48,15 @@ async function home(gateway: Gateway = () => new Response('ok')) {
   cleanups.push(() => bridge.close())
   const connect = () =>
     bridge.set({ gatewayUrl: `${origin}/base`, issuer: issuer.issuer, clientId: 'gw', callbackPort: freePort() })
-  const show = ({ url }: { url: string }) => void issuer.visit(url, 'alice')
-  const proxy = async (login = true) => {
+  const show: ShowLogin = ({ url }) => void issuer.visit(url, 'alice')
+  const proxy = async (login: boolean | ShowLogin = true) => {
     const running = await startLlmProxy({
       platform,
       logger: silentLogger,
       fetch: send,
       bridge,
       port: 0,
-      ...(login ? { show } : {}),
+      ...(login ? { show: login === true ? show : login } : {}),
     })
     cleanups.push(() => running.stop())
     const key = (await bridge.proxyKey()).reveal()
@@ -184,6 +184,57 @@ describe('the proxy', () => {
     expect((await ask('/v1/x', { headers: { host: 'evil.test' } })).status).toBe(403)
     expect((await fetch(`${running.url}/x`, { headers: { authorization: 'Bearer thv-proxy' } })).status).toBe(401)
     expect(asked).toBe(0)
+  })
+
+  test('a client that leaves during a login does not cancel it: the next one is served by it', async () => {
+    const seen: string[] = []
+    const { connect, proxy } = await home((request) => {
+      seen.push(request.headers.get('authorization')!)
+      return new Response('data: 1\n\n', { headers: { 'content-type': 'text/event-stream' } })
+    })
+    await connect()
+    const pages: string[] = []
+    const shown = Promise.withResolvers<void>()
+    const { ask } = await proxy(({ url }) => {
+      pages.push(url)
+      shown.resolve()
+    })
+    const leaving = new AbortController()
+    const left = ask('/v1/events', { signal: leaving.signal, headers: { accept: 'text/event-stream' } })
+      .then(() => 'answered', () => 'left')
+    await shown.promise
+    leaving.abort()
+    expect(await left).toBe('left')
+    const next = ask('/v1/events')
+    await issuer.visit(pages[0]!, 'alice')
+    expect(await (await next).text()).toBe('data: 1\n\n')
+    expect(pages).toHaveLength(1)
+    expect((await issuer.introspect(seen.at(-1)!.slice(7))).active).toBe(true)
+  })
+
+  test('the end of the proxy ends a login under way, with an answer to who waits for it', async () => {
+    const { connect, proxy, bridge } = await home()
+    await connect()
+    const shown = Promise.withResolvers<void>()
+    const { ask } = await proxy(() => shown.resolve())
+    const waiting = ask('/v1/x')
+    await shown.promise
+    await bridge.close()
+    const answer = await waiting
+    expect([answer.status, await answer.json()]).toEqual([502, {
+      error: { message: 'LLM gateway token fetch failed', type: 'server_error' },
+    }])
+  })
+
+  test('a token endpoint that fails is 502 without its cause', async () => {
+    const { connect, proxy, bridge } = await home()
+    await connect()
+    const { ask } = await proxy()
+    expect((await ask('/v1/x')).status).toBe(200)
+    // The issuer is gone, and the gateway no longer takes the token.
+    await bridge.set({ issuer: 'http://127.0.0.1:9' })
+    const answer = await ask('/v1/x')
+    expect([answer.status, JSON.stringify(await answer.json()).includes('127.0.0.1')]).toEqual([502, false])
   })
 
   test('without a login it says 401 with what to do, in the shape tools know', async () => {
