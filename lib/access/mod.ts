@@ -21,7 +21,6 @@ export { allowsModel, allowsProvider, operator, type Principal, requireScope } f
 export { decodeBin, decodeLino, encodeBin, encodeLino, type RouterToken } from './router-files.ts'
 export { type Scope, scopes } from './scope.ts'
 export type { AccessToken, TokenPage, TokenQuery } from './store.ts'
-export { tokenPrefix } from './token.ts'
 export {
   closedServer,
   decideTool,

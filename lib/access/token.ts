@@ -5,7 +5,7 @@ import { GwError, isObject } from '../base/mod.ts'
 import type { SigningKey, SigningKeys } from './keys.ts'
 
 /** What every issued token begins with. */
-export const tokenPrefix = 'la_sk_'
+const tokenPrefix = 'la_sk_'
 
 /** Longest token that is looked at; ours have about 400 characters. */
 const longestToken = 4_096
