@@ -263,6 +263,7 @@ const demoProvider: Provider = {
     { protocol: 'openai-chat', capabilities: ['chat', 'embeddings', 'transcription'], baseUrl: `${demoOrigin}/v1` },
     { protocol: 'openai-responses', capabilities: ['chat'], baseUrl: `${demoOrigin}/v1` },
     { protocol: 'anthropic-messages', capabilities: ['chat'], baseUrl: demoOrigin },
+    { protocol: 'gemini', capabilities: ['chat'], baseUrl: demoOrigin },
   ],
   homeOf: ['demo-*'],
   local: true,

@@ -1,6 +1,6 @@
-import { GwError, isGwError, type JsonObject } from '../base/mod.ts'
+import { GwError, isGwError } from '../base/mod.ts'
 import type { ProtocolId } from '../protocol/mod.ts'
-import { type Case, cases, type Wire, wires } from './cases.ts'
+import { type Bench, type Case, cases, type Wire, wires } from './cases.ts'
 
 /** What is tested, and with what. */
 export interface ConformanceOptions {
@@ -69,13 +69,17 @@ async function judge(
   model: string,
   options: ConformanceOptions,
 ): Promise<string> {
-  const send = (body: JsonObject | string, token: string | null = options.token): Promise<Response> =>
-    options.fetch(base + wire.path, {
+  const send: Bench['send'] = (body, { token = options.token, stream = false, model: other = model } = {}) =>
+    options.fetch(base + wire.path(other, stream), {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
         ...(wire.protocol === 'anthropic-messages' ? { 'anthropic-version': '2023-06-01' } : {}),
-        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+        ...(token === null
+          ? {}
+          : wire.protocol === 'gemini'
+          ? { 'x-goog-api-key': token }
+          : { authorization: `Bearer ${token}` }),
       },
       body: typeof body === 'string' ? body : JSON.stringify(body),
       signal: AbortSignal.timeout(options.timeoutMs ?? 60_000),

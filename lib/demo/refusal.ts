@@ -1,5 +1,5 @@
-/** The two error shapes the demo answers in. */
-export type Dialect = 'openai' | 'anthropic'
+/** The error shapes the demo answers in. */
+export type Dialect = 'openai' | 'anthropic' | 'google'
 
 /** Thrown inside the demo for a request that the real servers would refuse; becomes the answer at the door. */
 export class Refusal extends Error {
@@ -33,12 +33,27 @@ const anthropicTypes: Readonly<Record<number, string>> = {
   529: 'overloaded_error',
 }
 
+const googleWords: Readonly<Record<number, string>> = {
+  401: 'UNAUTHENTICATED',
+  403: 'PERMISSION_DENIED',
+  404: 'NOT_FOUND',
+  429: 'RESOURCE_EXHAUSTED',
+  503: 'UNAVAILABLE',
+  504: 'DEADLINE_EXCEEDED',
+  529: 'UNAVAILABLE',
+}
+
 /** The error body of a dialect. */
 export function errorBody(dialect: Dialect, refusal: Refusal, requestId: string): Record<string, unknown> {
   const { status, message, param, code } = refusal
   if (dialect === 'anthropic') {
     const type = anthropicTypes[status] ?? (status >= 500 ? 'api_error' : 'invalid_request_error')
     return { type: 'error', error: { type, message }, request_id: requestId }
+  }
+  if (dialect === 'google') {
+    return {
+      error: { code: status, message, status: googleWords[status] ?? (status < 500 ? 'INVALID_ARGUMENT' : 'INTERNAL') },
+    }
   }
   const type = openaiTypes[status] ?? (status >= 500 ? 'server_error' : 'invalid_request_error')
   return { error: { message, type, param, code } }

@@ -1,5 +1,6 @@
 import { type Clock, isObject, systemClock } from '../base/mod.ts'
 import { chatChunks, chatCompletion, readChat } from './chat.ts'
+import { countedBody, generated, generatedPieces, generateTokens, readGenerate, wantsThoughts } from './generate.ts'
 import { message, messageEvents, messagesTokens, readMessages } from './messages.ts'
 import { type Behaviour, behaviourOf, demoModels } from './models.ts'
 import { type Frame, paced } from './pace.ts'
@@ -15,7 +16,7 @@ import { base64Of, vectorOf } from './vectors.ts'
 export interface DemoOptions {
   /** Milliseconds between two pieces of a stream; 15 when absent, so that a stream looks like one. */
   readonly pieceDelayMs?: number
-  /** When set, requests must carry it as bearer or `x-api-key`; without it any credential will do. */
+  /** When set, requests must carry it as bearer, `x-api-key` or `x-goog-api-key`; without it any credential will do. */
   readonly key?: string
   readonly clock?: Clock
   /** Unguessable part of ids; tests pass a counter. */
@@ -32,7 +33,7 @@ export interface DemoUpstream {
 const hangMs = 15 * 60_000
 
 /**
- * The upstream behind `gw serve --demo` and `gw demo`: true to the wire formats of OpenAI and Anthropic, with no model
+ * The upstream behind `gw serve --demo` and `gw demo`: true to the wire formats of OpenAI, Anthropic and Google, with no model
  * behind it. See {@link demoModels} for what it offers.
  */
 export function demoUpstream(options: DemoOptions = {}): DemoUpstream {
@@ -49,6 +50,8 @@ export function demoUpstream(options: DemoOptions = {}): DemoUpstream {
     ['POST', /\/audio\/transcriptions$/, 'openai', onTranscription],
     ['POST', /\/messages\/count_tokens$/, 'anthropic', onCountTokens],
     ['POST', /\/messages$/, 'anthropic', onMessages],
+    ['POST', /\/models\/[^/]+:(?:streamG|g)enerateContent$/, 'google', onGenerate],
+    ['POST', /\/models\/[^/]+:countTokens$/, 'google', onCountContents],
     ['GET', /\/models(?:\/[^/]+)?$/, 'openai', onModels],
   ]
 
@@ -89,6 +92,30 @@ export function demoUpstream(options: DemoOptions = {}): DemoUpstream {
   async function onCountTokens(request: Request): Promise<Response> {
     const { body } = await opened(request)
     return Response.json({ input_tokens: messagesTokens(body) })
+  }
+
+  /** The body of a call that names its model in the path. */
+  async function openedAt(
+    request: Request,
+  ): Promise<{ body: Body; model: string; behaviour: Behaviour; path: string }> {
+    const { pathname: path } = new URL(request.url)
+    const named = decodeURIComponent(/\/models\/([^/]+):\w+$/.exec(path)?.[1] ?? '')
+    return { ...await opened(request, named), path }
+  }
+
+  async function onGenerate(request: Request): Promise<Response> {
+    const { body, model, behaviour, path } = await openedAt(request)
+    const ask = readGenerate(body, model, behaviour)
+    const who = { id: newId('r'), model, thoughts: wantsThoughts(body) }
+    const turn = answer(ask)
+    if (!path.endsWith(':streamGenerateContent')) return whole(generated(ask, turn, who), behaviour)
+    if (!/[?&]alt=sse(?:&|$)/.test(request.url)) throw new Refusal(400, 'the demo streams with alt=sse only')
+    return stream(generatedPieces(ask, turn, who), behaviour, () => ({ data: errorBody('google', broken(), who.id) }))
+  }
+
+  async function onCountContents(request: Request): Promise<Response> {
+    const { body } = await openedAt(request)
+    return Response.json({ totalTokens: generateTokens(countedBody(body)) })
   }
 
   async function onEmbeddings(request: Request): Promise<Response> {
@@ -161,7 +188,10 @@ export function demoUpstream(options: DemoOptions = {}): DemoUpstream {
   }
 
   /** The parsed body and the behaviour of its model; waits, hangs and fails as the model's name says. */
-  async function opened(request: Request): Promise<{ body: Body; model: string; behaviour: Behaviour }> {
+  async function opened(
+    request: Request,
+    named?: string,
+  ): Promise<{ body: Body; model: string; behaviour: Behaviour }> {
     let body: unknown
     try {
       body = JSON.parse(await request.text())
@@ -169,7 +199,7 @@ export function demoUpstream(options: DemoOptions = {}): DemoUpstream {
       throw new Refusal(400, 'the body is not valid JSON')
     }
     if (!isObject(body)) throw new Refusal(400, 'the body must be a JSON object')
-    return { body, ...await chosen(request, body['model']) }
+    return { body, ...await chosen(request, named ?? body['model']) }
   }
 
   async function chosen(request: Request, model: unknown): Promise<{ model: string; behaviour: Behaviour }> {
@@ -256,7 +286,8 @@ function unknownModel(model: string): Refusal {
 }
 
 function credentialOf(request: Request): string | null {
-  return request.headers.get('x-api-key') ?? request.headers.get('authorization')?.replace(/^Bearer\s+/i, '') ?? null
+  return request.headers.get('x-api-key') ?? request.headers.get('x-goog-api-key') ??
+    request.headers.get('authorization')?.replace(/^Bearer\s+/i, '') ?? null
 }
 
 /** The headers by which the real servers name a request and tell what quota is left. */

@@ -1,13 +1,13 @@
-import type { ProtocolId } from '../../lib/protocol/mod.ts'
+import { type ProtocolId, protocolIds } from '../../lib/protocol/mod.ts'
 import { openLine, token } from '../lib/gateway/harness.ts'
 import { demoServer } from '../support/demo-server.ts'
 import type { Target } from './target.ts'
 import { twentySteps } from './twenty-steps.ts'
 
-/** gw in front of an upstream that speaks one protocol only: two of three callers are translated. */
+/** gw in front of an upstream that speaks one protocol only: three of four callers are translated. */
 async function through(protocol: ProtocolId): Promise<Target> {
   const demo = demoServer({ key: 'sk-upstream-secret-0123456789' })
-  const base = protocol === 'anthropic-messages' ? demo.url : `${demo.url}/v1`
+  const base = protocol.startsWith('openai') ? `${demo.url}/v1` : demo.url
   const line = await openLine({ urls: [base], protocol, model: 'demo-small' })
   const server = Bun.serve({
     port: 0,
@@ -29,6 +29,6 @@ async function through(protocol: ProtocolId): Promise<Target> {
   }
 }
 
-for (const protocol of ['openai-chat', 'openai-responses', 'anthropic-messages'] as const) {
+for (const protocol of protocolIds) {
   twentySteps(`gw over an upstream of ${protocol}`, () => through(protocol))
 }

@@ -1,4 +1,5 @@
 import Anthropic from '@anthropic-ai/sdk'
+import { type Content, type GenerateContentResponse, GoogleGenAI } from '@google/genai'
 import { expect, test } from 'bun:test'
 import OpenAI from 'openai'
 import type { Target } from './target.ts'
@@ -94,8 +95,35 @@ async function withMessages(client: Anthropic, model: string): Promise<Seen> {
   return seen
 }
 
+async function withContent(client: GoogleGenAI, model: string): Promise<Seen> {
+  const seen: Seen = { ids: [], notes: [], answer: '' }
+  const tools = [{ functionDeclarations: [{ name: 'record_step', parametersJsonSchema: schema }] }]
+  const config = { tools, thinkingConfig: { includeThoughts: true } }
+  const contents: Content[] = [{ role: 'user', parts: [{ text: question }] }]
+  for (let round = 1; round <= rounds + 1; round++) {
+    const ask = { model, contents, config }
+    const replies: GenerateContentResponse[] = []
+    if (round % 2 === 0) replies.push(await client.models.generateContent(ask))
+    else for await (const piece of await client.models.generateContentStream(ask)) replies.push(piece)
+    const parts = replies.flatMap((reply) => reply.candidates?.[0]?.content?.parts ?? [])
+    const call = parts.find((part) => part.functionCall)?.functionCall
+    expect(replies.at(-1)?.candidates?.[0]?.finishReason).toBe('STOP' as never)
+    if (!call) {
+      seen.answer = parts.filter((part) => !part.thought).map((part) => part.text ?? '').join('')
+      break
+    }
+    expect(call.name).toBe('record_step')
+    seen.ids.push(call.id ?? `unnamed ${round}`)
+    seen.notes.push(call.args)
+    const { id, name } = call
+    const functionResponse = { ...(id ? { id } : {}), name: name!, response: { output: resultOf(round) } }
+    contents.push({ role: 'model', parts }, { role: 'user', parts: [{ functionResponse }] })
+  }
+  return seen
+}
+
 /** The protocols that official clients speak. */
-export const clientProtocols = ['openai-chat', 'openai-responses', 'anthropic-messages'] as const
+export const clientProtocols = ['openai-chat', 'openai-responses', 'anthropic-messages', 'gemini'] as const
 
 /** A conversation of 20 tool calls with official clients; `name` says what the model behind `open()` speaks. */
 export function twentySteps(
@@ -110,6 +138,8 @@ export function twentySteps(
       withResponses(new OpenAI({ baseURL: `${url}/v1`, apiKey, maxRetries: 0 }), model),
     'anthropic-messages': (url: string, apiKey: string, model: string) =>
       withMessages(new Anthropic({ baseURL: url, apiKey, authToken: null, maxRetries: 0 }), model),
+    'gemini': (url: string, apiKey: string, model: string) =>
+      withContent(new GoogleGenAI({ apiKey, vertexai: false, httpOptions: { baseUrl: url } }), model),
   }
   for (const protocol of protocols) {
     const converse = clients[protocol]

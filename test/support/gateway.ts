@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Json, jsonLogger } from '../../lib/base/mod.ts'
 import { createGateway, type Gateway, type GatewayOptions } from '../../lib/mod.ts'
+import type { ProtocolId } from '../../lib/protocol/mod.ts'
 import { type RunningServer, startServer } from '../../server/main.ts'
 
 /** What stands as a provider key in tests: must never be seen outside an upstream request. */
@@ -47,15 +48,19 @@ export function accountsAt(url: string): Record<string, Json> {
 /** Settings under which the model behind `url` is one provider called `up` that speaks one protocol only. */
 export function providerAt(
   url: string,
-  protocol: 'openai-chat' | 'openai-responses' | 'anthropic-messages',
+  protocol: ProtocolId,
 ): Record<string, Json> {
   return {
     'egress.allow_origins': [new URL(url).origin],
     'providers.up': {
       name: 'Up',
       protocol,
-      base_url: protocol === 'anthropic-messages' ? url : `${url}/v1`,
-      auth: protocol === 'anthropic-messages' ? 'anthropic' : 'bearer',
+      base_url: protocol.startsWith('openai') ? `${url}/v1` : url,
+      auth: protocol === 'anthropic-messages'
+        ? 'anthropic'
+        : protocol === 'gemini'
+        ? { type: 'header', name: 'x-goog-api-key' }
+        : 'bearer',
       capabilities: ['chat'],
     },
     'accounts.up': { provider: 'up', token_env: 'PLANTED_KEY' },

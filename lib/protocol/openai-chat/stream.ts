@@ -76,7 +76,8 @@ export function streamDecoder(stem: string): StreamDecoder {
     const decoded = decodeReasoningDetail(detail, '')
     if (detail.type === 'reasoning.encrypted') {
       // Packed by another gateway of this kind, whose deltas have said the text already.
-      if (open?.type === 'reasoning' && detail.format === 'gw-v1') {
+      const shown = decoded.content.length > 0 ? decoded.content : decoded.summary
+      if (open?.type === 'reasoning' && detail.format === 'gw-v1' && shown.join('\n\n') === thoughts) {
         proof = decoded.proof
         return closeOpen(out)
       }

@@ -1,12 +1,13 @@
 import { expect, test } from 'bun:test'
 import { runConformance } from '../../../lib/conform/mod.ts'
+import { protocolIds } from '../../../lib/protocol/mod.ts'
 import { demoServer } from '../../support/demo-server.ts'
 import { openLine, token } from '../gateway/harness.ts'
 
-for (const protocol of ['openai-chat', 'openai-responses', 'anthropic-messages'] as const) {
+for (const protocol of protocolIds) {
   test(`gw in front of an upstream of ${protocol} conforms in every protocol`, async () => {
     await using demo = demoServer()
-    const base = protocol === 'anthropic-messages' ? demo.url : `${demo.url}/v1`
+    const base = protocol.startsWith('openai') ? `${demo.url}/v1` : demo.url
     const line = await openLine({ urls: [base], protocol, model: 'demo-small' })
     const report = await runConformance({
       baseUrl: 'http://gw.test/v1',
@@ -22,7 +23,7 @@ for (const protocol of ['openai-chat', 'openai-responses', 'anthropic-messages']
     // The fake router of this line knows no unknown models.
     const failed = report.cases.filter(({ outcome, id }) => outcome === 'fail' && !id.endsWith('/no-model'))
     expect(failed.map(({ id, detail }) => `${id}: ${detail}`)).toEqual([])
-    expect(report.cases.length).toBeGreaterThan(30)
+    expect(report.cases.length).toBeGreaterThan(40)
   })
 }
 

@@ -1,6 +1,6 @@
 import { createTicker, GwError, Secret, silentLogger, systemClock } from '../../../lib/base/mod.ts'
 import type { AccountId, PrincipalId } from '../../../lib/base/mod.ts'
-import { operator, type Principal } from '../../../lib/access/mod.ts'
+import { operator, presentedToken, type Principal } from '../../../lib/access/mod.ts'
 import { formatTarget, type Target } from '../../../lib/accounts/mod.ts'
 import type { Provider } from '../../../lib/catalog/mod.ts'
 import { type Credential, originsOf } from '../../../lib/credentials/mod.ts'
@@ -44,7 +44,11 @@ export async function openLine(options: LineOptions) {
     name: 'Fake',
     aliases: [],
     env: [],
-    auth: options.protocol === 'anthropic-messages' ? { type: 'anthropic' } : { type: 'bearer' },
+    auth: options.protocol === 'anthropic-messages'
+      ? { type: 'anthropic' }
+      : options.protocol === 'gemini'
+      ? { type: 'header', name: 'x-goog-api-key' }
+      : { type: 'bearer' },
     deployments: [{
       protocol: options.protocol ?? 'openai-chat',
       capabilities: ['chat', 'embeddings', 'transcription'],
@@ -73,7 +77,7 @@ export async function openLine(options: LineOptions) {
   const rooms: Rooms = {
     access: {
       authenticate(headers) {
-        if (headers.get('authorization') === `Bearer ${token}` || headers.get('x-gw-token') === token) return principal
+        if (presentedToken(headers)?.token === token) return principal
         throw new GwError('access.missing', 'Missing Authorization header with Bearer token')
       },
     },
