@@ -2,7 +2,7 @@ import { GwError } from '../base/mod.ts'
 import { openCall, pathOf } from './call.ts'
 import { cloudRow, wrap } from './clouds.ts'
 import { errorResponse, shown } from './errors.ts'
-import { withoutQueryKey } from './gemini.ts'
+import { isGeminiClient, withoutQueryKey } from './gemini.ts'
 import { listGeminiModels, listModels, listProviders, showGeminiModel, showModel } from './listing.ts'
 import { proxy } from './proxy.ts'
 import type { Peer, Rooms } from './seams.ts'
@@ -91,9 +91,11 @@ export function createDoor(rooms: Rooms): Door {
         })
       }
       const read = (surface: string) => openCall(request, peer, at, { surface, protocol: null }, rooms)
-      const listed = /^\/v1(?:beta1?|alpha)\/models(?:\/(.+))?$/.exec(path)
-      if (listed && rooms.serves('gemini')) {
-        const call = () => onlyGet(withoutQueryKey(read('models')))
+      const listed = /^\/v1(?:beta1?|alpha)?\/models(?:\/(.+))?$/.exec(path)
+      // Three vendors list their models at /v1/models: their clients are told apart by where they put their key.
+      if (listed && rooms.serves('gemini') && (!path.startsWith('/v1/') || isGeminiClient(request, at.search))) {
+        const what = { surface: 'models', protocol: null, dialect: 'google' } as const
+        const call = () => onlyGet(withoutQueryKey(openCall(request, peer, at, what, rooms)))
         const id = listed[1]
         return among(
           at.path,

@@ -46,6 +46,11 @@ export function withoutQueryKey(call: Call): Call {
   return { ...call, headers, search: query.size === 0 ? '' : `?${query}` }
 }
 
+/** Whether a request on a path that vendors share comes from a client of this API. */
+export function isGeminiClient({ headers }: Request, search: string): boolean {
+  return headers.get('authorization') === null && (headers.get('x-goog-api-key') !== null || /[?&]key=/.test(search))
+}
+
 /** A caller's body with the model and the streaming that its path names, its other bytes as they are. */
 export function unwrapGemini(body: Body, model: string, stream: boolean): Uint8Array<ArrayBuffer> | null {
   if (body.has('model') || body.has('stream') || body.has('generateContentRequest')) return null

@@ -39,12 +39,32 @@ export type Environment = Readonly<Record<string, string | undefined>>
  *
  * @throws GwError `config.invalid` naming the variable that is not set
  */
-export function interpolate(text: string, environment: Environment): string {
+function interpolate(text: string, environment: Environment): string {
   return text.replace(/\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g, (_, name: string, otherwise?: string) => {
     const value = environment[name] || otherwise
     if (value) return value
     throw new GwError('config.invalid', `the base URL ${text} needs the variable ${name}`, { hint: `export ${name}=…` })
   })
+}
+
+/** Hosts of locations that are no region, which are not named like the regions' hosts. */
+const wideHosts: readonly (readonly [named: string, host: string])[] = [
+  ['://global-aiplatform.googleapis.com', '://aiplatform.googleapis.com'],
+  ['://us-aiplatform.googleapis.com', '://aiplatform.us.rep.googleapis.com'],
+  ['://eu-aiplatform.googleapis.com', '://aiplatform.eu.rep.googleapis.com'],
+]
+
+/**
+ * A base URL with its variables filled in.
+ *
+ * @throws GwError `config.invalid` naming the variable that is not set
+ * @see https://cloud.google.com/vertex-ai/docs/general/locations
+ */
+export function baseOf(baseUrl: string, environment: Environment): string {
+  if (!baseUrl.includes('${')) return baseUrl
+  const base = interpolate(baseUrl, environment)
+  const wide = wideHosts.find(([named]) => base.includes(named))
+  return wide ? base.replace(...wide) : base
 }
 
 /**
@@ -77,9 +97,7 @@ export function urlOf(
   search: string,
   environment: Environment,
 ): URL {
-  let base = deployment.baseUrl.includes('${') ? interpolate(deployment.baseUrl, environment) : deployment.baseUrl
-  // The location without a region has no region in its host.
-  base = base.replace('://global-aiplatform.googleapis.com', '://aiplatform.googleapis.com')
+  let base = baseOf(deployment.baseUrl, environment)
   if (base.endsWith('/')) base = base.replace(/\/+$/, '')
   // People write both forms of these base URLs; the paths of the protocol begin with /v1.
   if (base.endsWith('/v1') && path.startsWith('/v1/')) base = base.slice(0, -3)

@@ -6,7 +6,7 @@ import { assertAudience, type Credential, originsOf } from '../credentials/mod.t
 import type { Egress } from '../egress/mod.ts'
 import type { Dialling, ReplyHeaders } from '../platform/mod.ts'
 import type { UpstreamFailure } from '../protocol/mod.ts'
-import { endpointUrl, type Environment, interpolate, type Surface, urlOf } from './endpoint.ts'
+import { baseOf, endpointUrl, type Environment, type Surface, urlOf } from './endpoint.ts'
 import { failureOf, type ReadFailure, readHttpFailure } from './failure.ts'
 import { type Field, setField } from './headers.ts'
 import { inflate } from './inflate.ts'
@@ -117,7 +117,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     if (bound) return originsOf([bound])
     return originsOf((row?.deployments ?? []).map(({ baseUrl }) => {
       try {
-        return interpolate(baseUrl, environment)
+        return baseOf(baseUrl, environment)
       } catch {
         // A deployment whose variable is not set is no place to send anything to.
         return null
