@@ -1,25 +1,10 @@
 import { Command } from 'commander'
 import { expect, test } from 'bun:test'
-import type { CliIo } from '../../client/cli/io.ts'
 import { modules } from '../../client/cli/modules.ts'
 import { buildProgram } from '../../client/cli/program.ts'
 import { alignColumns } from '../../client/cli/table.ts'
+import { silentIo } from '../docs/silent-io.ts'
 import { heading, moneyText, spanText, valueText } from '../../client/cli/words.ts'
-
-const io: CliIo = {
-  env: {},
-  cwd: '/',
-  out: () => {},
-  err: () => {},
-  terminal: false,
-  interactive: false,
-  columns: 100,
-  color: false,
-  readInput: () => Promise.resolve(''),
-  askSecret: () => Promise.resolve(''),
-  askLine: () => Promise.resolve(null),
-  signal: new AbortController().signal,
-}
 
 /** Every command there is, by its words. */
 function commands(): Map<string, Command> {
@@ -31,7 +16,7 @@ function commands(): Map<string, Command> {
       walk(one, path)
     }
   }
-  walk(buildProgram(io, '0.0.0', modules, () => {}, ['complete']), 'gw')
+  walk(buildProgram(silentIo, '0.0.0', modules, () => {}, ['complete']), 'gw')
   return found
 }
 
@@ -50,7 +35,7 @@ test('an option says what it is for in a phrase without a capital or a full stop
 })
 
 test('every command of the first page stands under a title', () => {
-  const program = buildProgram(io, '0.0.0', modules, () => {}, [])
+  const program = buildProgram(silentIo, '0.0.0', modules, () => {}, [])
   expect(program.commands.filter((command) => command.helpGroup() === '').map((command) => command.name())).toEqual([])
 })
 
