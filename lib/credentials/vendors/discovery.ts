@@ -51,6 +51,8 @@ export function createDiscovery({ fetch, clock }: { fetch: Fetch; clock: Clock }
         ...vendor,
         authorizeUrl: vendor.authorizeUrl ?? found.authorization_endpoint ?? null,
         tokenUrl: vendor.tokenUrl ?? found.token_endpoint ?? null,
+        registrationUrl: vendor.registrationUrl ??
+          (vendor.registers ? found.registration_endpoint ?? null : null),
         revokeUrl: vendor.revokeUrl ?? found.revocation_endpoint ?? null,
         device,
         scopes: vendor.scopes.length > 0 ? vendor.scopes : ['openid', 'offline_access'],

@@ -4,7 +4,8 @@ const resource = 'https://api.openai.com/v1'
 
 /**
  * Sign in with ChatGPT: the documented way for other programs to use a ChatGPT plan. gw registers itself as a client.
- * The endpoints are not verified: `[logins.siwc]` overrides each.
+ * The endpoints, that of registration included, are what its issuer's metadata names. Issuer, scopes and resource are not
+ * verified: `[logins.siwc]` overrides each.
  *
  * @see https://developers.openai.com/siwc
  */
@@ -16,10 +17,8 @@ export const siwc: Vendor = {
   file: 'siwc',
   provider: 'openai',
   docs: 'https://developers.openai.com/siwc',
-  authorizeUrl: 'https://auth.openai.com/oauth/authorize',
-  tokenUrl: 'https://auth.openai.com/oauth/token',
-  registrationUrl: 'https://auth.openai.com/oauth/register',
-  revokeUrl: 'https://auth.openai.com/oauth/revoke',
+  issuer: 'https://auth.openai.com',
+  registers: true,
   authorizeParams: { resource },
   tokenParams: { resource },
   redirect: { host: '127.0.0.1', ports: [14035, 14036], path: '/callback', hosted: null },

@@ -55,6 +55,8 @@ export interface Vendor {
   readonly clientId: string | null
   /** Where gw registers a client of its own when it has no client id (RFC 7591); `null` where one is registered by hand. */
   readonly registrationUrl: string | null
+  /** Whether that is where the issuer's metadata says. */
+  readonly registers: boolean
   /** Environment variable of the client secret; `null` for public clients. */
   readonly clientSecretEnv: string | null
   readonly clientAuth: 'none' | 'basic' | 'post'
@@ -102,6 +104,7 @@ export const vendorDefaults = {
   provider: null,
   clientId: null,
   registrationUrl: null,
+  registers: false,
   clientSecretEnv: null,
   clientAuth: 'none',
   issuer: null,

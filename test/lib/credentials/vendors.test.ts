@@ -269,8 +269,31 @@ describe('Sign in with ChatGPT', () => {
     expect([info.provider, info.uses.map((use) => use.entitlement)]).toEqual(['openai', ['documented']])
   })
 
+  test('its endpoints are what the metadata of its issuer names, that of registration included', async () => {
+    const { sessions, at } = await home((at) => ({ siwc: { issuer: at.url } }))
+    at.on('/.well-known/openid-configuration', [200, {
+      issuer: at.url,
+      authorization_endpoint: `${at.url}/found/authorize`,
+      token_endpoint: `${at.url}/found/token`,
+      registration_endpoint: `${at.url}/found/register`,
+    }])
+    at.on('/found/register', [201, { client_id: 'registered-2' }])
+    at.on('/found/token', [200, { access_token: 'at-1', refresh_token: 'rt-1', expires_in: 60 }])
+    const session = await sessions.begin({ vendor: 'siwc', method: 'paste' })
+    const url = new URL(session.url)
+    expect([url.pathname, url.searchParams.get('client_id')]).toEqual(['/found/authorize', 'registered-2'])
+    const ended = await sessions.complete(session.id, `c#${url.searchParams.get('state')}`)
+    expect([ended.state, at.requests.at(-1)!.path]).toEqual(['done', '/found/token'])
+  })
+
   test('where nobody registers it, it says what to do', async () => {
-    const { sessions, at } = await home((at) => ({ siwc: { registration_url: `${at.url}/register` } }))
+    const { sessions, at } = await home((at) => ({
+      siwc: {
+        authorize_url: `${at.url}/authorize`,
+        token_url: `${at.url}/token`,
+        registration_url: `${at.url}/register`,
+      },
+    }))
     at.on('/register', [200, {}])
     const error = await failure(sessions.begin({ vendor: 'siwc', method: 'paste' }))
     expect([error.code, error.hint?.includes('[logins.siwc]')]).toEqual(['login.failed', true])
