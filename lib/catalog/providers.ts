@@ -152,6 +152,7 @@ export const providers: readonly Provider[] = [
     auth: bearer,
     deployments: [openaiChat('https://api.cohere.ai/compatibility/v1', ['embeddings'])],
     homeOf: ['command-*'],
+    quirks: ['plain-chat', 'max-tokens-legacy'],
     docs: 'https://docs.cohere.com/docs/compatibility-api',
   },
   {
@@ -176,6 +177,7 @@ export const providers: readonly Provider[] = [
       messages('https://api.deepseek.com/anthropic', { auth: { type: 'anthropic' } }),
     ],
     homeOf: ['deepseek-*'],
+    quirks: ['max-tokens-legacy', 'reasoning-content'],
     docs: 'https://api-docs.deepseek.com',
   },
   {
@@ -228,6 +230,7 @@ export const providers: readonly Provider[] = [
       documented: [],
       page: 'https://github.com/google-gemini/gemini-cli/blob/main/docs/resources/tos-privacy.md',
     },
+    quirks: ['web-search'],
     docs: 'https://ai.google.dev/gemini-api/docs/openai',
   },
   {
@@ -256,6 +259,7 @@ export const providers: readonly Provider[] = [
     explicit: true,
     trains: false,
     pricedAs: 'google',
+    quirks: ['web-search'],
     docs: 'https://cloud.google.com/vertex-ai/generative-ai/docs',
   },
   {
@@ -310,6 +314,7 @@ export const providers: readonly Provider[] = [
     auth: bearer,
     deployments: [openaiChat('http://127.0.0.1:4000/v1', ['embeddings', 'transcription', 'images'])],
     local: true,
+    quirks: ['cache-control'],
     docs: 'https://docs.litellm.ai',
   },
   {
@@ -322,6 +327,7 @@ export const providers: readonly Provider[] = [
     local: true,
     trains: false,
     zeroRetention: true,
+    quirks: ['max-tokens-legacy'],
     docs: 'https://github.com/ggml-org/llama.cpp/tree/master/tools/server',
   },
   {
@@ -337,6 +343,7 @@ export const providers: readonly Provider[] = [
     local: true,
     trains: false,
     zeroRetention: true,
+    quirks: ['max-tokens-legacy'],
     docs: 'https://lmstudio.ai/docs/app/api/endpoints/openai',
   },
   {
@@ -372,6 +379,7 @@ export const providers: readonly Provider[] = [
     auth: bearer,
     deployments: [openaiChat('https://api.mistral.ai/v1', ['embeddings', 'transcription'])],
     homeOf: ['mistral-*', 'codestral-*', 'magistral-*', 'ministral-*', 'devstral-*', 'pixtral-*', 'voxtral-*'],
+    quirks: ['plain-chat', 'max-tokens-legacy', 'no-reasoning-effort'],
     docs: 'https://docs.mistral.ai/api',
   },
   {
@@ -383,6 +391,7 @@ export const providers: readonly Provider[] = [
     deployments: [openaiChat('https://api.moonshot.ai/v1'), messages('https://api.moonshot.ai/anthropic')],
     homeOf: ['moonshot-*'],
     pricedAs: 'moonshotai',
+    quirks: ['reasoning-content'],
     docs: 'https://platform.moonshot.ai/docs',
   },
   {
@@ -413,6 +422,7 @@ export const providers: readonly Provider[] = [
     local: true,
     trains: false,
     zeroRetention: true,
+    quirks: ['max-tokens-legacy'],
     docs: 'https://docs.ollama.com/api/openai-compatibility',
   },
   {
@@ -445,6 +455,7 @@ export const providers: readonly Provider[] = [
       documented: ['siwc'],
       page: 'https://developers.openai.com/siwc',
     },
+    quirks: ['custom-tools', 'web-search'],
     docs: 'https://platform.openai.com/docs/api-reference',
   },
   {
@@ -503,7 +514,7 @@ export const providers: readonly Provider[] = [
       { protocol: 'openai-responses', capabilities: ['chat'], baseUrl: 'https://openrouter.ai/api/v1' },
       messages('https://openrouter.ai/api'),
     ],
-    quirks: ['routing-controls'],
+    quirks: ['routing-controls', 'cache-control'],
     docs: 'https://openrouter.ai/docs',
   },
   {
@@ -523,6 +534,7 @@ export const providers: readonly Provider[] = [
     auth: bearer,
     deployments: [openaiChat('https://api.perplexity.ai')],
     homeOf: ['sonar', 'sonar-*'],
+    quirks: ['max-tokens-legacy'],
     docs: 'https://docs.perplexity.ai',
   },
   {
@@ -548,6 +560,7 @@ export const providers: readonly Provider[] = [
       documented: [],
       page: 'https://github.com/QwenLM/qwen-code',
     },
+    quirks: ['max-tokens-legacy', 'cache-control'],
     docs: 'https://chat.qwen.ai',
   },
   {
@@ -578,6 +591,7 @@ export const providers: readonly Provider[] = [
     env: ['TOGETHER_API_KEY'],
     auth: bearer,
     deployments: [openaiChat('https://api.together.xyz/v1', ['embeddings', 'transcription', 'images'])],
+    quirks: ['max-tokens-legacy'],
     docs: 'https://docs.together.ai',
   },
   {
@@ -686,6 +700,7 @@ export const providers: readonly Provider[] = [
     deployments: [openaiChat('https://api.z.ai/api/paas/v4')],
     homeOf: ['glm-*'],
     pricedAs: 'zhipuai',
+    quirks: ['max-tokens-legacy', 'reasoning-content'],
     docs: 'https://docs.z.ai',
   },
   {
@@ -696,6 +711,7 @@ export const providers: readonly Provider[] = [
     auth: bearer,
     deployments: [openaiChat('https://api.z.ai/api/coding/paas/v4')],
     explicit: true,
+    quirks: ['max-tokens-legacy', 'reasoning-content'],
     docs: 'https://docs.z.ai/devpack/overview',
   },
   {
@@ -717,6 +733,7 @@ export const providers: readonly Provider[] = [
     auth: bearer,
     deployments: [openaiChat('https://api.z.ai/api/coding/paas/v4')],
     explicit: true,
+    quirks: ['max-tokens-legacy', 'reasoning-content'],
     docs: 'https://docs.z.ai/devpack/overview',
   },
 ]

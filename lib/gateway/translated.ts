@@ -9,6 +9,7 @@ import {
   type EventRole,
   holdsPackedReasoning,
   type Loss,
+  mayEdit,
   type ProtocolId,
   quirkNames,
   responseOfEvent,
@@ -113,7 +114,9 @@ function plainTranslation(target: Target, line: Line): Translation | null {
   const same = upstream === row.protocol
   if (
     same &&
-    (!translated.has(row.surface) || (quirks.length === 0 && !packedMarks.some((mark) => ask.body.mentions(mark))))
+    (!translated.has(row.surface) ||
+      (!mayEdit(upstream, quirks, (field) => ask.body.has(field)) &&
+        !packedMarks.some((mark) => ask.body.mentions(mark))))
   ) return null
   if (!translated.has(row.surface)) {
     throw new GwError(

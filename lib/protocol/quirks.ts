@@ -6,7 +6,10 @@ type Body = Record<string, JsonObject[string]>
 
 interface QuirkRow {
   readonly protocols: readonly ProtocolId[]
+  /** What it means, for people. */
   readonly about: string
+  /** Fields without which {@link QuirkRow.apply} changes nothing; absent is none of that kind. */
+  readonly fields?: readonly string[]
   /** Edits an upstream's body. Absent where the encoder asks for the quirk itself. */
   readonly apply?: (body: Body, lose: Lose) => void
 }
@@ -19,6 +22,18 @@ const drop = (fields: readonly string[], why: string) => (body: Body, lose: Lose
   }
 }
 
+/** Words about the end user. */
+const endUserFields = ['user', 'safety_identifier', 'metadata']
+/** What only OpenAI itself knows of its own protocol. */
+const ownFields = [
+  'prompt_cache_key',
+  'prompt_cache_options',
+  'prompt_cache_retention',
+  'safety_identifier',
+  'metadata',
+]
+  .concat(['store', 'service_tier', 'verbosity', 'moderation', 'prediction'])
+
 /**
  * Named properties of a provider's dialect. Data rows name them; each is implemented here or in its protocol's encoder,
  * and nowhere else.
@@ -27,6 +42,7 @@ const quirks = {
   'max-tokens-legacy': {
     protocols: ['openai-chat'],
     about: 'knows max_tokens and not max_completion_tokens',
+    fields: ['max_completion_tokens'],
     apply(body) {
       if (body.max_completion_tokens === undefined) return
       body.max_tokens = body.max_completion_tokens
@@ -44,6 +60,7 @@ const quirks = {
   'no-stream-options': {
     protocols: ['openai-chat'],
     about: 'refuses stream_options',
+    fields: ['stream_options'],
     apply(body) {
       delete body.stream_options
     },
@@ -51,6 +68,7 @@ const quirks = {
   'no-parallel-tool-calls': {
     protocols: ['openai-chat', 'openai-responses'],
     about: 'refuses parallel_tool_calls',
+    fields: ['parallel_tool_calls'],
     apply(body, lose) {
       if (body.parallel_tool_calls === false) lose('parallel_tool_calls', 'this provider cannot be told')
       delete body.parallel_tool_calls
@@ -59,21 +77,20 @@ const quirks = {
   'no-reasoning-effort': {
     protocols: ['openai-chat'],
     about: 'refuses reasoning_effort',
+    fields: ['reasoning_effort'],
     apply: drop(['reasoning_effort'], 'this provider takes no effort'),
   },
   'no-user': {
     protocols: ['openai-chat', 'openai-responses'],
     about: 'refuses user, safety_identifier and metadata',
-    apply: drop(['user', 'safety_identifier', 'metadata'], 'this provider takes no word about the end user'),
+    fields: endUserFields,
+    apply: drop(endUserFields, 'this provider takes no word about the end user'),
   },
   'plain-chat': {
     protocols: ['openai-chat'],
     about: 'refuses the fields that only OpenAI itself knows',
-    apply: drop(
-      ['prompt_cache_key', 'prompt_cache_options', 'prompt_cache_retention', 'safety_identifier', 'metadata', 'store']
-        .concat(['service_tier', 'verbosity', 'moderation', 'prediction']),
-      'this provider takes no such field',
-    ),
+    fields: ownFields,
+    apply: drop(ownFields, 'this provider takes no such field'),
   },
   'reasoning-content': {
     protocols: ['openai-chat'],
@@ -94,6 +111,14 @@ const quirks = {
   'cache-control': {
     protocols: ['openai-chat'],
     about: 'takes cache_control on parts and tools',
+  },
+  'web-search': {
+    protocols: ['openai-responses', 'anthropic-messages', 'gemini'],
+    about: 'searches the web itself: the search tool of another protocol becomes its own',
+  },
+  'chat-web-search': {
+    protocols: ['openai-chat'],
+    about: 'takes web_search_options: the search tool of another protocol becomes that',
   },
   'cache-breakpoints': {
     protocols: ['openai-responses'],
@@ -144,6 +169,23 @@ export type Quirk = keyof typeof quirks
 
 /** All names, for checks of data rows. */
 export const quirkNames: readonly Quirk[] = Object.keys(quirks) as Quirk[]
+
+/** All of them, for people. */
+export const quirkRows: readonly {
+  readonly name: Quirk
+  readonly protocols: readonly ProtocolId[]
+  readonly about: string
+}[] = quirkNames.map((name) => ({ name, protocols: quirks[name].protocols, about: quirks[name].about }))
+
+/** Whether {@link applyQuirks} may change a body of which only its top-level fields are known. */
+export function mayEdit(protocol: ProtocolId, names: Iterable<string>, has: (field: string) => boolean): boolean {
+  for (const name of names) {
+    const row: QuirkRow | undefined = Object.hasOwn(quirks, name) ? quirks[name as Quirk] : undefined
+    if (row?.apply === undefined || !row.protocols.includes(protocol)) continue
+    if (row.fields === undefined || row.fields.some(has)) return true
+  }
+  return false
+}
 
 /** The system text at the start of the input, taken out of it; the least that counts as instructions if there is none. */
 function hoist(body: Body): string {

@@ -4,6 +4,7 @@ import { createCollector, replay } from './collect.ts'
 import type { InferenceEvent, InferenceResponse } from './event.ts'
 import { type UpstreamFailure, upstreamFailure } from './failure.ts'
 import type { FinishReason } from './finish.ts'
+import { withSearchAsTool } from './hosted.ts'
 import type { ProtocolId } from './id.ts'
 import { createLedger, type Ledger } from './ledger.ts'
 import type { Loss } from './loss.ts'
@@ -141,8 +142,11 @@ export function translator(client: ProtocolId, upstream: ProtocolId, options: Tr
     upstream,
     request(body, context) {
       const decoded = near.decodeRequest(body)
-      const request = context.stream === undefined ? decoded : { ...decoded, stream: context.stream }
+      const wished = context.stream === undefined ? decoded : { ...decoded, stream: context.stream }
       const ledger = createLedger(client, upstream)
+      const request = !ledger.same && (quirks.has('web-search') || quirks.has('chat-web-search'))
+        ? withSearchAsTool(wished)
+        : wished
       const names = ledger.same && upstream === 'openai-responses'
         ? toolNames([], nameLimits[upstream])
         : toolNames(request.tools, nameLimits[upstream])

@@ -1,5 +1,6 @@
 import { isGwError, type JsonObject } from '../../lib/base/mod.ts'
-import { type Loss, type ProtocolId, translator } from '../../lib/protocol/mod.ts'
+import { providers } from '../../lib/catalog/mod.ts'
+import { type Loss, type ProtocolId, quirkRows, translator } from '../../lib/protocol/mod.ts'
 import { replies } from './replies.ts'
 import { requests } from './requests.ts'
 
@@ -91,6 +92,25 @@ export function matrix(): { files: GoldenFile[]; cases: number; losses: LossRow[
   return { files, cases, losses: [...rows.values()] }
 }
 
+/** The named rules for providers whose dialect is odd, and whose rows name them. */
+function dialects(): string {
+  const lines = quirkRows.map(({ name, protocols, about }) => {
+    const named = providers.filter(({ quirks }) => quirks?.includes(name)).map(({ id }) => id)
+    return `| \`${name}\` | ${protocols.join(', ')} | ${about} | ${named.join(', ')} |`
+  })
+  return `## Dialects
+
+Providers that speak a protocol in their own way have the names of what is different in their entry, and any entry can be
+given more: \`providers.<id>.quirks = ["max-tokens-legacy"]\` in the config file. What such a rule leaves out is a loss
+like any other. Searching the web costs money and may have to be switched on first, so only providers that search for every
+account carry \`web-search\`; Anthropic's console has a switch for it, and so its entry does not.
+
+| Name | Protocol | The provider … | Named by |
+| --- | --- | --- | --- |
+${lines.join('\n')}
+`
+}
+
 /** `docs/translation.md`: what is not carried between which protocols, and why. */
 export function lossPage(losses: readonly LossRow[]): string {
   const pairs = new Map<string, LossRow[]>()
@@ -111,5 +131,6 @@ With \`x-gw-strict: true\` a request that would lose something is refused with 4
 
 This page is made from the golden cases in \`test/fixtures\` by \`bun test/golden/write.ts\`; a test keeps it true.
 
-${tables.join('\n')}`
+${tables.join('\n')}
+${dialects()}`
 }

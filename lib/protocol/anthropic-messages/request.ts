@@ -1,6 +1,7 @@
 import type { Json, JsonObject } from '../../base/mod.ts'
 import type { EncodeOptions } from '../codec.ts'
 import { isHarmless, unknownFields } from '../ledger.ts'
+import { hostedTool } from '../hosted.ts'
 import { customToolDescription, customToolSchema, toolSearchDefaults } from '../media.ts'
 import { booleanOf, compact, numberOf, objectOf, objectsOf, stringOf } from '../read.ts'
 import { unpackReasoning } from '../reasoning.ts'
@@ -463,6 +464,10 @@ function encodeTool(tool: ToolDefinition, pen: Pen): JsonObject[] {
   switch (tool.type) {
     case 'native':
       if (ledger.same) return [marked({ ...tool.value }, tool, pen)]
+      if (pen.quirks.has('web-search')) {
+        const hosted = hostedTool(tool, ledger)
+        if (hosted !== null) return [hosted]
+      }
       ledger.lose(tool.path, `a tool that only ${ledger.source} runs`)
       return []
     case 'tool-search': {

@@ -4,8 +4,10 @@ import { unknownFields } from '../ledger.ts'
 import { customToolDescription, customToolSchema, toolSearchDefaults } from '../media.ts'
 import { compact, objectOf, objectsOf, stringOf } from '../read.ts'
 import type { InferenceRequest, ToolChoice, ToolDefinition } from '../request.ts'
+import { hostedTool } from '../hosted.ts'
 import { toolSearchName } from '../tools.ts'
 import { jsonSchema } from './schema.ts'
+import { isThirdGeneration } from './thinking.ts'
 
 const functionFields = new Set(['name', 'description', 'parameters', 'parametersJsonSchema'])
 
@@ -66,6 +68,7 @@ export function encodeTools(request: InferenceRequest, options: EncodeOptions): 
   // Which of the tools may be called at will cannot be said: the others are not offered.
   const allowed = choice?.type === 'allowed' && choice.mode === 'auto' && !ledger.same ? new Set(choice.names) : null
   const groups = new Map<string, Record<string, Json>>()
+  const searches: ToolDefinition[] = []
   for (const tool of request.tools) {
     if (allowed !== null && 'name' in tool && !allowed.has(tool.name)) continue
     const place = ledger.same ? /^tools\[\d+\]/.exec(tool.path)?.[0] ?? '' : ''
@@ -73,12 +76,20 @@ export function encodeTools(request: InferenceRequest, options: EncodeOptions): 
     groups.set(place, group)
     if (tool.cache !== undefined) ledger.lose(`${tool.path}.cache_control`, 'gemini caches without marks')
     if (tool.type === 'native') {
+      const hosted = !ledger.same && options.quirks.has('web-search') ? hostedTool(tool, ledger) : null
       if (ledger.same) Object.assign(group, tool.value)
+      else if (hosted !== null) searches.push(tool)
       else ledger.lose(tool.path, `a tool that only ${ledger.source} runs`)
       continue
     }
     const functions = (group.functionDeclarations ??= []) as JsonObject[]
     functions.push(encodeFunction(tool, options))
+  }
+  const functions = groups.get('')?.functionDeclarations !== undefined
+  for (const tool of searches) {
+    // Only models of the third line call functions and search in one turn.
+    if (!functions || isThirdGeneration(options.model)) groups.set(tool.path, { googleSearch: {} })
+    else ledger.lose(tool.path, 'the model does not search where it may call functions')
   }
   return [...groups.values()].filter((group) => Object.keys(group).length > 0)
 }

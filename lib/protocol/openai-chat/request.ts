@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '../../base/mod.ts'
 import type { EncodeOptions } from '../codec.ts'
-import { unknownFields } from '../ledger.ts'
+import { type Ledger, unknownFields } from '../ledger.ts'
 import { leadingSystem, mergeTurns } from '../turns.ts'
 import { booleanOf, compact, numberOf, objectOf, objectsOf, stringOf } from '../read.ts'
 import { unpackReasoning } from '../reasoning.ts'
@@ -20,6 +20,7 @@ import type {
 } from '../request.ts'
 import { validate } from '../schema-kit.ts'
 import { toolSearchName, wrapCustomInput } from '../tools.ts'
+import { hostedTool } from '../hosted.ts'
 import { customToolDescription, customToolSchema, dataUrl, mediaOf, toolSearchDefaults } from '../media.ts'
 import { chatRequest } from './schema.ts'
 
@@ -442,6 +443,7 @@ export function encodeRequest(request: InferenceRequest, options: EncodeOptions)
     reasoning_effort: encodeEffort(request, options),
     verbosity: request.verbosity ?? undefined,
     response_format: encodeOutput(request.output, options),
+    web_search_options: encodeSearch(request, options),
     stream: request.stream ? true : undefined,
     // Without it a stream says nothing about usage.
     stream_options: request.stream || streamExtra ? { ...(streamExtra as object), include_usage: true } : undefined,
@@ -451,6 +453,18 @@ export function encodeRequest(request: InferenceRequest, options: EncodeOptions)
     ...rest,
   })
 }
+
+/** A search of the web stands beside the tools here. */
+function encodeSearch(request: InferenceRequest, { ledger, quirks }: EncodeOptions): JsonObject | undefined {
+  if (ledger.same || !quirks.has('chat-web-search')) return undefined
+  for (const tool of request.tools) {
+    const hosted = tool.type === 'native' ? hostedTool(tool, ledger) : null
+    if (hosted !== null) return hosted
+  }
+  return undefined
+}
+
+const silent = (ledger: Ledger): Ledger => ({ ...ledger, lose: () => {} })
 
 /** `parallel_tool_calls` where it says something: true is what happens anyway, and not every upstream knows the field. */
 export function parallelCalls(request: InferenceRequest, hasTools: boolean, same: boolean): boolean | undefined {
@@ -517,6 +531,7 @@ function encodeTool(tool: ToolDefinition, options: EncodeOptions): JsonObject[] 
   switch (tool.type) {
     case 'native':
       if (ledger.same) return [tool.value]
+      if (options.quirks.has('chat-web-search') && hostedTool(tool, silent(ledger)) !== null) return []
       ledger.lose(tool.path, `a tool that only ${ledger.source} runs`)
       return []
     case 'tool-search': {

@@ -1,6 +1,7 @@
 import type { Json, JsonObject } from '../../base/mod.ts'
 import type { EncodeOptions } from '../codec.ts'
 import { unknownFields } from '../ledger.ts'
+import { hostedTool } from '../hosted.ts'
 import { toolSearchDefaults } from '../media.ts'
 import { booleanOf, compact, objectOf, objectsOf, stringOf } from '../read.ts'
 import type { CustomTool, FunctionTool, InferenceRequest, ToolDefinition, ToolNamespace } from '../request.ts'
@@ -112,6 +113,10 @@ function encodeTool(tool: ToolDefinition, options: EncodeOptions): JsonObject | 
   switch (tool.type) {
     case 'native':
       if (ledger.same) return tool.value
+      if (options.quirks.has('web-search')) {
+        const hosted = hostedTool(tool, ledger)
+        if (hosted !== null) return hosted
+      }
       ledger.lose(tool.path, `a tool that only ${ledger.source} runs`)
       return null
     case 'tool-search':
