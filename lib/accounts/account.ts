@@ -46,3 +46,20 @@ export interface Account {
 
 /** What an account's name may be: it stands in target keys, headers and file names. */
 export const accountIdPattern = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,127}$/
+
+/** Keys of a record that say where its secret is: at most one of them is written. */
+export const sourceKeys = [
+  'token',
+  'token_env',
+  'token_file',
+  'token_command',
+  'token_store',
+  'token_stdin',
+  'keychain',
+  'sops',
+  'age',
+  'aws_profile',
+  'google_key_file',
+  'login',
+  'foreign',
+] as const

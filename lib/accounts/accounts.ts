@@ -4,7 +4,7 @@ import type { Provider } from '../catalog/mod.ts'
 import { type Credential, originsOf, type Reading, type ReadOptions, type Sources } from '../credentials/mod.ts'
 import type { SecretStore } from '../secrets/mod.ts'
 import type { Storage } from '../storage/mod.ts'
-import { type Account, accountIdPattern } from './account.ts'
+import { type Account, accountIdPattern, sourceKeys } from './account.ts'
 import type { AccountRecord } from './config.ts'
 import { discoverAccounts } from './discover.ts'
 import { isPlan, isPlanToken } from './plan.ts'
@@ -205,7 +205,10 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
   async function update(id: string, patch: Partial<AccountRecord>, secret?: Secret): Promise<Account> {
     const account = stored(id)
     const before = await recordOf(id)
-    const { token, ...rest } = { ...before, ...patch }
+    // A new place for the secret takes the old one's.
+    const moves = secret !== undefined || sourceKeys.some((key) => patch[key] !== undefined)
+    const emptied = moves ? Object.fromEntries(sourceKeys.map((key) => [key, undefined])) : {}
+    const { token, ...rest } = { ...before, ...emptied, ...patch }
     const literal = secret ?? (token === undefined ? undefined : new Secret(token))
     const record = await check(id, { ...rest, ...(literal ? { token_store: secretPrefix + id } : {}) })
     if (literal) await secrets.put(secretPrefix + id, literal)
@@ -308,7 +311,8 @@ const nothingNeeded: Reading = {
 
 function needsNothing(providers: readonly Provider[], account: Account): boolean {
   const provider = providers.find((provider) => provider.id === account.provider)
-  return provider !== undefined && (provider.auth.type === 'none' || provider.local === true)
+  return provider !== undefined &&
+    (provider.auth.type === 'none' || provider.local === true || provider.keyOptional === true)
 }
 
 /** A base URL of its owner binds the credential there and nowhere else; else the vendor's or the provider's origins. */

@@ -1,22 +1,7 @@
 import { z } from 'zod'
-import { accountIdPattern } from './account.ts'
+import { accountIdPattern, sourceKeys } from './account.ts'
 
 const argv = z.array(z.string().min(1)).min(1)
-const sourceKeys = [
-  'token',
-  'token_env',
-  'token_file',
-  'token_command',
-  'token_store',
-  'token_stdin',
-  'keychain',
-  'sops',
-  'age',
-  'aws_profile',
-  'google_key_file',
-  'login',
-  'foreign',
-] as const
 const accountIdKeys = ['account_id', 'account_id_env', 'account_id_command'] as const
 
 /** An account as it is written: in the config file, and in the store. */

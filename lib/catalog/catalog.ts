@@ -147,6 +147,7 @@ function fromStore(record: StoredProvider): Provider {
       },
       { protocol: 'openai-responses', capabilities: ['chat'], baseUrl: record.baseUrl.replace(/\/+$/, '') },
     ],
+    keyOptional: true,
     docs: '',
   }
 }

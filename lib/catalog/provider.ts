@@ -79,6 +79,8 @@ export interface Provider {
   readonly local?: boolean
   /** Becomes usable only by an account that names it, even where its environment variables are set. */
   readonly explicit?: boolean
+  /** An account without a key may be used: some servers want none. */
+  readonly keyOptional?: boolean
   /** Named properties of its wire dialect, each implemented once in the protocol room. */
   readonly quirks?: readonly string[]
   /** Paths of its API that `/v1/proxy/{provider}` may reach; absent means the deployments' own. */

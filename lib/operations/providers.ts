@@ -147,7 +147,8 @@ export const providers = area({
       models: input.models,
       enabled: input.enabled,
     }
-    await rooms.providerStore.put(stored)
+    // The account is written while its provider is there: one that is switched off is in no catalogue.
+    await rooms.providerStore.put({ ...stored, enabled: true })
     // `api_key_env` is asked first and a stored key is kept when neither is given, as the contract has it.
     const source: Partial<AccountRecord> = input.api_key_env
       ? { token_env: input.api_key_env, token_store: undefined }
@@ -156,6 +157,7 @@ export const providers = area({
     if (existing?.origin === 'store') {
       await rooms.accounts.update(input.name, { ...source, enabled: input.enabled }, secret)
     } else await rooms.accounts.add({ ...source, id: input.name, provider: input.name, enabled: input.enabled }, secret)
+    if (!stored.enabled) await rooms.providerStore.put(stored)
     return viewStored(rooms, stored)
   }),
 
