@@ -125,9 +125,8 @@ function away(input: PlacementInput, key: string, boundTo: string): Placement {
       note: `stands in for ${boundTo}, which is back soon`,
     }
   }
-  const chosen = fits.length > 1 ? refuge(fits, snapshot, view) : fits[0]
   return {
-    fits: chosen === undefined ? fits : toFront(fits, chosen),
+    fits: fits.length > 1 ? byRefuge(fits, snapshot, view) : fits,
     session: { key, boundTo, rebind: true, displaced: true },
     pinned: false,
     strip: null,
@@ -137,30 +136,26 @@ function away(input: PlacementInput, key: string, boundTo: string): Placement {
 
 /**
  * Where a displaced session goes: the account that is furthest below its share of this minute's displaced, shares being
- * in proportion to headroom, and none above a quarter while there are enough accounts for that.
+ * in proportion to headroom, and none above a quarter while there are enough accounts for that. The next ones follow by
+ * the same rule, because the first may turn out to be lost too.
  */
-function refuge(fits: readonly Fit[], snapshot: Snapshot, view: StrategyView): Fit {
+function byRefuge(fits: readonly Fit[], snapshot: Snapshot, view: StrategyView): readonly Fit[] {
   // Only first choices take part: a target that just failed is no refuge while a good one is there.
   const group = Math.min(...fits.map((fit) => fit.group))
   const tier = Math.min(...fits.map((fit) => fit.candidate.tier))
-  const places = fits.filter((fit) => fit.group === group && fit.candidate.tier === tier && !fit.trial)
-  if (places.length < 2) return places[0] ?? fits[0]!
+  const isPlace = (fit: Fit): boolean => fit.group === group && fit.candidate.tier === tier && !fit.trial
+  const places = fits.filter(isPlace)
+  if (places.length === 0) return fits
   const rooms = places.map(({ candidate }) => Math.max(0.01, view.outlook(candidate)?.left ?? 1))
   const sum = rooms.reduce((a, b) => a + b, 0)
   const total = snapshot.displaced(null)
   const most = Math.max(1, Math.floor(Math.max(displacedShare, 1 / places.length) * (total + 1)))
-  let best: Fit | null = null
-  let bestLack = -Infinity
-  for (const [i, fit] of places.entries()) {
+  const ranked = places.map((fit, i) => {
     const taken = snapshot.displaced(fit.candidate.account.id)
-    if (taken + 1 > most) continue
-    const lack = rooms[i]! / sum * (total + 1) - taken
-    if (lack > bestLack) [best, bestLack] = [fit, lack]
-  }
-  if (best) return best
-  return places.reduce((least, fit) =>
-    snapshot.displaced(fit.candidate.account.id) < snapshot.displaced(least.candidate.account.id) ? fit : least
-  )
+    return { fit, taken, isFull: taken + 1 > most, lack: rooms[i]! / sum * (total + 1) - taken }
+  })
+  ranked.sort((a, b) => Number(a.isFull) - Number(b.isFull) || (a.isFull ? a.taken - b.taken : b.lack - a.lack))
+  return [...ranked.map(({ fit }) => fit), ...fits.filter((fit) => !isPlace(fit))]
 }
 
 /** A place that is worth leaving home for, or `null`. */
