@@ -80,6 +80,8 @@ export function createEgress(options: EgressOptions): Egress {
   const table = addressTable()
   let policy = options.policy
   const known = new Map<string, Known>()
+  /** The same by URL object: callers that repeat themselves bring the same one. */
+  let knownUrls = new WeakMap<URL, { readonly entry: Known; readonly local: boolean }>()
 
   function refuse(question: EgressQuestion, purpose: EgressPurpose, verdict: Verdict, ips: readonly string[]): GwError {
     if (verdict.allowed) throw new GwError('internal', 'an allowed destination was refused')
@@ -140,10 +142,15 @@ export function createEgress(options: EgressOptions): Egress {
   /** The addresses to dial, from memory or judged now. Throws the refusal. */
   function permit(question: EgressQuestion, purpose: EgressPurpose): Known | Promise<Known> {
     const { url } = question
+    const same = knownUrls.get(url)
+    if (same !== undefined && same.local === question.local && same.entry.until > clock.monotonic()) return same.entry
     const key = question.local ? `local ${url.origin}` : url.origin
     const hit = known.get(key)
     // What is written in a URL beside its origin matters too: user info is never in an origin.
-    if (hit && hit.until > clock.monotonic() && url.username === '' && url.password === '') return hit
+    if (hit && hit.until > clock.monotonic() && url.username === '' && url.password === '') {
+      knownUrls.set(url, { entry: hit, local: question.local })
+      return hit
+    }
     return judge(question).then(({ verdict, addresses }) => {
       if (!verdict.allowed) {
         const error = refuse(question, purpose, verdict, addresses ?? [])
@@ -160,7 +167,7 @@ export function createEgress(options: EgressOptions): Egress {
   }
 
   function open(request: EgressRequest): Dialling {
-    const inside = options.inside?.get(request.url.origin)
+    const inside = options.inside === undefined ? undefined : options.inside.get(request.url.origin)
     if (inside) return openInside(request, inside)
     const dial = (known: Known | null) => dialer.dial({ ...request, addresses: known?.addresses ?? null })
     if (policy.mode === 'off') return dial(null)
@@ -226,6 +233,7 @@ export function createEgress(options: EgressOptions): Egress {
     reload(next) {
       policy = next
       known.clear()
+      knownUrls = new WeakMap()
     },
     close: () => dialer.close(),
   }

@@ -3,7 +3,6 @@ import {
   noTokens,
   parseSpan,
   scanFields,
-  type Span,
   type TokenCounts,
   type UpstreamFailure,
   type Wire,
@@ -173,33 +172,55 @@ function readWhole(
   wire: Wire | null,
   reported: WholeParts['reported'],
 ): { readonly tokens: TokenCounts; readonly id: string | null } | { readonly failure: UpstreamFailure } {
-  const scan = scanFields(bytes)
-  if (!scan.ok) {
+  const answer = fieldsOf(bytes)
+  if (typeof answer === 'string') {
     return {
       failure: bytes.length === 0
         ? failureOf('empty', 'the answer was empty', 'provider')
-        : failureOf('malformed', `the answer is no JSON object: ${scan.reason}`, 'provider'),
+        : failureOf('malformed', `the answer is no JSON object: ${answer}`, 'provider'),
     }
   }
   // An answer that is nothing but an error, sent as a success.
-  const error = answerFields.some((name) => scan.fields.has(name)) ? undefined : scan.fields.get('error')
-  const said = error && parseSpan(bytes, error)
+  const said = answerFields.some((name) => answer(name) !== undefined) ? undefined : answer('error')
   if (typeof said === 'object' && said !== null) return { failure: reported(said) }
   // Only what the protocol's usage reader looks at is parsed.
   const field = wire?.usageField ?? 'usage'
-  const usage = scan.fields.get(field)
-  const counted = scan.fields.get('input_tokens')
-  const body = {
-    ...(usage ? { [field]: parseSpan(bytes, usage) } : {}),
-    ...(counted ? { input_tokens: parseSpan(bytes, counted) } : {}),
-  }
-  const id = scan.fields.get('id') ?? scan.fields.get('responseId')
-  const named = id && parseSpan(bytes, id)
+  const usage = answer(field)
+  const counted = answer('input_tokens')
+  const body: Record<string, unknown> = {}
+  if (usage !== undefined) body[field] = usage
+  if (counted !== undefined) body['input_tokens'] = counted
+  const named = answer('id') ?? answer('responseId')
   const tokens = wire?.usage(body as never) ?? noTokens
-  if (!tokens.outputTokens && saysNothing(bytes, scan.fields)) {
+  if (!tokens.outputTokens && bytes.length <= emptyBytes && saysNothing(answer)) {
     return { failure: failureOf('empty', 'the answer was empty', 'provider') }
   }
   return { tokens, id: typeof named === 'string' ? named : null }
+}
+
+/** Up to here an answer is parsed as a whole, which is quicker than looking for its fields. */
+const parsedBytes = 16 * 1024
+
+/** The top-level fields of an answer, by name; else why it is no JSON object. */
+function fieldsOf(bytes: Uint8Array): ((name: string) => unknown) | string {
+  if (bytes.length <= parsedBytes) {
+    const value = parsed(bytes)
+    if (isObject(value)) return (name) => Object.hasOwn(value, name) ? value[name] : undefined
+  }
+  const scan = scanFields(bytes)
+  if (!scan.ok) return scan.reason
+  return (name) => {
+    const span = scan.fields.get(name)
+    return span && parseSpan(bytes, span)
+  }
+}
+
+function parsed(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes))
+  } catch {
+    return null
+  }
 }
 
 /** An answer longer than this says something. */
@@ -209,12 +230,7 @@ const emptyBytes = 16 * 1024
  * Whether an answer ended of itself with nothing in it. One that was cut by a limit or a filter is an answer, and one
  * that is still being worked on is too.
  */
-function saysNothing(bytes: Uint8Array, fields: ReadonlyMap<string, Span>): boolean {
-  if (bytes.length > emptyBytes) return false
-  const read = (name: string): unknown => {
-    const span = fields.get(name)
-    return span && parseSpan(bytes, span)
-  }
+function saysNothing(read: (name: string) => unknown): boolean {
   const choices = read('choices')
   if (Array.isArray(choices)) return choices.every(isEmptyChoice)
   const candidates = read('candidates')

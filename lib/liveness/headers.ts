@@ -85,8 +85,9 @@ export function readRetryAfter(headers: HeaderSource, now: number): number | nul
 
 /** What an answer's headers say about the limits of the account, by window. Unknown windows are kept and shown. */
 export function readWindows(headers: HeaderSource, now: number, model: string | null = null): QuotaWindow[] {
-  const groups = new Map<string, Map<string, string>>()
+  let groups: Map<string, Map<string, string>> | null = null
   const put = (window: string, field: string, value: string): void => {
+    groups ??= new Map()
     const group = groups.get(window) ?? new Map<string, string>()
     group.set(field, value.slice(0, maxValueLength))
     if (groups.size < 64) groups.set(window, group)
@@ -101,7 +102,8 @@ export function readWindows(headers: HeaderSource, now: number, model: string | 
       snapshots = snapshots.concat(readSnapshot(name.slice('x-quota-snapshot-'.length), value, now))
     }
   })
-  const windows = [...groups].flatMap(([key, fields]) => {
+  if (groups === null) return snapshots.slice(0, maxWindows)
+  const windows = [...groups as Map<string, Map<string, string>>].flatMap(([key, fields]) => {
     const bar = key.indexOf('|')
     const [kind, window] = [key.slice(0, bar), key.slice(bar + 1)]
     if (kind === 'unified') return unifiedWindow(window, fields, now, model)

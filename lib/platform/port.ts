@@ -37,6 +37,7 @@ export interface HttpServer {
 
 /** One outbound request whose address has been decided. */
 export interface DialRequest {
+  /** Not changed once it has been dialled: what it says is remembered with it. */
   readonly url: URL
   /**
    * The addresses to connect to, in order; the host of `url` still goes into Host and SNI. `null` leaves resolving to

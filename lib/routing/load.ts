@@ -62,11 +62,11 @@ export function createLoad(clock: Clock): Load {
       running.set(account, (running.get(account) ?? 0) + 1)
       sent.set(account, (sent.get(account) ?? 0) + 1)
       const times = minutes.get(account) ?? []
-      times.push(clock.monotonic())
+      const startedAt = clock.monotonic()
+      times.push(startedAt)
       // Only as many as a limit can ask about; without a limit nobody asks.
       if (times.length > 10_000) times.splice(0, 5_000)
       minutes.set(account, times)
-      const startedAt = clock.monotonic()
       if (proving !== null) provings.set(proving, startedAt)
       let open = true
       return () => {

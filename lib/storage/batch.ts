@@ -4,7 +4,7 @@ import type { SqliteConnection, SqliteStatement } from '../platform/mod.ts'
 /**
  * Writes rows together, off the path of any request.
  *
- * What is queued is committed within 200 ms or 100 rows; a crash loses at most that window. Rows that the database
+ * What is queued is committed within 200 ms or 500 rows; a crash loses at most that window. Rows that the database
  * refuses for now (busy, full) stay queued up to a bound and are counted when they must be dropped.
  */
 export interface BatchWriter {
@@ -20,7 +20,7 @@ export interface BatchWriter {
 }
 
 const flushAfterMs = 200
-const flushAtRows = 100
+const flushAtRows = 500
 const maxWaitingRows = 100_000
 const firstWaitMs = 10
 
@@ -46,10 +46,10 @@ export function batchWriter(connection: SqliteConnection, clock: Clock): BatchWr
     const batch = rows
     rows = []
     try {
-      connection.exec('begin immediate')
+      prepared('begin immediate').run([])
       try {
         for (const row of batch) prepared(row.sql).run(row.parameters)
-        connection.exec('commit')
+        prepared('commit').run([])
         waitMs = firstWaitMs
         return true
       } catch (error) {
@@ -74,7 +74,7 @@ export function batchWriter(connection: SqliteConnection, clock: Clock): BatchWr
     queue(sql, parameters) {
       rows.push({ sql, parameters })
       if (rows.length === flushAtRows) {
-        // After the current work, not inside it: the request that queued the hundredth row does not pay for it.
+        // After the current work, not inside it: the request that queued the last row does not pay for it.
         if (timer !== undefined) clearTimeout(timer)
         timer = undefined
         schedule(0)

@@ -1,7 +1,7 @@
 import { type ByteSource, GwError, isGwError, readAll, redact } from '../base/mod.ts'
 import type { Clock } from '../base/mod.ts'
 import type { Target } from '../accounts/mod.ts'
-import type { Provider } from '../catalog/mod.ts'
+import type { AuthScheme, Deployment, Provider } from '../catalog/mod.ts'
 import { assertAudience, type Credential, originsOf } from '../credentials/mod.ts'
 import type { Egress } from '../egress/mod.ts'
 import type { Dialling, ReplyHeaders } from '../platform/mod.ts'
@@ -76,19 +76,35 @@ export interface UpstreamOptions {
   readonly readFailure?: (target: Target) => ReadFailure
 }
 
+/** Where calls of one credential to one surface go, and how they are signed there. */
+interface Place {
+  readonly surface: UpstreamCall['surface']
+  readonly deployment: Deployment
+  readonly row: Provider | null
+  readonly bound: string | null
+  /** Shared by calls: nobody changes it. */
+  readonly url: URL
+  readonly scheme: AuthScheme
+}
+
 /** How much of an error's body is read. */
 const maxErrorBytes = 64 * 1024
 
 /** The sender: endpoint, signature, egress, and failures as values. */
 export function createUpstream(options: UpstreamOptions): Upstream {
   const { egress, provider, environment, clock } = options
+  /** The last place each credential was allowed to go to: requests repeat themselves, and URLs are dear. */
+  const places = new WeakMap<Credential, Place>()
 
-  function request(
-    call: UpstreamCall,
-  ): { url: URL; headers: Field[]; row: Provider | null; signed: void | Promise<void> } {
-    const { target, credential, surface, search } = call
+  /** Where a call goes. @throws GwError `credential.audience`, `request.unsupported`, `config.invalid` */
+  function placeOf({ target, credential, surface, search }: UpstreamCall): Place {
     const row = provider(target.provider)
-    const bound = options.baseUrl?.(target.account)
+    const bound = options.baseUrl?.(target.account) ?? null
+    const known = search === '' ? places.get(credential) : undefined
+    if (
+      known !== undefined && known.surface === surface && known.deployment === target.deployment &&
+      known.row === row && known.bound === bound
+    ) return known
     const prefix = typeof surface === 'object' ? surface.prefix ?? '' : ''
     const deployment = bound || prefix !== ''
       ? { ...target.deployment, baseUrl: (bound ?? target.deployment.baseUrl).replace(/\/+$/, '') + prefix }
@@ -96,14 +112,24 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     const url = typeof surface === 'string'
       ? endpointUrl(row, deployment, surface, search, environment)
       : urlOf(row, deployment, surface.path, search, environment)
-    const { headers } = call
+    assertAudience(credential.audience.length > 0 ? credential : { ...credential, audience: home(row, bound) }, url)
+    const scheme = deployment.auth ?? row?.auth ?? { type: 'bearer' }
+    const place: Place = { surface, deployment: target.deployment, row, bound, url, scheme }
+    // A key in the query is written into the URL of each call.
+    if (search === '' && typeof surface === 'string' && scheme.type !== 'query') places.set(credential, place)
+    return place
+  }
+
+  function request(
+    call: UpstreamCall,
+  ): { url: URL; headers: Field[]; row: Provider | null; signed: void | Promise<void> } {
+    const { credential, headers } = call
+    const { url, row, scheme } = placeOf(call)
     if (row?.headers) {
       for (const [name, value] of Object.entries(row.headers)) setField(headers, name.toLowerCase(), value)
     }
-    assertAudience(credential.audience.length > 0 ? credential : { ...credential, audience: home(row, bound) }, url)
     // Compressed answers would have to be inflated to find the usage in them, and may be bombs.
     setField(headers, 'accept-encoding', 'identity')
-    const scheme = deployment.auth ?? row?.auth ?? { type: 'bearer' }
     return {
       url,
       headers,

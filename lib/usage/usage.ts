@@ -12,7 +12,7 @@ import { recordWriter } from './writer.ts'
 /** What it cost. */
 export interface Usage extends UsageQueries {
   /**
-   * Takes in one ended request: a push on a list. Its row is on disk within 200 ms or 100 records, its part of the sums
+   * Takes in one ended request: a push on a list. Its row is on disk within 200 ms or 500 records, its part of the sums
    * within a second; a crash loses at most that much.
    */
   record(record: RequestRecord): void
@@ -42,7 +42,7 @@ export interface UsageOptions {
 }
 
 const flushAfterMs = 200
-const flushAtRecords = 100
+const flushAtRecords = 500
 const sumsEveryMs = 1_000
 const retainEveryMs = 600_000
 const restBetweenStepsMs = 100
@@ -124,7 +124,7 @@ export function createUsage({ storage, clock, config, logger }: UsageOptions): U
       spending.add(record)
       waiting.push(record)
       if (waiting.length === flushAtRecords) {
-        // After the current work: the hundredth request does not pay for the other ninety-nine.
+        // After the current work: the last request of a batch does not pay for all the others.
         if (timer !== undefined) clearTimeout(timer)
         timer = undefined
         schedule(0)

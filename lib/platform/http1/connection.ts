@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { concat, GwError } from '../../base/mod.ts'
 import type { DialReply, DialRequest } from '../port.ts'
-import { Body } from './body.ts'
+import { Body, type BodyControl } from './body.ts'
 import { type ChunkedDecoder, chunkedDecoder } from './chunked.ts'
 import { type Framing, framingOf, type Head, maxHeadBytes, parseHead } from './head.ts'
 import { serialize } from './serialize.ts'
@@ -43,12 +43,18 @@ export class Connection {
   readonly #events: ConnectionEvents
   readonly #name: string
   readonly #socket: RawSocket
+  /** For the bodies it carries: each lets go of it when it is whole. */
+  readonly #control: BodyControl = {
+    pause: () => this.#socket.pause(),
+    resume: () => this.#socket.resume(),
+    close: () => this.close(),
+  }
   #ready = false
   #closed = false
   #unsent: Uint8Array | null = null
   #exchange: Exchange | null = null
-  #head: Uint8Array<ArrayBuffer>[] = []
-  #headBytes = 0
+  /** What is there of a head that is not whole. */
+  #head: Uint8Array<ArrayBuffer> | null = null
   #interim = 0
   #framing: Framing | null = null
   #left = 0
@@ -82,8 +88,7 @@ export class Connection {
   /** Sends a request. The connection must be idle. */
   send(request: DialRequest): Promise<DialReply> {
     this.answered = false
-    this.#head = []
-    this.#headBytes = 0
+    this.#head = null
     this.#interim = 0
     this.#framing = null
     this.#keepAlive = true
@@ -152,12 +157,9 @@ export class Connection {
   }
 
   #readHead(bytes: Uint8Array<ArrayBuffer>): void {
-    const held = this.#headBytes
-    this.#head.push(bytes)
-    this.#headBytes += bytes.length
-    const all = held === 0 ? bytes : concat(this.#head, this.#headBytes)
-    if (held > 0) this.#head = [all]
-    const end = blankLine(all, Math.max(0, held - 3))
+    const held = this.#head
+    const all = held === null ? bytes : concat([held, bytes], held.length + bytes.length)
+    const end = blankLine(all, held === null ? 0 : Math.max(0, held.length - 3))
     if (end < 0 ? all.length > maxHeadBytes : end > maxHeadBytes) {
       throw new GwError(
         'upstream.invalid',
@@ -166,13 +168,13 @@ export class Connection {
     }
     if (end < 0) {
       if (!mayBegin(all)) throw new GwError('upstream.invalid', `${this.#name} does not speak HTTP`)
+      this.#head = all
       return
     }
     const text = Buffer.from(all.buffer, all.byteOffset, end).toString('latin1')
     const head = parseHead(text)
-    const rest = all.subarray(end + 4)
-    this.#head = []
-    this.#headBytes = 0
+    const rest = new Uint8Array(all.buffer, all.byteOffset + end + 4, all.length - end - 4)
+    this.#head = null
     if (head.status < 200) return this.#skipInterim(head, rest)
     this.#begin(head, rest)
   }
@@ -193,11 +195,7 @@ export class Connection {
     this.#framing = framing
     this.#left = framing.is === 'length' ? framing.bytes : 0
     this.#chunked = framing.is === 'chunked' ? chunkedDecoder() : null
-    const body = this.#body = new Body({
-      pause: () => this.#socket.pause(),
-      resume: () => this.#socket.resume(),
-      close: () => this.close(),
-    })
+    const body = this.#body = new Body(this.#control)
     exchange.resolve({
       status: head.status,
       headers: head.headers,
