@@ -136,8 +136,31 @@ function documentedPaths() {
     parameters: [profile],
     responses: { ...open, default: { $ref: '#/components/responses/Detail' } },
   })
+  const server = { ...profile, name: 'server' }
+  const rpc = (of: string, operationId: string, parameters: (typeof server)[]) => ({
+    tags: ['tool servers'],
+    security,
+    parameters,
+    responses: { 200: { description: 'JSON-RPC, or events of it' }, default: answered.default },
+    summary: of,
+    operationId,
+  })
+  // MCP over HTTP: calls by POST, events by GET, the end of a session by DELETE.
+  const mcp = (of: string, id: string, parameters: (typeof server)[] = []) => ({
+    get: rpc(`Follow the events of ${of}`, `follow${id}`, parameters),
+    post: {
+      ...rpc(`Call ${of} (JSON-RPC)`, `call${id}`, parameters),
+      requestBody: {
+        content: { 'application/json': { schema: { type: 'object' as const, additionalProperties: true } } },
+      },
+    },
+    delete: rpc(`End a session with ${of}`, `end${id}`, parameters),
+  })
   return {
     ...model,
+    '/mcp': mcp("gw's own tools", 'Gw'),
+    '/v1/mcp': mcp('all tool servers behind gw', 'ToolServers'),
+    '/v1/mcp/{server}': mcp('one tool server behind gw', 'ToolServer', [server]),
     '/config/auth-profiles/{id}': {
       put: config('Add or change an auth profile', 'putAuthProfile'),
       delete: config('Forget an auth profile', 'deleteAuthProfile'),

@@ -63,9 +63,18 @@ function schemaOf(
   options: { io: 'input' | 'output'; target: 'draft-2020-12' | 'openapi-3.0' },
 ): JsonObject {
   try {
-    const { $schema: _, default: __, ...rest } = z.toJSONSchema(schema, options) as Record<string, unknown>
+    const { $schema: _, default: __, ...rest } = z.toJSONSchema(schema, {
+      ...options,
+      ...(options.target === 'openapi-3.0' ? { override: ({ jsonSchema }) => asOpenApi(jsonSchema) } : {}),
+    }) as Record<string, unknown>
     return rest as JsonObject
   } catch (cause) {
     throw new GwError('internal', `the ${options.io} of operation ${name} is not plain JSON`, { cause })
   }
+}
+
+/** Takes out what only the command line reads: OpenAPI 3.0 has a closed list of words. */
+function asOpenApi(schema: Record<string, unknown>): void {
+  if (schema.secret === true) Object.assign(schema, { format: 'password', writeOnly: true })
+  for (const word of ['positional', 'secret', 'propertyNames']) delete schema[word]
 }

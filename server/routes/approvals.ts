@@ -62,7 +62,11 @@ export function approvalRoutes(door: Door) {
     return token && token.label !== '' ? `${token.label} (${id})` : id
   }
 
-  const hook = (summary: string) => ({ parse: 'none' as const, detail: { tags: ['approvals'], summary, security: [] } })
+  const responses = { 200: { description: 'A page for a person' } }
+  const hook = (summary: string) => ({
+    parse: 'none' as const,
+    detail: { tags: ['approvals'], summary, security: [], responses },
+  })
   return new Elysia({ name: 'approvals' })
     .get('/approvals/page.css', file('text/css', approvalCss), hook("The page's style"))
     .get('/approvals/page.js', file('text/javascript', approvalScript), hook("The page's script"))

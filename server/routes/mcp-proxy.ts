@@ -27,15 +27,17 @@ export function mcpProxy({ gateway, peerOf }: Door) {
     return Response.json(body, { headers: { 'cache-control': 'max-age=300' } })
   }
 
-  const raw = { parse: 'none' } as const
+  // Described by hand in the documentation: one path answers many methods.
+  const raw = { parse: 'none', detail: { hide: true } } as const
+  const hidden = { detail: { hide: true } }
   const app = new Elysia({ name: 'mcp-proxy' })
   for (const prefix of ['/v1/mcp', '/api/v1/mcp']) {
     app
       .all(prefix, ({ request }) => handle(request, null), raw)
       .all(`${prefix}/:server`, ({ request, params }) => handle(request, params.server), raw)
-      .get(`${prefix}/:server/.well-known/*`, ({ request }) => document(request))
+      .get(`${prefix}/:server/.well-known/*`, ({ request }) => document(request), hidden)
     for (const kind of ['oauth-protected-resource', 'oauth-authorization-server', 'openid-configuration']) {
-      app.get(`/.well-known/${kind}${prefix}/:server`, ({ request }) => document(request))
+      app.get(`/.well-known/${kind}${prefix}/:server`, ({ request }) => document(request), hidden)
     }
   }
   return app
