@@ -217,6 +217,7 @@ const cases: readonly (readonly [operation: string, input: JsonObject])[] = [
   ['auth.poll', { session: 'ses_none' }],
   ['auth.refresh', { vendor: 'nobody' }],
   ['auth.setOrder', { provider: 'demo', ids: ['nobody'] }],
+  ['auth.setServerToken', { remove: true }],
   ['auth.setupToken', { token: 'too-short' }],
   ['auth.vendors', {}],
   ['config.document', {}],
