@@ -95,7 +95,7 @@ export function mcpDiscovery(options: {
       (document) => typeof document.resource === 'string',
     )
 
-  function serverDocument(issuer: URL, local: boolean): Promise<JsonObject | null> {
+  function serverDocument(issuer: URL, local: boolean, named: boolean): Promise<JsonObject | null> {
     const tail = path(issuer)
     const paths = tail === '' ? ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration'] : [
       `/.well-known/oauth-authorization-server${tail}`,
@@ -103,7 +103,11 @@ export function mcpDiscovery(options: {
       `/.well-known/openid-configuration${tail}`,
       `${tail}/.well-known/openid-configuration`,
     ]
+    // Metadata that names another issuer could send the login to one server and its code to another (RFC 8414 §3.3).
+    const same = (text: unknown) =>
+      typeof text === 'string' && text.replace(/\/$/, '') === issuer.href.replace(/\/$/, '')
     const good = (document: JsonObject) =>
+      (!named || same(document.issuer)) &&
       typeof document.authorization_endpoint === 'string' && typeof document.token_endpoint === 'string'
     return first(paths.map((pathname) => at(issuer, pathname)), local, good)
   }
@@ -117,7 +121,7 @@ export function mcpDiscovery(options: {
     // Servers from before RFC 9728 are their own authorization server.
     for (const issuer of issuers.length > 0 ? issuers : [server.url.origin]) {
       if (!URL.canParse(issuer)) continue
-      const metadata = await serverDocument(new URL(issuer), server.local)
+      const metadata = await serverDocument(new URL(issuer), server.local, issuers.length > 0)
       if (metadata) return { server, resource, issuer, metadata }
     }
     return { server, resource, issuer: null, metadata: null }

@@ -91,6 +91,8 @@ export async function openMcpLogins(
         docs: server.url.href,
         clientId: client.id,
         clientAuth: client.auth,
+        // An answer of another server than the one that is asked for the token ends the login.
+        answersAs: text('issuer') ?? authorization.issuer,
         authorizeUrl: text('authorization_endpoint'),
         authorizeParams: { resource },
         tokenUrl: text('token_endpoint'),

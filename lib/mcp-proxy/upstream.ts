@@ -1,6 +1,7 @@
 import type { Credential } from '../credentials/mod.ts'
 import { type Clock, GwError, isGwError, type Logger } from '../base/mod.ts'
 import type { TargetEvidence } from '../liveness/mod.ts'
+import { checkAudience } from './audience.ts'
 import type { McpServerConfig } from './config.ts'
 import { evidenceOf, evidenceOfError } from './evidence.ts'
 
@@ -72,12 +73,11 @@ export function httpServerLink(
     for (const [header, value] of Object.entries(config.headers)) headers.set(header, expand(value, env, name))
     const credential = config.auth.type === 'none' ? null : await credentials.get(name, config.account ?? null, force)
     if (credential && config.auth.type !== 'none') {
-      if (credential.audience.length > 0 && !credential.audience.includes(url.origin)) {
-        const whose = config.account ? `account ${config.account}` : `the login of ${name}`
-        throw new GwError('credential.audience', `${whose} must not be used at ${url.origin}`, {
-          hint: `log in for this server: gw auth login mcp ${name}`,
-        })
-      }
+      const verdict = checkAudience(credential, url, {
+        whose: config.account ? `the credential of account ${config.account}` : `the login of ${name}`,
+        hint: `log in for this server: gw auth login mcp ${name}`,
+      })
+      if (verdict === 'unnamed') logger.log('debug', 'mcp.audience_unnamed', { server: name })
       const secret = credential.secret.reveal()
       if (config.auth.type === 'bearer') headers.set('authorization', `Bearer ${secret}`)
       else headers.set(config.auth.name, config.auth.prefix + secret)

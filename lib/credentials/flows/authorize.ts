@@ -103,7 +103,8 @@ const denials = new Set(['access_denied', 'consent_required', 'interaction_requi
 export function readCallback(vendor: Vendor, attempt: Pick<Attempt, 'state'>, parameters: URLSearchParams): Callback {
   if (parameters.getAll('state').length !== 1 || parameters.get('state') !== attempt.state) return { type: 'foreign' }
   const issuer = parameters.get('iss')
-  if (issuer !== null && vendor.issuer !== null && issuer.replace(/\/$/, '') !== vendor.issuer.replace(/\/$/, '')) {
+  const wanted = vendor.issuer ?? vendor.answersAs
+  if (issuer !== null && wanted !== null && issuer.replace(/\/$/, '') !== wanted.replace(/\/$/, '')) {
     return {
       type: 'refused',
       error: new GwError('login.failed', `the answer comes from another issuer than ${vendor.name}`),

@@ -62,6 +62,8 @@ export interface Vendor {
   readonly clientAuth: 'none' | 'basic' | 'post'
   /** An OpenID issuer whose metadata gives the endpoints that are `null` here. */
   readonly issuer: string | null
+  /** Who answers at its authorization page, where that is known and {@link issuer} is not. @see RFC 9207 */
+  readonly answersAs: string | null
   readonly authorizeUrl: string | null
   readonly authorizeParams: Readonly<Record<string, string>>
   readonly redirect: Redirect
@@ -108,6 +110,7 @@ export const vendorDefaults = {
   clientSecretEnv: null,
   clientAuth: 'none',
   issuer: null,
+  answersAs: null,
   authorizeUrl: null,
   authorizeParams: {},
   redirect: { host: '127.0.0.1', ports: [0], path: '/callback', hosted: null },
