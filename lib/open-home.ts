@@ -3,6 +3,7 @@ import { type Accounts, openAccounts, openProviderStore, type ProviderStore } fr
 import { type AccountId, type Clock, GwError, type Logger } from './base/mod.ts'
 import { type Catalog, createCatalog, loadModelFacts, type ModelFacts, type Provider } from './catalog/mod.ts'
 import {
+  type Config,
   type ConfigSources,
   type LiveConfig,
   liveConfig,
@@ -22,8 +23,10 @@ import {
 import type { Egress } from './egress/mod.ts'
 import { type Board, createBoard } from './liveness/mod.ts'
 import {
+  type McpCredentials,
   type McpFetch,
   mcpFetchOver,
+  type McpLogins,
   type McpProxy,
   mcpVendorId,
   openMcpLogins,
@@ -48,6 +51,9 @@ import {
   relayAccounts,
   relayRoutes,
   type Repair,
+  type ToolServer,
+  toolServerRoutes,
+  withToolServers,
 } from './repair/mod.ts'
 import { createReceipts, createRouter, type Receipts, type Router } from './routing/mod.ts'
 import { type Keychain, openSecretStore, type SecretStore } from './secrets/mod.ts'
@@ -194,6 +200,16 @@ export async function openHome(options: HomeOptions): Promise<Home> {
         overlays: config.current().config.providers,
         stored: providerStore.list(),
         extra: options.providers ?? [],
+        spare: toolServers(config.current().config, []).map(({ name, url }) => ({
+          id: name,
+          name: `MCP server ${name}`,
+          aliases: [],
+          env: [],
+          auth: { type: 'bearer' },
+          deployments: [],
+          explicit: true,
+          docs: url,
+        })),
         discovered: new Map([...discovery?.found ?? [], ...options.models ?? []]),
         facts,
       })
@@ -236,7 +252,34 @@ export async function openHome(options: HomeOptions): Promise<Home> {
     })
     let mcp: Promise<McpProxy> | null = null
     closers.push(async () => (await mcp?.catch(() => null))?.close())
-    const inventory = inventoryOf(config, accounts, catalogNow)
+    const mcpCredential: McpCredentials['get'] = async (server, account, force) => {
+      if (account !== null) {
+        const credential = await accounts.credentialFor(accounts.get(account), { force })
+        const { url } = config.current().config.mcp.servers[server] ?? {}
+        // An account with the server itself is bound to it, as those with providers are bound to theirs.
+        const own = accounts.get(account).provider === server && url !== undefined && credential.audience.length === 0
+        return own ? { ...credential, audience: [new URL(url).origin] } : credential
+      }
+      if (!await mcpLogins.knows(server)) return null
+      return await sources.read({ type: 'login', vendor: mcpVendorId(server), binding: null }, { force })
+    }
+    const openMcp = (): Promise<McpProxy> =>
+      mcp ??= openMcpProxy({
+        config: () => config.current().config.mcp,
+        fetch: mcpFetch,
+        credentials: { get: mcpCredential },
+        logins: mcpLogins,
+        clientId: (vendor) => config.current().config.logins[vendor]?.client_id ?? null,
+        approvals,
+        observe: ({ provider, account }, evidence) =>
+          board.observe({ provider, account: account as AccountId, capability: 'mcp', model: '*' }, evidence),
+        storage,
+        clock,
+        logger,
+        env: (name) => env[name],
+        approvalUrl: options.approvalUrl ?? null,
+      })
+    const inventory = inventoryOf(config, accounts, catalogNow, mcpLogins)
     const upstream = egress
       ? createUpstream({
         egress,
@@ -266,7 +309,16 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       fetch,
       inventory,
       ...(upstream
-        ? { relay: relayAccounts({ accounts, provider: (id) => catalogNow().provider(id), upstream }) }
+        ? {
+          relay: withToolServers(
+            relayAccounts({ accounts, provider: (id) => catalogNow().provider(id), upstream }),
+            {
+              credential: (server, force) =>
+                mcpCredential(server, config.current().config.mcp.servers[server]?.account ?? null, force),
+              ask: async (server, timeoutMs) => (await openMcp()).probe(server, timeoutMs),
+            },
+          ),
+        }
         : {}),
     })
     const afloat = createHost(repair.context, () => {
@@ -312,28 +364,7 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       board,
       router,
       receipts: createReceipts({ storage, clock, logger }),
-      mcp: () =>
-        mcp ??= openMcpProxy({
-          config: () => config.current().config.mcp,
-          fetch: mcpFetch,
-          credentials: {
-            async get(server, account, force) {
-              if (account !== null) return accounts.credentialFor(accounts.get(account), { force })
-              if (!await mcpLogins.knows(server)) return null
-              return sources.read({ type: 'login', vendor: mcpVendorId(server), binding: null }, { force })
-            },
-          },
-          logins: mcpLogins,
-          clientId: (vendor) => config.current().config.logins[vendor]?.client_id ?? null,
-          approvals,
-          observe: ({ provider, account }, evidence) =>
-            board.observe({ provider, account: account as AccountId, capability: 'mcp', model: '*' }, evidence),
-          storage,
-          clock,
-          logger,
-          env: (name) => env[name],
-          approvalUrl: options.approvalUrl ?? null,
-        }),
+      mcp: openMcp,
       catalog: catalogNow,
       repair,
       afloat,
@@ -384,15 +415,37 @@ export function operationRooms(home: Home, facts: Omit<SystemFacts, 'runtime' | 
 }
 
 /** What stay-afloat looks after, made again only when the configuration, the accounts or the catalogue change. */
-function inventoryOf(config: LiveConfig, accounts: Accounts, catalog: () => Catalog): () => Inventory {
+function inventoryOf(
+  config: LiveConfig,
+  accounts: Accounts,
+  catalog: () => Catalog,
+  mcpLogins: Pick<McpLogins, 'list'>,
+): () => Inventory {
   let made: { of: readonly unknown[]; inventory: Inventory } | null = null
   return () => {
-    const of = [config.current(), accounts.list(), catalog()] as const
+    const prepared = mcpLogins.list().map(({ vendor }) => vendor.id).join(' ')
+    const of = [config.current(), accounts.list(), catalog(), prepared] as const
     if (made?.of.every((item, i) => item === of[i])) return made.inventory
-    const routes = relayRoutes(of[1], (id) => of[2].provider(id))
+    const routes = [
+      ...relayRoutes(of[1], (id) => of[2].provider(id)),
+      ...toolServerRoutes(toolServers(of[0].config, prepared.split(' ')), of[1]),
+    ]
     made = { of, inventory: createInventory(of[0].config.stay_afloat, routes) }
     return made.inventory
   }
+}
+
+/** The tool servers that are reached over a network. */
+function toolServers({ mcp }: Config, logins: readonly string[]): ToolServer[] {
+  return Object.entries(mcp.servers).flatMap(([name, { url, account, auth }]) =>
+    url === undefined ? [] : [{
+      name,
+      url,
+      account: account ?? null,
+      login: logins.includes(mcpVendorId(name)),
+      guarded: auth.type !== 'none',
+    }]
+  )
 }
 
 /**

@@ -23,6 +23,8 @@ export interface CatalogOptions {
   readonly stored?: readonly StoredProvider[]
   /** Providers that other code brings along, such as the built-in demo. Names a shipped one wins over are refused. */
   readonly extra?: readonly Provider[]
+  /** Names that accounts may have where nothing else has them: tool servers, which serve no models. */
+  readonly spare?: readonly Provider[]
   /** Model ids that providers listed when asked, by provider id. */
   readonly discovered?: ReadonlyMap<string, readonly string[]>
   /** Absent until the shipped data is loaded; prices and context lengths are `null` meanwhile. */
@@ -74,6 +76,9 @@ export function createCatalog(options: CatalogOptions): Catalog {
     if (overlay.only_models) closed.add(id)
   }
   for (const [id, models] of options.discovered ?? []) listed.set(id, [...(listed.get(id) ?? []), ...models])
+  for (const provider of options.spare ?? []) {
+    if (!nameIndex(rows).has(provider.id.toLowerCase())) rows.set(provider.id, provider)
+  }
   const names = nameIndex(rows)
   const listedSets = new Map([...listed].map(([id, models]) => [id, new Set(models)]))
   const aliases = new Map<string, string>()

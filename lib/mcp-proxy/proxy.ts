@@ -16,6 +16,7 @@ import { mergedEndpoint } from './merged-endpoint.ts'
 import { namespaceOf } from './merged-view.ts'
 import { type Message, readMessage, rpcCodes, rpcError } from './message.ts'
 import { mergedName } from './names.ts'
+import { probeServer } from './probe.ts'
 import { mcpSessions } from './sessions.ts'
 import { stdioServers } from './stdio-server.ts'
 import {
@@ -75,6 +76,13 @@ export interface McpProxy {
    * @throws GwError `request.not_found`, `login.failed`
    */
   prepareLogin(server: string): Promise<string>
+  /**
+   * Begins a session with a server over HTTP and ends it again, with the credential that calls get.
+   *
+   * @returns its status and what it says when it refuses
+   * @throws GwError `upstream.unreachable`, `upstream.timeout`, `credential.…`: nothing about the server itself
+   */
+  probe(server: string, timeoutMs: number): Promise<{ status: number; waitMs: number | null; hint: string }>
   /** Names and kinds of the configured servers, and whether they answer (asks those not asked lately). */
   servers(): Promise<{ name: string; kind: 'http' | 'stdio'; merged: boolean; tools: number; error: string | null }[]>
   /** What the servers offer that are open to this principal, and what the rules say of each tool for it. */
@@ -114,14 +122,14 @@ export async function createMcpProxy(options: McpProxyOptions): Promise<McpProxy
     })
   }
 
-  const link = (name: string): HttpServerLink =>
+  const link = (name: string, observe: McpObserver = options.observe): HttpServerLink =>
     httpServerLink(name, () => settings(name), {
       fetch: options.fetch,
       credentials: options.credentials,
       env,
       logger,
       clock,
-      observe: options.observe,
+      observe,
     })
 
   const catalogue = mcpCatalogue({
@@ -241,6 +249,7 @@ export async function createMcpProxy(options: McpProxyOptions): Promise<McpProxy
       const clientId = options.clientId(mcpVendorId(name))
       return (await options.logins.prepare({ name, url: new URL(url), local }, authorization, clientId)).id
     },
+    probe: (name, timeoutMs) => probeServer(name, link(name, () => {}), timeoutMs, clock),
     async servers() {
       return await Promise.all(
         Object.entries(config().servers).sort(([a], [b]) => a < b ? -1 : 1).map(async ([name, server]) => {

@@ -198,7 +198,9 @@ function relogin(facts: ActionFacts, why: string): RouteAction {
   const make = maker(route)
   const { repair } = route.account.definition
   const confirmed = quoteLine(['gw', 'repair', 'run', ...routeFlags(route), '--confirm-repair'])
-  if (repair.owner === 'oauth_mux_refresh' && writeback.automatic_refresh_admitted) {
+  // What can no longer be refreshed needs a person: another refresh would only be refused again.
+  const lost = facts.evidence?.liveness.state === 'dead' && facts.evidence.liveness.reason === 'auth_permanently_failed'
+  if (repair.owner === 'oauth_mux_refresh' && writeback.automatic_refresh_admitted && !(lost && repair.login_command)) {
     return make('refresh', 'error', `${why}; it can be refreshed`, {
       mutating: true,
       budget: 'mutating',

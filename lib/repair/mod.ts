@@ -59,6 +59,8 @@ export { type Handoff, type HandoffKey, handoffKey, type HandoffReport } from '.
 export type { EventQuery, RepairEvent } from './events.ts'
 export { createHost, type Host, type HostSettings } from './host.ts'
 export { relayRoutes } from './inventory/relay.ts'
+export { type ToolServer, toolServerRoutes } from './inventory/tool-servers.ts'
+export { withToolServers } from './tool-servers.ts'
 export { relayAccounts } from './relay.ts'
 export {
   type ConfigFacts,

@@ -81,6 +81,7 @@ async function renewOwn(context: RepairContext, account: RouteAccount, done: Don
     if (identity !== null) await rememberIdentity(context, account, { identity, expiresAt })
   } catch (error) {
     if (isGwError(error) && error.code === 'credential.login_required') {
+      context.board.lost(account.provider, account.account, 'auth_permanently_failed')
       return await done('hard_lineage_invalidated', 'login_required', true)
     }
     return await done('transient_endpoint', isGwError(error) ? error.code : 'internal', true)

@@ -37,6 +37,24 @@ const codexProbe = (model: string | null): DefinitionInput['capabilities'] => [{
   },
 }]
 
+/** What the refusals of MCP servers mean. */
+export const toolServerRules: NonNullable<DefinitionInput['failure_rules']> = [
+  ...['invalid_target', 'audience', 'resource mismatch', 'resource_mismatch'].map((hint) => ({
+    hint_contains: hint,
+    class: { degraded: 'audience_mismatch' as const },
+  })),
+  { hint_contains: 'insufficient_scope', class: { degraded: 'scope_insufficient' } },
+  { hint_contains: 'insufficient_user_authentication', class: { degraded: 'step_up_required' } },
+  { hint_contains: 'step-up', class: { degraded: 'step_up_required' } },
+  { hint_contains: 'step_up', class: { degraded: 'step_up_required' } },
+  { hint_contains: 'authorization_pending', class: { degraded: 'pending_verification' } },
+  { hint_contains: 'verification', class: { degraded: 'pending_verification' } },
+  { status: 403, hint_contains: 'scope', class: { degraded: 'scope_insufficient' } },
+  { status: 400, class: { degraded: 'schema_invalid' } },
+  { status: 422, class: { degraded: 'schema_invalid' } },
+  ...http,
+]
+
 /**
  * The built-in providers of stay-afloat, as they would be written in a configuration.
  *
@@ -284,22 +302,7 @@ const rows: readonly DefinitionInput[] = [
         probe: { url: '{{OMUX_MCP_RESOURCE_PROBE_URL}}', hint_header: 'www-authenticate' },
       },
     ],
-    failure_rules: [
-      ...['invalid_target', 'audience', 'resource mismatch', 'resource_mismatch'].map((hint) => ({
-        hint_contains: hint,
-        class: { degraded: 'audience_mismatch' as const },
-      })),
-      { hint_contains: 'insufficient_scope', class: { degraded: 'scope_insufficient' } },
-      { hint_contains: 'insufficient_user_authentication', class: { degraded: 'step_up_required' } },
-      { hint_contains: 'step-up', class: { degraded: 'step_up_required' } },
-      { hint_contains: 'step_up', class: { degraded: 'step_up_required' } },
-      { hint_contains: 'authorization_pending', class: { degraded: 'pending_verification' } },
-      { hint_contains: 'verification', class: { degraded: 'pending_verification' } },
-      { status: 403, hint_contains: 'scope', class: { degraded: 'scope_insufficient' } },
-      { status: 400, class: { degraded: 'schema_invalid' } },
-      { status: 422, class: { degraded: 'schema_invalid' } },
-      ...http,
-    ],
+    failure_rules: toolServerRules,
   },
 ]
 

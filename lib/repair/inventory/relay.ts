@@ -6,7 +6,10 @@ import type { RouteAccount } from './inventory.ts'
 
 /** Sources whose credential gw itself renews. */
 const ours: readonly string[] = ['login', 'foreign']
-const owners: Readonly<Partial<Record<Account['source']['type'], NonNullable<DefinitionInput['repair']>['owner']>>> = {
+/** Who mends what a source gives. */
+export const sourceOwners: Readonly<
+  Partial<Record<Account['source']['type'], NonNullable<DefinitionInput['repair']>['owner']>>
+> = {
   login: 'oauth_mux_refresh',
   foreign: 'oauth_mux_refresh',
   env: 'external_secret_owner',
@@ -25,9 +28,11 @@ const owners: Readonly<Partial<Record<Account['source']['type'], NonNullable<Def
  */
 export function relayRoutes(accounts: readonly Account[], provider: (id: string) => Provider | null): RouteAccount[] {
   const known = new Map<string, ProviderDefinition>()
-  return accounts.filter(({ enabled, source }) => enabled && source.type !== 'none').map((account) => {
+  // What no deployment serves is an account with a tool server: its route is the server's own.
+  const served = accounts.filter((account) => provider(account.provider)?.deployments.length !== 0)
+  return served.filter(({ enabled, source }) => enabled && source.type !== 'none').map((account) => {
     const row = provider(account.provider)
-    const owner = owners[account.source.type] ?? 'manual_only'
+    const owner = sourceOwners[account.source.type] ?? 'manual_only'
     const login = account.source.type === 'login' ? account.source : null
     const key = JSON.stringify([account.provider, owner, login?.vendor, login?.binding])
     let definition = known.get(key)

@@ -62,12 +62,12 @@ function ofProfile(inventory: Inventory, scope: Scope, name: string): ScopedRout
   }
   assertKnown(inventory, scope)
   const seen = new Set<string>()
-  const byKey = new Map(inventory.accounts.map((account) => [`${account.provider}:${account.account}`, account]))
   return profile.entries.flatMap((entry) => {
     if (scope.provider !== undefined && entry.provider !== scope.provider) return []
     if (scope.account !== undefined && entry.account !== scope.account) return []
-    const account = byKey.get(`${entry.provider}:${entry.account}`)
-    return account ? expand(account, scope.capability ?? entry.capability) : []
+    // An account of the relay and a tool server that uses it may stand under one name.
+    const accounts = narrowed(inventory, { provider: entry.provider, account: entry.account })
+    return accounts.flatMap((account) => expand(account, scope.capability ?? entry.capability))
   }).filter(({ account, capability }) => {
     // One override can make two entries the same route.
     const key = `${account.provider}:${account.account}#${capability ?? ''}`
