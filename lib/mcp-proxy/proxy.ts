@@ -92,6 +92,12 @@ export interface McpProxy {
   close(): Promise<void>
 }
 
+/**
+ * What the connections that only ask for lists say they can do: all of it. Servers keep things from those who cannot use
+ * them, and the list is for every client; a call goes over a connection that says what its own client can.
+ */
+const everyCapability = { sampling: {}, elicitation: { form: {}, url: {} }, roots: { listChanged: true } }
+
 /** Makes the {@link McpProxy}. */
 export async function createMcpProxy(options: McpProxyOptions): Promise<McpProxy> {
   const { config, storage, clock, logger, env } = options
@@ -137,7 +143,15 @@ export async function createMcpProxy(options: McpProxyOptions): Promise<McpProxy
     logger,
     texts,
     connect: (name, prepare) =>
-      connectServer({ name, config: settings(name), link: link(name), env, logger, capabilities: {}, prepare }),
+      connectServer({
+        name,
+        config: settings(name),
+        link: link(name),
+        env,
+        logger,
+        capabilities: everyCapability,
+        prepare,
+      }),
     changed: () => merged.changed(),
   })
 
