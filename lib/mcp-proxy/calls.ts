@@ -12,7 +12,10 @@ export interface McpCall {
   readonly tool: string
   readonly action: string
   readonly rule: string
-  /** `ok`, `error` (the tool said so), `denied`, `asked`, `failed` (the server did not answer well). */
+  /**
+   * `ok`, `error` (the tool said so), `denied`, `asked`, `failed` (the server did not answer well), `resumed` (it closed
+   * the stream and answers on another, as the protocol lets it).
+   */
   readonly outcome: string
   readonly durationMs: number
   readonly requestBytes: number

@@ -186,11 +186,12 @@ function relayEvents(reply: Response, headers: Headers, options: RelayOptions): 
   let outcome = 'ok'
   let bytes = 0
   let over = false
+  let resumable = false
 
   function finish(): void {
     if (over) return
     over = true
-    options.ended(answered ? outcome : 'failed', bytes)
+    options.ended(answered || outcome === 'resumed' ? outcome : 'failed', bytes)
   }
   // The deadline has to reach a stream that says nothing.
   const stop = () => void reader.cancel(options.signal.reason).catch(() => {})
@@ -207,20 +208,23 @@ function relayEvents(reply: Response, headers: Headers, options: RelayOptions): 
           const events = splitter.push(value)
           if (events.length === 0) continue
           for (const event of events) {
-            if (event.data !== '' && options.id !== null) {
+            if (event.data !== '' && options.id !== null && !answered) {
               const parsed = parse(event.data)
               if (isObject(parsed) && parsed.id === options.id && ('result' in parsed || 'error' in parsed)) {
                 answered = true
                 if (isError(parsed as JsonObject)) outcome = 'error'
               }
             }
+            resumable ||= /^id:/m.test(event.raw)
             const other = event.data === '' ? undefined : options.rewrite(event.data)
             const raw = other === undefined ? event.raw : event.raw.replace(/^data:[^\r\n]*/m, () => `data: ${other}`)
             controller.enqueue(encoder.encode(raw))
           }
           return
         }
-        if (!answered) throw new GwError('upstream.invalid', 'the stream ended without an answer')
+        // One that ended well after events with ids may be taken up again: its answer comes on another stream.
+        if (!answered && !resumable) throw new GwError('upstream.invalid', 'the stream ended without an answer')
+        if (!answered) outcome = 'resumed'
         controller.close()
         finish()
       } catch (error) {

@@ -68,7 +68,7 @@ export function mcpSessions(
     drop,
     sweep() {
       const before = clock.monotonic() - idleMs()
-      for (const session of [...sessions.values()]) {
+      for (const session of sessions.values()) {
         if (session.usedAt > before) break
         drop(session.id)
       }

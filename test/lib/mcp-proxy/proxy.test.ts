@@ -410,6 +410,9 @@ describe('the merged endpoint', () => {
     const second = await (await connect(proxy.url(null))).listTools()
     expect(second).toEqual(first)
     expect(fixtures.reduce((sum, fixture) => sum + fixture.requests.length, 0)).toBe(asked)
+    const shuffled = Object.fromEntries(Object.entries(servers).reverse())
+    const restarted = started(await serveProxy({ servers: shuffled, search: 'off' }))
+    expect(await (await connect(restarted.url(null))).listTools()).toEqual(first)
   }, 60_000)
 
   test('tells of changed resources, completes, and passes log levels on, each to the server it belongs to', async () => {
