@@ -38,7 +38,7 @@ export function toolServerRoutes(servers: readonly ToolServer[], accounts: reado
       : account === null
       ? known ? 'oauth_mux_refresh' as const : 'upstream_cli_login' as const
       : (source && sourceOwners[source.type]) ?? 'manual_only'
-    const definition = definitionSchema.parse({
+    const definition = definitionSchema().parse({
       name,
       display_name: `MCP server ${name}`,
       extension_mode: 'transport_adapter',
