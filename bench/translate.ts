@@ -2,11 +2,16 @@
  * The translation bench: what a chunk costs when Messages come in and Chat Completions go out, beside
  * claude-code-router, which does the same, and a raw Bun passthrough, which translates nothing.
  *
- * `bun bench/translate.ts [--rounds 5] [--seconds 2] [--streams 200] [--short] [--json FILE]`; otherwise as relay.ts.
+ * Before that, in this process: what a request of 100,000 tokens costs, and how the cost grows with turns, tools and
+ * deltas.
+ *
+ * `bun bench/translate.ts [--only curves|peers] [--rounds 5] [--seconds 2] [--streams 200] [--short] [--json FILE]`; otherwise as relay.ts.
  */
 import { parseArgs } from 'node:util'
-import { interleaved, type Row, show } from './parts/requests.ts'
+import { byDeltas, byTools, byTurns, largeRequest, showCurves } from './parts/curve.ts'
+import { interleaved, show } from './parts/requests.ts'
 import { describeMachine, start } from './rig/process.ts'
+import { table } from './rig/stats.ts'
 import { chatBody, messagesBody, runLoad } from './rig/run-load.ts'
 import { ccr } from './targets/ccr.ts'
 import { gw } from './targets/gw.ts'
@@ -19,6 +24,7 @@ const { values: options } = parseArgs({
     seconds: { type: 'string', default: '2' },
     streams: { type: 'string', default: '200' },
     short: { type: 'boolean', default: false },
+    only: { type: 'string' },
     json: { type: 'string' },
   },
 })
@@ -27,6 +33,24 @@ const windowMs = options.short ? 1000 : Number(options.seconds) * 1000
 const streams = Number(options.streams)
 
 console.log(describeMachine())
+const results: Record<string, unknown> = {}
+
+if (options.only !== 'peers') {
+  const large = largeRequest()
+  console.log(`\nA messages request of ${Math.round(large[0]!.bytes / 1000)} KB, about 100,000 tokens, bytes to bytes`)
+  console.log(table(['upstream', 'CPU ms'], large.map(({ upstream, micros }) => [upstream, micros / 1000])))
+  const curves = {
+    'turns to openai-chat': byTurns([10, 100, 1000, 4000], 'openai-chat'),
+    'turns to openai-responses': byTurns([10, 100, 1000, 4000], 'openai-responses'),
+    'tools to openai-chat': byTools([10, 100, 1000, 4000], 'openai-chat'),
+    'deltas to anthropic-messages': byDeltas([100, 1000, 10_000, 100_000], 'anthropic-messages'),
+    'deltas to openai-responses': byDeltas([100, 1000, 10_000, 100_000], 'openai-responses'),
+  }
+  console.log(`\n${showCurves(curves)}`)
+  Object.assign(results, { large, curves })
+  if (options.only === 'curves') process.exit(0)
+}
+
 await using mock = start([process.execPath, new URL('./rig/mock.ts', import.meta.url).pathname], { core: 1 })
 const mockPort = Number((await mock.lines.next()).value)
 await using stack = new AsyncDisposableStack()
@@ -50,15 +74,13 @@ function request(target: Target, model: string): { path: string; body: string } 
 const warmMs = options.short ? 3000 : 10_000
 for (const target of targets) await runLoad(target, '', { windowMs: warmMs }, request(target, 'bench-json'))
 
-const results: Record<string, readonly Row[]> = {}
-
-results['requests'] = await interleaved(targets, rounds, async (target) => {
+const requests = results.requests = await interleaved(targets, rounds, async (target) => {
   const run = await runLoad(target, '', { windowMs }, request(target, 'bench-json'))
   return { perSecond: run.answers / run.seconds, cpuMicros: run.cpuMicros / run.answers, errors: run.errors }
 })
-console.log(`\n${show('Requests, translated, 64 connections', results['requests'], 'cpuMicros')}`)
+console.log(`\n${show('Requests, translated, 64 connections', requests, 'cpuMicros')}`)
 
-results['paced'] = await interleaved(targets, rounds, async (target) => {
+const paced = results.paced = await interleaved(targets, rounds, async (target) => {
   const order = { windowMs, connections: streams, openPerSecond: 1000, mode: 'hold' } as const
   const run = await runLoad(target, '', order, request(target, 'bench-pace-100-0'))
   // The mock's pace is the number of upstream chunks; what comes out may be events of another number.
@@ -72,10 +94,10 @@ results['paced'] = await interleaved(targets, rounds, async (target) => {
   }
 })
 console.log(
-  `\n${show(`${streams} streams, a chunk each 100 ms, CPU per upstream chunk`, results['paced'], 'cpuMicros')}`,
+  `\n${show(`${streams} streams, a chunk each 100 ms, CPU per upstream chunk`, paced, 'cpuMicros')}`,
 )
 
-results['bursts'] = await interleaved(targets, rounds, async (target) => {
+const bursts = results.bursts = await interleaved(targets, rounds, async (target) => {
   const run = await runLoad(target, '', { windowMs }, request(target, 'bench-burst-64'))
   const upstreamChunks = run.answers * 66
   return {
@@ -85,5 +107,5 @@ results['bursts'] = await interleaved(targets, rounds, async (target) => {
     errors: run.errors,
   }
 })
-console.log(`\n${show('Streams at full speed, CPU per upstream chunk', results['bursts'], 'cpuMicros')}`)
+console.log(`\n${show('Streams at full speed, CPU per upstream chunk', bursts, 'cpuMicros')}`)
 if (options.json !== undefined) await Bun.write(options.json, `${JSON.stringify(results, null, 2)}\n`)

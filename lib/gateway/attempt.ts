@@ -75,8 +75,9 @@ export function busy(target: Target): Failed {
 
 /** What no other target would heal: a body that is wrong by its own protocol, or that nobody here takes whole. */
 function isCallersMistake(error: unknown, { plan, row }: Line): boolean {
-  if (!isGwError(error) || error.param === undefined) return false
+  if (!isGwError(error)) return false
   if (error.code === 'request.invalid') return true
+  if (error.param === undefined) return false
   return plan.targets.every(({ target }) => target.deployment.protocol !== row.protocol)
 }
 

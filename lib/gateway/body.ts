@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer'
-import { concat, GwError, type Ticker } from '../base/mod.ts'
+import { concat, GwError, type JsonObject, type Ticker } from '../base/mod.ts'
 import { boundaryOf, parseSpan, scanFields, scanForm, type Span, splice } from '../protocol/mod.ts'
 import type { Limits } from './limits.ts'
 
@@ -18,6 +18,12 @@ export interface Body {
   mentions(text: string): boolean
   /** A top-level field, parsed when first asked for; `undefined` when absent or a file. */
   field(name: string): unknown
+  /**
+   * All of it, parsed when first asked for; nobody may change it.
+   *
+   * @throws GwError `request.invalid` when it is no JSON after all
+   */
+  parsed(): JsonObject
   /** Where the value of a top-level field lies. */
   span(name: string): Span | undefined
   /** Names of the top-level fields. */
@@ -113,7 +119,7 @@ export function jsonBody(bytes: Uint8Array<ArrayBuffer>): Body {
   if (bytes.length === 0) throw new GwError('request.invalid', 'the request has no body; it must be a JSON object')
   const scan = scanFields(bytes)
   if (!scan.ok) throw malformed(bytes, `${scan.reason} at byte ${scan.at}`)
-  if (bytes.length <= parsedBytes) assertJson(bytes)
+  let whole = bytes.length <= parsedBytes ? parse(bytes) : null
   const { fields } = scan
   for (const name of fields.keys()) {
     // A reader that ignores case would take its model from here, past every rule about models.
@@ -143,6 +149,7 @@ export function jsonBody(bytes: Uint8Array<ArrayBuffer>): Body {
     names: () => fields.keys(),
     mentions: (text) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).includes(text),
     field,
+    parsed: () => whole ??= parse(bytes),
     rewrite(name, without = []) {
       let out = bytes
       const drops = without.filter((field) => fields.has(field))
@@ -184,7 +191,8 @@ function withModelField(bytes: Uint8Array<ArrayBuffer>, value: Uint8Array): Uint
   ])
 }
 
-function assertJson(bytes: Uint8Array): void {
+/** The object that a scan has found to be one. */
+function parse(bytes: Uint8Array): JsonObject {
   let text: string
   try {
     text = decoder.decode(bytes)
@@ -192,7 +200,7 @@ function assertJson(bytes: Uint8Array): void {
     throw new GwError('request.invalid', 'the request body is not valid UTF-8')
   }
   try {
-    JSON.parse(text)
+    return JSON.parse(text) as JsonObject
   } catch (cause) {
     throw malformed(bytes, (cause as Error).message)
   }
@@ -233,6 +241,9 @@ export function formBody(bytes: Uint8Array<ArrayBuffer>, contentType: string | n
     names: () => spans.keys(),
     mentions: () => false,
     field,
+    parsed() {
+      throw new GwError('request.media_type', 'the request is a form and no JSON')
+    },
     rewrite(name) {
       const span = spans.get('model')
       if (name === model) return bytes

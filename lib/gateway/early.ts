@@ -1,4 +1,3 @@
-import type { JsonObject } from '../base/mod.ts'
 import { streamFields } from './answer.ts'
 import type { Line } from './attempt.ts'
 import { stemOf } from './call.ts'
@@ -27,7 +26,7 @@ export function keepCompany({ call, row, ask, answer, ledger, rooms }: Line): vo
     } else if (now - since >= limits.openAfterMs) {
       lastOut = now
       if (!wire.own) return answer.open(200, streamFields(call.id)).write(alive())
-      const body = JSON.parse(new TextDecoder().decode(ask.body.bytes)) as JsonObject
+      const body = ask.body.parsed()
       const own = { stem: stemOf(call), createdAt: Math.floor(rooms.clock.now() / 1000), model: ask.model ?? '', body }
       answer.begin(wire.own(own), streamFields(call.id))
     }

@@ -1,12 +1,5 @@
 import { type ByteSource, concat, GwError, isGwError, isObject, type Json, type Ticker } from '../base/mod.ts'
-import {
-  noTokens,
-  parseSpan,
-  scanFields,
-  type TokenCounts,
-  type UpstreamFailure,
-  type Wire,
-} from '../protocol/mod.ts'
+import { noTokens, parseSpan, scanFields, type TokenCounts, type UpstreamFailure, type Wire } from '../protocol/mod.ts'
 import { failureOf } from '../upstream/mod.ts'
 import type { Answer, AnswerField } from './answer.ts'
 import type { Limits } from './limits.ts'

@@ -7,9 +7,9 @@ import {
   bedrockPath,
   estimateTokens,
   type EventRole,
-  holdsPackedReasoning,
   type Loss,
   mayEdit,
+  packedMarks,
   type ProtocolId,
   quirkNames,
   responseOfEvent,
@@ -57,9 +57,6 @@ const surfaceOf: Readonly<Record<ProtocolId, Surface>> = {
 
 /** The header by which a caller refuses what cannot be carried over whole. */
 const strictHeader = 'x-gw-strict'
-
-/** How reasoning of another issuer shows in a body, see {@link holdsPackedReasoning}. */
-const packedMarks = ['"gw1.', '"Z3cxL']
 
 /** Whether anything is left to translate: only what models answer is. */
 const translated: ReadonlySet<string> = new Set(['chat', 'responses', 'messages', 'generate'])
@@ -112,11 +109,10 @@ function plainTranslation(target: Target, line: Line): Translation | null {
   const named = rooms.directory.provider(target.provider)?.quirks ?? []
   const quirks = named.filter((name) => (quirkNames as readonly string[]).includes(name))
   const same = upstream === row.protocol
+  const packed = same && packedMarks.some((mark) => ask.body.mentions(mark))
   if (
     same &&
-    (!translated.has(row.surface) ||
-      (!mayEdit(upstream, quirks, (field) => ask.body.has(field)) &&
-        !packedMarks.some((mark) => ask.body.mentions(mark))))
+    (!translated.has(row.surface) || (!packed && !mayEdit(upstream, quirks, (field) => ask.body.has(field))))
   ) return null
   if (!translated.has(row.surface)) {
     throw new GwError(
@@ -124,13 +120,12 @@ function plainTranslation(target: Target, line: Line): Translation | null {
       `${target.key} speaks ${upstream}, and ${row.surface} is not translated to it`,
     )
   }
-  const text = new TextDecoder().decode(ask.body.bytes)
-  const body = withoutControls(JSON.parse(text) as JsonObject, line)
+  const body = withoutControls(ask.body.parsed(), line)
   const strict = /^(1|true|yes)$/i.test(call.headers.get(strictHeader) ?? '')
   const forgets = row.surface === 'responses' && (!same || quirks.some((name) => forgetful.has(name)))
   if (forgets) assertWhole(body)
   const keeps = forgets && rooms.turns !== null && body.store !== false
-  if (same && !keeps && !holdsPackedReasoning(text)) return editFor(target, line, body, quirks)
+  if (same && !keeps && !packed) return editFor(target, line, body, quirks)
   const echo = { ...(keeps ? { store: true } : {}), ...(ask.continues ? { previous_response_id: ask.continues } : {}) }
   const exchange = exchangeFor(target, line, quirks, strict, echo)
   // What gw keeps, the upstream need not: it is no loss that it cannot.
@@ -367,8 +362,7 @@ export function wholeSource(body: ByteSource, exchange: Translator, maxBytes: nu
  */
 export function wholeAsStream(target: Target, line: Line, bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   const exchange = exchangeFor(target, line, [], false)
-  const asked = JSON.parse(new TextDecoder().decode(line.ask.body.bytes)) as JsonObject
-  exchange.request(withoutControls(asked, line), { model: target.model })
+  exchange.request(withoutControls(line.ask.body.parsed(), line), { model: target.model })
   const stream = exchange.streamOf(parse([bytes]))
   const pieces = stream.end()
   if (stream.failure !== null) throw new GwError('upstream.invalid', stream.failure.message)

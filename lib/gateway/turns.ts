@@ -30,7 +30,7 @@ export async function continued(ask: Ask, rooms: Pick<Rooms, 'turns' | 'limits'>
   if (id === null || rooms.turns === null) return ask
   const turn = await rooms.turns.load(id, ask.principal.id)
   if (turn === null) return ask
-  const body = continueTurn(JSON.parse(new TextDecoder().decode(ask.body.bytes)) as JsonObject, turn)
+  const body = continueTurn(ask.body.parsed(), turn)
   const bytes = new TextEncoder().encode(JSON.stringify(body))
   if (bytes.length > rooms.limits.bodyBytes) {
     throw new GwError('request.too_large', 'the conversation is larger than one request may be', {
@@ -49,8 +49,7 @@ export function assertWhole(body: JsonObject): void {
 
 /** Keeps the turn that a request and its answer make. */
 export function keepTurn(ask: Ask, response: JsonObject, turns: ResponseStore): void {
-  const body = JSON.parse(new TextDecoder().decode(ask.body.bytes)) as JsonObject
-  turns.save(turnOf(body, response, { principal: ask.principal.id, now: ask.at }))
+  turns.save(turnOf(ask.body.parsed(), response, { principal: ask.principal.id, now: ask.at }))
 }
 
 /** Keeps the upstream's name of an answer that its caller knows by gw's name, so that it can be continued. */

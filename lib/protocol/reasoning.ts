@@ -26,13 +26,8 @@ function isPacked(text: string): boolean {
   return text.startsWith(mark)
 }
 
-/**
- * Whether a body holds reasoning that another issuer made, so that even an upstream of the same protocol would refuse
- * it: such a body is translated instead of passed on as bytes.
- */
-export function holdsPackedReasoning(body: string): boolean {
-  return body.includes(`"${mark}`) || body.includes(`"${signatureMark}`)
-}
+/** How reasoning of another issuer shows in the text of a body. */
+export const packedMarks: readonly string[] = [`"${mark}`, `"${signatureMark}`]
 
 /** The opaque string for reasoning of another issuer. */
 export function packReasoning(reasoning: PackedReasoning): string {

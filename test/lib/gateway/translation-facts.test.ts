@@ -44,3 +44,11 @@ test("a caller that sets no limit gets no more than the catalogue's model can wr
   expect((await sent(false, 1_000)).max_tokens).toBe(1_000)
   expect((await sent(false, null)).max_tokens).toBeGreaterThan(1_000)
 })
+
+test('a long body that is no JSON deep inside is the mistake of its caller, also before it is translated', async () => {
+  const line = await openLine({ urls: ['http://127.0.0.1:9'], protocol: 'anthropic-messages' })
+  const body = `{"model":"m","messages":[{"role":"user","content":"${'x'.repeat(20_000)}","also":,}]}`
+  const reply = await line.post('/v1/chat/completions', body)
+  expect([reply.status, await reply.text()]).toEqual([400, expect.stringContaining('not a valid JSON object')])
+  line.close()
+})
