@@ -282,7 +282,7 @@ function accountOf(home: Home, id: string) {
 /** Which groups of paths the configuration leaves open. */
 function servesFamily({ server }: Config, family: Family): boolean {
   if (family === 'openai') return server.openai_api
-  if (family === 'gemini') return true
+  if (family === 'gemini') return server.gemini_api
   const only = formats[server.api_format]
   return server.anthropic_api && (only === null || only === family)
 }

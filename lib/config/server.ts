@@ -18,6 +18,7 @@ export const serverConfig = z.object({
   ),
   openai_api: z.boolean().default(true).describe('Serve the OpenAI paths; off, they answer 404.'),
   anthropic_api: z.boolean().default(true).describe('Serve the Anthropic paths; off, they answer 404.'),
+  gemini_api: z.boolean().default(true).describe('Serve the generateContent paths of Gemini; off, they answer 404.'),
   api_format: z.enum(['auto', 'anthropic', 'messages', 'bedrock', 'invoke', 'vertex', 'rawpredict']).default('auto')
     .describe(
       'The one form in which clients may speak to Claude: anthropic, bedrock or vertex. auto takes all.',

@@ -12,6 +12,7 @@ import { ownCredential } from './own-accounts.ts'
 import type { Ask, Rooms } from './seams.ts'
 import type { Ledger } from './settle.ts'
 import type { SurfaceRow } from './surfaces.ts'
+import { canCount } from './counting.ts'
 import { editedLine } from './edit.ts'
 import { estimatedCount, plainHeaders, translateFor, type Translation } from './translated.ts'
 
@@ -92,7 +93,7 @@ async function send(target: Target, claim: Claim, given: Line): Promise<Failed |
   const { line, losses } = planned?.edit ? editedLine(given, planned.edit) : { line: given, losses: none }
   const { ask, rooms, answer, row } = line
   const { deployment } = target
-  if (row.surface === 'count_tokens' && (deployment.protocol !== row.protocol || deployment.envelope === 'bedrock')) {
+  if (row.surface === 'count_tokens' && !canCount(row.protocol, deployment)) {
     return countHere(claim, line, estimatedCount(line))
   }
   const translation = translateFor(target, line)

@@ -72,7 +72,8 @@ export function createDoor(rooms: Rooms): Door {
         if (!rooms.serves(asked.family)) {
           return among(at.path, () => {
             throw new GwError('request.not_found', `gw does not serve ${asked.family} paths here`, {
-              hint: 'server.api_format, server.openai_api and server.anthropic_api say which are open',
+              hint:
+                'server.api_format, server.openai_api, server.anthropic_api and server.gemini_api say which are open',
             })
           })
         }

@@ -31,6 +31,7 @@ import type { Field, Surface, UpstreamPath } from '../upstream/mod.ts'
 import type { AnswerField } from './answer.ts'
 import type { Line } from './attempt.ts'
 import { stemOf } from './call.ts'
+import { countingTranslation } from './counting.ts'
 import { geminiTranslation } from './gemini.ts'
 import { assertWhole } from './turns.ts'
 
@@ -69,6 +70,7 @@ const translated: ReadonlySet<string> = new Set(['chat', 'responses', 'messages'
  */
 export function translateFor(target: Target, line: Line): Translation | null {
   const { envelope, protocol } = target.deployment
+  if (line.row.surface === 'count_tokens' && protocol !== line.row.protocol) return countingTranslation(target, line)
   if (protocol === 'gemini') return geminiTranslation(target, line, plainTranslation(target, line))
   if (envelope !== 'bedrock' && envelope !== 'vertex') return plainTranslation(target, line)
   const plain = plainTranslation(target, line)

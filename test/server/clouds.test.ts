@@ -246,12 +246,14 @@ test('server.api_format leaves one form open, and the switches of both families 
   await using far = clouds()
   const bedrock = '/model/claude-sonnet-4-5/invoke'
   const vertex = `${vertexBase}/claude-sonnet-4-5:rawPredict`
+  const gemini = '/v1beta/models/claude-sonnet-4-5:generateContent'
   const table = [
     [{ 'server.api_format': 'bedrock' }, { [bedrock]: 200, [vertex]: 404, '/v1/messages': 404 }],
     [{ 'server.api_format': 'rawpredict' }, { [bedrock]: 404, [vertex]: 200, '/v1/messages': 404 }],
     [{ 'server.api_format': 'messages' }, { [bedrock]: 404, [vertex]: 404, '/v1/messages': 200 }],
     [{ 'server.anthropic_api': false }, { [bedrock]: 404, [vertex]: 404, '/v1/messages': 404 }],
     [{ 'server.openai_api': false }, { '/v1/messages': 200, '/v1/chat/completions': 404 }],
+    [{ 'server.gemini_api': false }, { '/v1/messages': 200, [gemini]: 404, '/v1beta/models': 404 }],
   ] as const
   for (const [settings, expected] of table) {
     await using near = await gatewayBefore(far.url, 'anthropic', { settings })

@@ -36,7 +36,8 @@ function google(answer: { readonly status?: number; readonly cut?: boolean } = {
     async fetch(request) {
       const { pathname, search } = new URL(request.url)
       seen.push({ path: pathname, search, text: await request.text(), headers: request.headers })
-      const given = request.headers.get('x-goog-api-key') ?? request.headers.get('authorization')?.slice(7)
+      const given = request.headers.get('x-goog-api-key') ?? request.headers.get('x-api-key') ??
+        request.headers.get('authorization')?.slice(7)
       if (given !== plantedKey) {
         return Response.json({ error: { code: 401, message: 'no', status: 'UNAUTHENTICATED' } }, { status: 401 })
       }
@@ -49,6 +50,7 @@ function google(answer: { readonly status?: number; readonly cut?: boolean } = {
         }
         return Response.json({ error }, { status: answer.status })
       }
+      if (pathname.endsWith('/count_tokens')) return Response.json({ input_tokens: 7 })
       if (pathname.endsWith(':countTokens')) return Response.json({ totalTokens: 42 })
       if (pathname.endsWith(':generateContent')) return Response.json(whole)
       const text = answer.cut ? sse.slice(0, sse.length / 2) : sse
@@ -161,7 +163,7 @@ test('every protocol is served by generateContent', async () => {
     expect(JSON.parse(far.seen.at(-1)!.text)).not.toHaveProperty('model')
   }
   const counted = await near.post('/v1/messages/count_tokens', { model, messages })
-  expect(await counted.json()).toEqual({ input_tokens: expect.any(Number) })
+  expect(await counted.json()).toEqual({ input_tokens: 42 })
 })
 
 test('tokens are counted by the vendor where it can, and by gw where not', async () => {
@@ -171,8 +173,30 @@ test('tokens are counted by the vendor where it can, and by gw where not', async
   const wrapped = { generateContentRequest: { model: `models/${model}`, ...question } }
   expect(await (await near.post(`${base}:countTokens`, wrapped)).json()).toEqual({ totalTokens: 42 })
   expect(JSON.parse(far.seen[1]!.text)).toEqual(wrapped)
-  await using other = await before(far.url, 'anthropic')
-  const guessed = await other.post('/v1beta/models/claude-sonnet-4-5:countTokens', question)
+  const messages = [{ role: 'user', content: 'hi' }]
+  const system = 'Be brief.'
+  for (const provider of ['google', 'google-vertex']) {
+    await using mine = await before(far.url, provider)
+    const counted = await mine.post('/v1/messages/count_tokens', { model, system, messages })
+    expect(counted.headers.get('x-gw-estimated')).toBeNull()
+    expect(await counted.json()).toEqual({ input_tokens: 42 })
+    const asked = { contents: question.contents, systemInstruction: { parts: [{ text: system }] } }
+    expect(JSON.parse(far.seen.at(-1)!.text)).toEqual(
+      provider === 'google' ? { generateContentRequest: { model: `models/${model}`, ...asked } } : asked,
+    )
+  }
+  await using claude = await before(far.url, 'anthropic')
+  const foreign = await claude.post('/v1beta/models/claude-sonnet-4-5:countTokens', {
+    ...question,
+    generationConfig: { maxOutputTokens: 5, temperature: 1 },
+  })
+  expect(await foreign.json()).toEqual({ totalTokens: 7 })
+  expect(JSON.parse(far.seen.at(-1)!.text)).toEqual({
+    model: 'claude-sonnet-4-5',
+    messages: [{ role: 'user', content: [{ type: 'text', text: 'hi' }] }],
+  })
+  await using other = await before(far.url, 'openai')
+  const guessed = await other.post('/v1beta/models/gpt-5:countTokens', question)
   expect(guessed.headers.get('x-gw-estimated')).toBe('true')
   expect(await guessed.json()).toEqual({ totalTokens: expect.any(Number) })
 })

@@ -1,0 +1,87 @@
+import type { Deployment } from '../catalog/mod.ts'
+import type { JsonObject } from '../base/mod.ts'
+import type { Target } from '../accounts/mod.ts'
+import {
+  geminiPath,
+  noTokens,
+  type ProtocolId,
+  type TranslatedResponse,
+  type Translator,
+  translator,
+  upstreamFailure,
+  vertexGeminiPrefix,
+} from '../protocol/mod.ts'
+import { controlKeys } from '../routing/mod.ts'
+import type { Line } from './attempt.ts'
+import { stemOf } from './call.ts'
+import type { Translation } from './translated.ts'
+
+/** Protocols that count the tokens of a request, and the field in which they say how many. */
+const counters: Readonly<Partial<Record<ProtocolId, string>>> = {
+  'anthropic-messages': 'input_tokens',
+  'gemini': 'totalTokens',
+}
+
+/** Whether a deployment can count what a caller of another protocol asks to be counted. */
+export function canCount(client: ProtocolId, { protocol, envelope }: Deployment): boolean {
+  if (envelope === 'bedrock') return false
+  return protocol === client ||
+    (client in counters && protocol in counters && (envelope === undefined || protocol === 'gemini'))
+}
+
+/** Of a messages body, what a count of its tokens takes. */
+const countedFields = ['model', 'messages', 'system', 'tools', 'tool_choice', 'thinking'] as const
+
+/** A count of tokens asked of a provider of another protocol: the request is translated, and so is the number. */
+export function countingTranslation(target: Target, line: Line): Translation {
+  const { ask, row, call, rooms } = line
+  const upstream = target.deployment.protocol
+  const dropped = new Set<string>(controlKeys)
+  const text = new TextDecoder().decode(ask.body.bytes)
+  const asked = Object.entries(JSON.parse(text) as JsonObject).filter(([name]) => !dropped.has(name))
+  const exchange = translator(row.protocol, upstream, { id: stemOf(call), now: rooms.clock.now() })
+  // What is only counted need not say how long its answer may be; the protocol wants to hear it all the same.
+  const body = row.protocol === 'anthropic-messages'
+    ? { max_tokens: 1, ...Object.fromEntries(asked) }
+    : Object.fromEntries(asked)
+  const { body: sent } = exchange.request(body, { model: target.model })
+  const vertex = target.deployment.envelope === 'vertex'
+  const path = geminiPath(vertex ? '' : '/v1beta', target.model, 'countTokens')
+  return {
+    body: new TextEncoder().encode(
+      JSON.stringify(upstream === 'gemini' ? contentOf(sent, target, vertex) : messagesOf(sent)),
+    ),
+    surface: upstream !== 'gemini' ? 'count_tokens' : vertex ? { path, prefix: vertexGeminiPrefix } : { path },
+    framed: false,
+    losses: [],
+    keeps: false,
+    exchange: numberExchange(exchange),
+  }
+}
+
+function messagesOf(body: JsonObject): JsonObject {
+  return Object.fromEntries(countedFields.flatMap((name) => body[name] === undefined ? [] : [[name, body[name]]]))
+}
+
+/** On Vertex the fields stand by themselves; elsewhere what is more than contents goes in a request of its own. */
+function contentOf(body: JsonObject, { model }: Target, vertex: boolean): JsonObject {
+  const { contents, systemInstruction, tools } = body
+  const request = {
+    contents: contents!,
+    ...(systemInstruction === undefined ? {} : { systemInstruction }),
+    ...(tools === undefined ? {} : { tools }),
+  }
+  return vertex ? request : { generateContentRequest: { model: `models/${model}`, ...request } }
+}
+
+/** The translator with the number in place of an answer. */
+function numberExchange(exchange: Translator): Translator {
+  const { client, upstream } = exchange
+  const number = (body: unknown): TranslatedResponse => {
+    const said = typeof body === 'object' && body !== null ? (body as JsonObject)[counters[upstream]!] : undefined
+    const shared = { losses: [], usage: noTokens, finish: null }
+    if (typeof said === 'number') return { ...shared, body: { [counters[client]!]: said }, failure: null }
+    return { ...shared, body: {}, failure: upstreamFailure('malformed', 'the count of tokens holds no number') }
+  }
+  return { ...exchange, response: number }
+}
