@@ -100,6 +100,17 @@ test('settings can be given as flags before and after a command', async () => {
   expect((await cli(['--set', 'server.port=9002', 'config', 'show'], at())).stdout).toContain('9002')
 })
 
+test('--api-format leaves clients one form to speak to Claude in, by any of its names, also as LR calls it', async () => {
+  for (const name of ['auto', 'anthropic', 'messages', 'bedrock', 'invoke', 'vertex', 'rawpredict']) {
+    const { stdout } = await cli(['--api-format', name, 'config', 'show', '--all'], at())
+    expect(stdout).toContain(`server.api_format\t${name}\t--server-api-format`)
+    const { env } = at()
+    const aliased = await cli(['config', 'show', '--all'], { ...at(), env: { ...env, UPSTREAM_API_FORMAT: name } })
+    expect(aliased.stdout).toContain(`server.api_format\t${name}`)
+  }
+  expect((await cli(['--api-format', 'gopher', 'config', 'show'], at())).code).toBe(200)
+})
+
 test('config set keeps the file of its owner and refuses what is not valid', async () => {
   const path = join(root, 'config.toml')
   writeFileSync(path, '# mine\n[server]\nport = 9003 # here\n', { mode: 0o600 })

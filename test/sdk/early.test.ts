@@ -1,4 +1,5 @@
 import Anthropic from '@anthropic-ai/sdk'
+import { GoogleGenAI } from '@google/genai'
 import { expect, test } from 'bun:test'
 import OpenAI from 'openai'
 import { systemClock } from '../../lib/base/mod.ts'
@@ -34,6 +35,20 @@ const clients: Readonly<Record<keyof typeof speech, (url: string) => Promise<rea
     const [block] = content
     const input = usage.input_tokens + (usage.cache_read_input_tokens ?? 0)
     return [block?.type === 'text' ? block.text : block, input, usage.output_tokens]
+  },
+  async 'gemini'(url) {
+    const client = new GoogleGenAI({ apiKey: token, vertexai: false, httpOptions: { baseUrl: url } })
+    const chat = client.chats.create({ model: 'm' })
+    let text = ''
+    let counts: readonly unknown[] = []
+    for await (const piece of await chat.sendMessageStream({ message: 'hi' })) {
+      text += piece.text ?? ''
+      const { promptTokenCount, candidatesTokenCount, thoughtsTokenCount } = piece.usageMetadata ?? {}
+      counts = [promptTokenCount, (candidatesTokenCount ?? 0) + (thoughtsTokenCount ?? 0)]
+    }
+    // A chat that was sent an invalid piece forgets the turn.
+    expect(chat.getHistory(true).length).toBeGreaterThan(1)
+    return [text, ...counts]
   },
 }
 

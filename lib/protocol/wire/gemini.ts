@@ -1,7 +1,8 @@
-import { formatSse, type JsonObject } from '../../base/mod.ts'
+import { formatSse } from '../../base/mod.ts'
 import { addTokens, noTokens, type TokenCounts } from '../usage.ts'
 import { dataStart, markFinder, readData } from './events.ts'
 import { count, member, text } from './numbers.ts'
+import { errorOf, ownGemini } from './own-gemini.ts'
 import type { EventRole, StreamFailure, StreamTracker, Wire } from './wire.ts'
 
 const encoder = new TextEncoder()
@@ -116,32 +117,11 @@ function tracker(): StreamTracker {
   }
 }
 
-/** Status words, for the codes of a relay that was given none. */
-const words: Readonly<Record<string, string>> = { cancelled: 'CANCELLED', upstream_timeout: 'DEADLINE_EXCEEDED' }
-
-/** Numbers of the status words. */
-const numbers: Readonly<Record<string, number>> = {
-  INVALID_ARGUMENT: 400,
-  FAILED_PRECONDITION: 400,
-  UNAUTHENTICATED: 401,
-  PERMISSION_DENIED: 403,
-  NOT_FOUND: 404,
-  RESOURCE_EXHAUSTED: 429,
-  CANCELLED: 499,
-  INTERNAL: 500,
-  UNAVAILABLE: 503,
-  DEADLINE_EXCEEDED: 504,
-}
-
-function errorOf(type: string | null, code: string | null, message: string): JsonObject {
-  const status = type !== null && type in numbers ? type : words[code ?? ''] ?? 'INTERNAL'
-  return { code: numbers[status] ?? 500, message, status }
-}
-
 /** generateContent and its stream of the same objects. */
 export const geminiWire: Wire = {
   protocol: 'gemini',
   usageField: 'usageMetadata',
+  own: ownGemini,
   tracker,
   usage: (body) => addTokens(noTokens, contentUsage(body['usageMetadata'])),
 }

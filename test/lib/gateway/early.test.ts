@@ -44,6 +44,14 @@ const callers: Readonly<Record<Speaker, { readonly path: string; readonly body: 
     },
     id: /^msg_[0-9a-z]+$/,
   },
+  'gemini': {
+    path: '/v1beta/models/asked-for:streamGenerateContent?alt=sse',
+    body: {
+      contents: [{ role: 'user', parts: [{ text: 'hi' }] }],
+      tools: [{ functionDeclarations: [{ name: 'note', parametersJsonSchema: { type: 'object' } }] }],
+    },
+    id: /^[0-9a-z]+$/,
+  },
 }
 const speakers = Object.keys(callers) as Speaker[]
 
@@ -108,6 +116,7 @@ function idsOf(caller: Speaker, text: string): Set<unknown> {
   for (const [, data] of text.matchAll(/^data: (\{.*\})$/gm)) {
     const event = JSON.parse(data!)
     if (caller === 'openai-chat' && !event.error) ids.add(event.id)
+    if (caller === 'gemini' && !event.error) ids.add(event.responseId)
     if (event.message) ids.add(event.message.id)
     if (event.response) ids.add(event.response.id)
   }
@@ -118,11 +127,14 @@ const terminals: Readonly<Record<Speaker, RegExp>> = {
   'openai-chat': /^data: \[DONE\]$/gm,
   'openai-responses': /^event: response\.(completed|incomplete|failed)$/gm,
   'anthropic-messages': /^event: (message_stop|error)$/gm,
+  'gemini': /^data: \{(?:.*"finishReason"|"error").*$/gm,
 }
 const starts: Readonly<Record<Speaker, RegExp>> = {
   'openai-chat': /"role":"assistant"/g,
   'openai-responses': /^event: response\.created$/gm,
   'anthropic-messages': /^event: message_start$/gm,
+  // Every piece is like the first.
+  'gemini': /^data: \{"candidates"/,
 }
 
 /** What must hold of every stream that gw opened itself. */
@@ -164,6 +176,11 @@ const counts: Readonly<Record<Speaker, (usage: JsonObject) => readonly unknown[]
     Number(usage.input_tokens) + Number(usage.cache_read_input_tokens) + Number(usage.cache_creation_input_tokens ?? 0),
     usage.cache_read_input_tokens,
     usage.output_tokens,
+  ],
+  'gemini': (usage) => [
+    usage.promptTokenCount,
+    usage.cachedContentTokenCount,
+    Number(usage.candidatesTokenCount) + Number(usage.thoughtsTokenCount ?? 0),
   ],
 }
 const inside = (value: unknown): JsonObject => (value ?? {}) as JsonObject

@@ -251,9 +251,37 @@ function responses(n: number): Speech {
   }
 }
 
+function content(n: number): Speech {
+  const piece = (parts: object[], finishReason?: string): object => ({
+    candidates: [{
+      content: { parts, role: 'model' },
+      ...(finishReason === undefined ? {} : { finishReason }),
+      index: 0,
+    }],
+    usageMetadata: {
+      promptTokenCount: 1203,
+      cachedContentTokenCount: 200,
+      ...(finishReason === undefined ? {} : { candidatesTokenCount: 5, thoughtsTokenCount: 2 }),
+      totalTokenCount: finishReason === undefined ? 1203 : 1210,
+    },
+    modelVersion: 'up-model',
+    responseId: `faraway${n}`,
+  })
+  return {
+    handshake: sse(piece([{ text: '' }])),
+    text: sse(piece([{ text: 'grüße ' }])) + sse(piece([{ text: '🦊' }])),
+    tool: sse(piece([{ functionCall: { name: 'note', args: JSON.parse(args) } }])),
+    end: sse(piece([{ text: '' }], 'STOP')),
+    toolEnd: sse(piece([{ text: '' }], 'STOP')),
+    overload: sse({ error: { code: 503, message: 'overloaded', status: 'UNAVAILABLE' } }),
+    whole: JSON.stringify(piece([{ text: 'grüße 🦊' }], 'STOP')),
+  }
+}
+
 /** The n-th upstream of a protocol. */
-export const speech: Readonly<Record<Exclude<ProtocolId, 'gemini'>, (n: number) => Speech>> = {
+export const speech: Readonly<Record<ProtocolId, (n: number) => Speech>> = {
   'openai-chat': chat,
   'openai-responses': responses,
   'anthropic-messages': messages,
+  'gemini': content,
 }
