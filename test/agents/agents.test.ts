@@ -29,6 +29,11 @@ for (const [index, agent] of agents(folder ?? '').entries()) {
     if (reason === undefined) test(name, () => shellTurn(index, agent.protocol, ['helper']), 150_000)
     else test.skip(name, () => {})
   }
+  if (agent.name !== 'OpenCode') {
+    const name = `${agent.name} over ${agent.protocol} calls a tool of gw itself`
+    if (reason === undefined) test(name, () => ownTurn(index, agent.protocol), 150_000)
+    else test.skip(name, () => {})
+  }
   const name = `${agent.name} over ${agent.protocol} calls a tool of a foreign server through gw`
   if (reason === undefined) test(name, () => foreignTurn(index, agent.protocol), 150_000)
   else test.skip(name, () => {})
@@ -44,6 +49,11 @@ async function shellTurn(index: number, upstream: UpstreamProtocol, extra: reado
 async function foreignTurn(index: number, upstream: UpstreamProtocol): Promise<void> {
   const result = await turn(index, upstream, ['tools'])
   expect(result.stdout).toMatch(/The tool said:[\s\S]*This is a simple text response for testing/)
+}
+
+async function ownTurn(index: number, upstream: UpstreamProtocol): Promise<void> {
+  const result = await turn(index, upstream, ['own'])
+  expect(result.stdout).toMatch(/The tool said:[\s\S]*runtimeVersion/)
 }
 
 async function turn(index: number, upstream: UpstreamProtocol, extra: readonly string[]): Promise<TurnResult> {

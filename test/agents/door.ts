@@ -21,7 +21,7 @@ export interface OpenDoor extends AsyncDisposable {
 export async function openDoor(protocol: UpstreamProtocol, toolServer?: string): Promise<OpenDoor> {
   const upstream = demoServer({ key: plantedKey })
   const tools = toolServer === undefined ? {} : { 'mcp.servers.fixture': { url: toolServer, local: true } }
-  const gateway = await startGateway({ settings: { ...providerAt(upstream.url, protocol), ...tools } })
+  const gateway = await startGateway({ mcp: true, settings: { ...providerAt(upstream.url, protocol), ...tools } })
   return {
     url: gateway.url,
     token: gateway.token,

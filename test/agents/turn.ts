@@ -1,5 +1,5 @@
 // One turn of one agent, inside a network namespace that has nothing but loopback:
-// `turn.ts AGENTS_FOLDER INDEX UPSTREAM_PROTOCOL [tools|helper]`. Prints one JSON line for the test that started it.
+// `turn.ts AGENTS_FOLDER INDEX UPSTREAM_PROTOCOL [tools|own|helper]`. Prints one JSON line for the test that started it.
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { agents, type Door } from './agents.ts'
@@ -54,7 +54,7 @@ async function turn(
     url: open.url,
     token: open.token,
     model: `${open.prefix}demo-small`,
-    toolServer: fixture && `${open.url}/v1/mcp/fixture`,
+    toolServer: kind === 'own' ? `${open.url}/mcp` : fixture && `${open.url}/v1/mcp/fixture`,
     tokenCommand: kind === 'helper'
       ? [
         '/usr/bin/env',
@@ -65,7 +65,8 @@ async function turn(
       ]
       : null,
   }
-  const said = foreign ? `Use the tool ${agent.toolName('test_simple_text')} and tell me what it said.` : prompt
+  const tool = foreign ? 'test_simple_text' : kind === 'own' ? 'system_version' : null
+  const said = tool === null ? prompt : `Use the tool ${agent.toolName(tool)} and tell me what it said.`
   const { argv, env } = agent.prepare(home, door, said)
   const outside = await fetch('https://1.1.1.1', { signal: AbortSignal.timeout(2000) }).then(() => true, () => false)
   const startedAt = performance.now()

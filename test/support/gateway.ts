@@ -34,6 +34,8 @@ export interface TestGatewayOptions {
   /** A home to open again; kept on close. */
   readonly home?: string
   readonly options?: Partial<GatewayOptions>
+  /** Serves gw's own tools at `/mcp`. */
+  readonly mcp?: boolean
 }
 
 /** Settings under which the accounts `openai` and `anthropic` send to `url`. */
@@ -81,9 +83,11 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     logger: jsonLogger((line) => log.push(line), { level: 'debug' }),
     ...options.options,
   })
-  const server = await startServer(gateway, { host: '127.0.0.1', port: 0 })
+  const mcp = options.mcp ? await ownTools(gateway) : null
+  const server = await startServer(gateway, { host: '127.0.0.1', port: 0, ...(mcp ? { mcp: mcp.handle } : {}) })
   const owner = await gateway.rooms.access.createOwnerToken()
   async function close(): Promise<void> {
+    mcp?.close()
     await server.stop({ drainMs: 0 })
     if (options.home === undefined) await rm(home, { recursive: true, force: true })
   }
@@ -97,4 +101,15 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     close,
     [Symbol.asyncDispose]: close,
   }
+}
+
+async function ownTools({ rooms }: Gateway) {
+  const [{ createMcpHttp }, { operationContext }] = await Promise.all([
+    import('../../mcp/mod.ts'),
+    import('../../lib/open-home.ts'),
+  ])
+  return createMcpHttp({
+    clock: rooms.clock,
+    contextOf: (principal, signal) => operationContext(rooms, rooms.system, { principal, surface: 'mcp', signal }),
+  })
 }
