@@ -57,7 +57,7 @@ export function guardedReply(reply: Response, id: string | number | null, server
 }
 
 /** Whether the data of an event is the answer to a call. */
-export function answers(data: string, id: string | number | null): boolean {
+function answers(data: string, id: string | number | null): boolean {
   if (id === null || data === '') return false
   try {
     const message = JSON.parse(data) as JsonObject
