@@ -105,7 +105,6 @@ export function mergedPeers(
       const uri = subscriptions.get(name)?.get(params.uri) ?? params.uri
       server.notification({ method, params: { ...params, uri } }).catch(() => {})
     })
-    peer.onclose = () => clients.delete(name)
   }
 
   function client(name: string): Promise<Client> {
@@ -117,7 +116,9 @@ export function mergedPeers(
       ...(elicitation ? { elicitation } : {}),
       ...(roots ? { roots } : {}),
     }
-    const made = connect(name, capabilities, (peer) => prepare(name, peer)).then(async (peer) => {
+    const made: Promise<Client> = connect(name, capabilities, (peer) => prepare(name, peer)).then(async (peer) => {
+      // Only its own place is given up: another connection may stand there by then.
+      peer.onclose = () => void (clients.get(name) === made && clients.delete(name))
       if (level !== null && peer.getServerCapabilities()?.logging) await peer.setLoggingLevel(level).catch(() => {})
       // A connection that was lost takes its subscriptions with it.
       for (const uri of subscriptions.get(name)?.keys() ?? []) await peer.subscribeResource({ uri }).catch(() => {})
