@@ -93,6 +93,9 @@ export interface Gateway {
   close(): Promise<void>
 }
 
+/** How long after its start a gateway reads the shipped prices: by then it listens. */
+const factsAfterMs = 50
+
 const here: Peer = { address: '', loopback: true }
 /** The demo upstream has no socket: this origin never resolves, and is answered in the process. */
 const demoOrigin = 'https://demo.invalid'
@@ -131,7 +134,7 @@ export async function createGateway(options: GatewayOptions = {}): Promise<Gatew
     logger,
     from,
     loaded,
-    keychain: options.keychain === undefined ? await systemKeychain() : options.keychain,
+    keychain: options.keychain === undefined ? systemKeychain() : options.keychain,
     fetch: (input, init) => egress.fetch(input, init),
     egress,
     ...(demo
@@ -212,8 +215,11 @@ export async function createGateway(options: GatewayOptions = {}): Promise<Gatew
     inFlight: () => door.open,
   }
   home.start()
-  // Prices and context lengths are a big file: requests do not wait for it.
-  const facts = home.loadFacts().catch((error) => logger.log('warn', 'catalog.facts_missing', { error }))
+  const stop = new AbortController()
+  // Prices and context lengths are a big file: neither the start nor requests wait for it.
+  const facts = clock.sleep(factsAfterMs, stop.signal).then(home.loadFacts).catch((error) => {
+    if (!stop.signal.aborted) logger.log('warn', 'catalog.facts_missing', { error })
+  })
 
   return {
     rooms: { ...home, egress, upstream, door, system },
@@ -228,6 +234,7 @@ export async function createGateway(options: GatewayOptions = {}): Promise<Gatew
       closed = true
       door.drain()
       ticker.close()
+      stop.abort()
       await facts
       await home.close()
     },

@@ -115,13 +115,20 @@ const sameStrokeMs = 1_000
  * Serves until SIGTERM or SIGINT, then drains. A second signal ends it at once.
  *
  * @param graceMs how long requests are still answered after the signal
+ * @param told aborted when such a signal came before this was called
  */
-export async function serveUntilSignal(gateway: Gateway, running: RunningServer, graceMs = 0): Promise<void> {
+export async function serveUntilSignal(
+  gateway: Gateway,
+  running: RunningServer,
+  graceMs = 0,
+  told?: AbortSignal,
+): Promise<void> {
   const { logger, clock } = gateway.rooms
   // A promise nobody caught must not take ten thousand streams down with it.
   process.on('unhandledRejection', (error) => logger.log('error', 'process.unhandled_rejection', { error }))
   const signal = await new Promise<string>((resolve) => {
     for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve(name))
+    if (told?.aborted) resolve('before')
   })
   // Ctrl-C reaches the whole group, and package runners pass it on once more: the same stroke is no second one.
   const since = clock.monotonic()

@@ -31,7 +31,7 @@ export const doctor: CommandModule = (program, { io, options, withSession, exitW
       from: { env: io.env, cwd: io.cwd, flags, ...(config === undefined ? {} : { file: config }) },
       platform: await detectPlatform(),
       clock: systemClock,
-      keychain: await systemKeychain(),
+      keychain: systemKeychain(),
     })
   }
 

@@ -66,7 +66,7 @@ async function serveGateway({ io, options, withSession }: CommandContext, flags:
     const owner = io.terminal || flags.printToken ? await rooms.access.createOwnerToken() : null
     await greet(io, gateway, { url: running.url, token: owner?.token.reveal() ?? null, demo: flags.demo === true })
     const graceMs = Number(flags.grace) * 1_000
-    await serveUntilSignal(gateway, running, Number.isFinite(graceMs) && graceMs >= 0 ? graceMs : 0)
+    await serveUntilSignal(gateway, running, Number.isFinite(graceMs) && graceMs >= 0 ? graceMs : 0, io.signal)
   } catch (error) {
     await gateway.close()
     throw error

@@ -81,7 +81,7 @@ export async function openSession(io: CliIo, options: GlobalOptions, version: st
       }),
       from,
       loaded,
-      keychain: await systemKeychain(),
+      keychain: systemKeychain(),
       random: Math.random,
       reading: looks,
       watch: false,

@@ -1,7 +1,9 @@
-import { GwError } from '../base/mod.ts'
+import { GwError, once } from '../base/mod.ts'
 
 /** The operating system's store of secrets. */
 export interface Keychain {
+  /** Whether it can be used; asked of the system once. */
+  present(): Promise<boolean>
   /** The value of an item, or `null` when there is none. */
   get(service: string, account: string): Promise<string | null>
   set(service: string, account: string, value: string): Promise<void>
@@ -16,11 +18,29 @@ const probeLimitMs = 2_000
 type AsyncEntry = import('@napi-rs/keyring').AsyncEntry
 
 /**
+ * The keychain of this machine, reached by its first use: most homes keep their key in a file, and the binding costs a
+ * start more than the rest of the room. Where there is none to use it is not present, holds nothing and takes nothing.
+ */
+export function systemKeychain(): Keychain {
+  const reached = once(reachKeychain)
+  return {
+    present: async () => await reached() !== null,
+    get: async (service, account) => await (await reached())?.get(service, account) ?? null,
+    async set(service, account, value) {
+      const keychain = await reached()
+      if (!keychain) throw new GwError('secret.locked', 'no keychain of this machine can be reached')
+      await keychain.set(service, account, value)
+    },
+    delete: async (service, account) => await (await reached())?.delete(service, account) ?? false,
+  }
+}
+
+/**
  * The keychain of this machine, or `null` when there is none to use.
  *
  * Asks once and gives up after 2 s. On Linux only the Secret Service counts: the kernel keyring forgets at a reboot.
  */
-export async function systemKeychain(): Promise<Keychain | null> {
+async function reachKeychain(): Promise<Omit<Keychain, 'present'> | null> {
   let Entry: typeof import('@napi-rs/keyring').AsyncEntry
   try {
     Entry = (await import('@napi-rs/keyring')).AsyncEntry
@@ -46,6 +66,7 @@ export function memoryKeychain(): Keychain {
   const items = new Map<string, string>()
   const key = (service: string, account: string) => JSON.stringify([service, account])
   return {
+    present: () => Promise.resolve(true),
     get: (service, account) => Promise.resolve(items.get(key(service, account)) ?? null),
     set: (service, account, value) => Promise.resolve(void items.set(key(service, account), value)),
     delete: (service, account) => Promise.resolve(items.delete(key(service, account))),

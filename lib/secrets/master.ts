@@ -32,7 +32,9 @@ export async function readKeys(
   keyFile: string,
   keychain: Keychain | null,
 ): Promise<MasterKeys | null> {
-  const text = place === 'file' ? await readKeyFile(keyFile) : await needKeychain(keychain).get(service, keyFile)
+  const text = place === 'file'
+    ? await readKeyFile(keyFile)
+    : await (await needKeychain(keychain)).get(service, keyFile)
   return text === null ? null : parseKeys(text, place === 'file' ? keyFile : 'the keychain item of gw')
 }
 
@@ -45,7 +47,7 @@ export async function writeKeys(
 ): Promise<void> {
   const rows = keys.map(({ kid, bytes }) => ({ kid, key: Buffer.from(bytes).toString('base64url') }))
   const text = JSON.stringify({ version: 1, keys: rows })
-  if (place === 'keychain') return await needKeychain(keychain).set(service, keyFile, text)
+  if (place === 'keychain') return await (await needKeychain(keychain)).set(service, keyFile, text)
   await ensurePrivateDir(dirname(keyFile))
   await writeAtomic(keyFile, `${text}\n`)
 }
@@ -57,8 +59,8 @@ async function readKeyFile(path: string): Promise<string | null> {
   return text
 }
 
-function needKeychain(keychain: Keychain | null): Keychain {
-  if (keychain) return keychain
+async function needKeychain(keychain: Keychain | null): Promise<Keychain> {
+  if (await keychain?.present()) return keychain!
   throw new GwError('secret.locked', 'the key of this home is in the keychain, and no keychain can be reached', {
     hint: 'run gw in the desktop session that made the key, or unlock its keychain',
   })

@@ -205,7 +205,7 @@ async function locate({ storage, clock, keyFile, keychain, keyStore = 'auto' }: 
   if (known) return known
   const wanted = keyStore !== 'auto'
     ? keyStore
-    : keychain && (await readKeys('file', keyFile, null)) === null
+    : keychain && (await readKeys('file', keyFile, null)) === null && await keychain.present()
     ? 'keychain'
     : 'file'
   await storage.write((tx) =>

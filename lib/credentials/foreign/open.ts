@@ -38,7 +38,9 @@ export async function openForeign(
   if (tool.id === 'copilot') return copilotApps(file, vendor)
   const stores: [GrantStore, ...GrantStore[]] = [documentFile(file, vendor, tool.shape)]
   const item = path === null ? tool.keychain(context.env) : null
-  if (item && context.keychain) stores.push(keychainDocument(item, file, vendor, tool.shape, context.keychain))
+  if (item && context.keychain && await context.keychain.present()) {
+    stores.push(keychainDocument(item, file, vendor, tool.shape, context.keychain))
+  }
   return everyStore(stores)
 }
 
