@@ -1,3 +1,4 @@
+import { isatty } from 'node:tty'
 import { GwError } from '../../lib/base/mod.ts'
 
 /** What a command reads from and writes to. */
@@ -34,7 +35,10 @@ export function processIo(signal: AbortSignal): CliIo {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
     terminal,
-    interactive: process.stdin.isTTY === true,
+    // Standard input is opened by being looked at, and few commands read it.
+    get interactive() {
+      return isatty(0)
+    },
     columns: process.stdout.columns || 100,
     color: terminal && !process.env.NO_COLOR && process.env.TERM !== 'dumb',
     async readInput() {

@@ -14,6 +14,8 @@ export interface CommandContext {
   readonly options: () => GlobalOptions
   /** Runs with a session that is closed afterwards. */
   readonly withSession: <T>(work: (session: Session) => Promise<T>) => Promise<T>
+  /** Whether this run completes a command line, or prints what does. */
+  readonly completing: boolean
   /** Ends the process with this code although nothing was thrown. */
   readonly exitWith: (code: number) => void
 }
@@ -91,7 +93,7 @@ export function buildProgram(
     .option('--set <key=value>', 'set any key of the config for this run; may be repeated', collect)
   for (const [flags, , description] of shortFlags) program.option(flags, description)
   // Completion looks at everything; any other run needs the flags and the operations that its words name.
-  const all = argv.includes('complete')
+  const all = argv.includes('complete') || argv.includes('completions')
   const words = new Set(argv.map((word) => word.split('=')[0]!))
   const context: CommandContext = {
     io,
@@ -106,6 +108,7 @@ export function buildProgram(
       }
     },
     exitWith,
+    completing: all,
   }
   for (const operation of described) {
     const command = commandOf(operation)
