@@ -1,7 +1,7 @@
 import { Elysia } from 'elysia'
 import { z } from 'zod'
 import { type Approval, operator, type Principal, requireScope } from '../../lib/access/mod.ts'
-import { GwError } from '../../lib/base/mod.ts'
+import { GwError, once } from '../../lib/base/mod.ts'
 import { callOperation } from '../../lib/operations/mod.ts'
 import { contextFor, principalOf, readJsonBody } from '../call.ts'
 import type { Door } from '../door.ts'
@@ -19,10 +19,12 @@ const headers = {
   'cache-control': 'no-store',
 }
 
-const answerInput = z.object({
-  verdict: z.enum(['show', 'approve', 'deny']).default('show'),
-  code: z.string().min(1).max(200).optional(),
-}).strict()
+const answerInput = once(() =>
+  z.object({
+    verdict: z.enum(['show', 'approve', 'deny']).default('show'),
+    code: z.string().min(1).max(200).optional(),
+  }).strict()
+)
 
 /**
  * The page where a person answers what an agent asks leave for, and the one call that it makes.
@@ -45,7 +47,7 @@ export function approvalRoutes(door: Door) {
 
   async function answer(request: Request, id: string): Promise<Response> {
     sameOrigin(request)
-    const parsed = answerInput.safeParse(await readJsonBody(request))
+    const parsed = answerInput().safeParse(await readJsonBody(request))
     if (!parsed.success) throw new GwError('request.invalid', 'the body is {"verdict": "show" | "approve" | "deny"}')
     const { verdict, code } = parsed.data
     const principal = await whoIs(request, id, code)

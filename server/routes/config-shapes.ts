@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { GwError, isObject, type Json, type JsonObject } from '../../lib/base/mod.ts'
+import { GwError, isObject, type Json, type JsonObject, once } from '../../lib/base/mod.ts'
 import { apiOf } from '../../lib/migrate/mod.ts'
 
 /** What stands there for a value that is not shown. */
@@ -7,37 +7,41 @@ export const hidden = '[REDACTED]'
 /** The protocol that a name of that API means. */
 export const protocolOf = new Map(Object.entries(apiOf).map(([protocol, api]) => [api, protocol]))
 
-const secret = z.string().min(1).max(65_536)
-const headers = z.record(z.string().min(1).max(200), z.string().max(8_192))
-const baseUrl = z.url({ protocol: /^https?$/ }).max(2_048)
+const secret = () => z.string().min(1).max(65_536)
+const headers = () => z.record(z.string().min(1).max(200), z.string().max(8_192))
+const baseUrl = () => z.url({ protocol: /^https?$/ }).max(2_048)
 
 /** A provider as the config API of Open LLM Auth takes it, in its two spellings. */
-export const providerBody = z.object({
-  base_url: baseUrl.optional(),
-  api: z.string().optional(),
-  auth: z.string().optional(),
-  api_key: secret.nullish(),
-  auth_header: z.boolean().default(true),
-  headers: headers.default({}),
-  models: z.array(z.union([z.string(), z.looseObject({ id: z.string().min(1) })])).optional(),
-}).strict()
+export const providerBody = once(() =>
+  z.object({
+    base_url: baseUrl().optional(),
+    api: z.string().optional(),
+    auth: z.string().optional(),
+    api_key: secret().nullish(),
+    auth_header: z.boolean().default(true),
+    headers: headers().default({}),
+    models: z.array(z.union([z.string(), z.looseObject({ id: z.string().min(1) })])).optional(),
+  }).strict()
+)
 
 /** A profile of it. */
-export const profileBody = z.object({
-  id: z.string().optional(),
-  provider: z.string().min(1).max(64),
-  type: z.enum(['api_key', 'token', 'oauth', 'cli']).default('api_key'),
-  key: secret.nullish(),
-  token: secret.nullish(),
-  access: z.unknown().optional(),
-  refresh: z.unknown().optional(),
-  expires: z.unknown().optional(),
-  email: z.string().max(200).nullish(),
-  accountId: z.string().min(1).nullish(),
-  gatewayId: z.unknown().optional(),
-  baseUrl: baseUrl.nullish(),
-  metadata: z.looseObject({}).nullish(),
-}).strict()
+export const profileBody = once(() =>
+  z.object({
+    id: z.string().optional(),
+    provider: z.string().min(1).max(64),
+    type: z.enum(['api_key', 'token', 'oauth', 'cli']).default('api_key'),
+    key: secret().nullish(),
+    token: secret().nullish(),
+    access: z.unknown().optional(),
+    refresh: z.unknown().optional(),
+    expires: z.unknown().optional(),
+    email: z.string().max(200).nullish(),
+    accountId: z.string().min(1).nullish(),
+    gatewayId: z.unknown().optional(),
+    baseUrl: baseUrl().nullish(),
+    metadata: z.looseObject({}).nullish(),
+  }).strict()
+)
 
 /** What a schema makes of a body. @throws GwError `request.invalid` naming the field */
 export function read<T extends z.ZodType>(schema: T, body: unknown): z.output<T> {

@@ -97,7 +97,7 @@ export function configRoutes(door: Door) {
     })
   }
 
-  async function providerEdits(id: string, body: z.output<typeof providerBody>): Promise<ViewEdit[]> {
+  async function providerEdits(id: string, body: z.output<ReturnType<typeof providerBody>>): Promise<ViewEdit[]> {
     const row = rooms.catalog().provider(id)
     const protocol = body.api === undefined ? undefined : protocolOf.get(body.api)
     if (body.api !== undefined && protocol === undefined && !row) {
@@ -154,7 +154,7 @@ export function configRoutes(door: Door) {
   }
 
   async function putProvider({ run, etag }: Caller, id: string, given: Json): Promise<void> {
-    const body = read(providerBody, given)
+    const body = read(providerBody(), given)
     const edits = await providerEdits(id, body)
     if (edits.length > 0 || etag !== undefined) {
       if (edits.length > 0) await run('config.edit', { edits: edits as unknown as Json, ...(etag ? { etag } : {}) })
@@ -164,7 +164,7 @@ export function configRoutes(door: Door) {
 
   /** What a profile comes to here; throws for what gw will not take. */
   async function readProfile(id: string, given: Json) {
-    const body = read(profileBody, given)
+    const body = read(profileBody(), given)
     if (body.type === 'oauth') {
       throw new GwError('request.unsupported', 'a login ends when two programs renew it: gw makes its own', {
         hint: `gw auth login ${body.provider}`,
@@ -212,7 +212,7 @@ export function configRoutes(door: Door) {
       if (same(provider, before.providers[id])) continue
       const { baseUrl: base_url, api, auth, apiKey: api_key, authHeader: auth_header, headers, models } = provider
       const body = pruned({ base_url, api, auth, api_key, auth_header, headers, models })
-      edits.push(...await providerEdits(id, read(providerBody, body)))
+      edits.push(...await providerEdits(id, read(providerBody(), body)))
       if (typeof api_key === 'string' && api_key !== hidden) keys.push([id, api_key])
     }
     if (providers) {

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
 const root = resolve(import.meta.dir, '../..')
@@ -73,3 +73,68 @@ test('a read-only command loads what a home needs, and neither server nor foreig
   expect(packages.filter((name) => heavy.includes(name))).toEqual([])
   expect(rooms.filter((room) => /^(server|mcp|lib\/(gateway|harness|demo|llm-bridge))$/.test(room))).toEqual([])
 }, 60_000)
+
+interface Output {
+  readonly inputs: Readonly<Record<string, { readonly bytesInOutput: number }>>
+  readonly imports: readonly { readonly path: string; readonly kind: string }[]
+}
+
+/** The files that the executable has read once these of its files are loaded: all that they import, at once or not. */
+async function readWith(...files: readonly string[]): Promise<string[]> {
+  const built = await Bun.build({
+    entrypoints: [join(root, 'client/cli/main.ts')],
+    root,
+    target: 'bun',
+    format: 'esm',
+    splitting: true,
+    metafile: true,
+    external: ['*.node'],
+  })
+  const outputs = built.metafile!.outputs as unknown as Readonly<Record<string, Output>>
+  const nameOf = (input: string) => relative(root, resolve(root, input))
+  const chunkOf = (file: string) => {
+    const found = Object.entries(outputs).find(([, { inputs }]) => Object.keys(inputs).map(nameOf).includes(file))
+    if (!found) throw new Error(`${file} is in no part of the executable`)
+    return found[0]
+  }
+  const seen = new Set<string>()
+  const visit = (chunk: string): void => {
+    if (seen.has(chunk) || !outputs[chunk]) return
+    seen.add(chunk)
+    for (const { path, kind } of outputs[chunk].imports) if (kind !== 'dynamic-import') visit(path)
+  }
+  for (const file of files) visit(chunkOf(file))
+  return [...seen].flatMap((chunk) =>
+    Object.entries(outputs[chunk]!.inputs).filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([input]) =>
+      nameOf(input)
+    )
+  )
+}
+
+/** What nobody needs before the first answer: schemas of what is not judged, surfaces that nobody asked, big data. */
+const late = [
+  /^node_modules\/(@clack\/|@elysiajs\/swagger|@modelcontextprotocol\/|@napi-rs\/|@pydantic\/|@scalar\/|gpt-tokenizer)/,
+  /^node_modules\/@trpc\/server\/dist\/adapters/,
+  /^lib\/(?!credentials\/vendors\/)[^/]+\/(.+\/)?config\.ts$/,
+  /^lib\/config\/(schema|server|operations)\.ts$/,
+  /^lib\/operations\/(router|accounts|auth|models|providers|route|stay-afloat|tokens|usage)\.ts$/,
+  /^lib\/(conform|harness|llm-bridge)\//,
+  /^lib\/mcp-proxy\/(proxy|merged)/,
+  /^mcp\//,
+  /^server\/documentation\.ts$/,
+]
+
+test('a server listens before it has read what only some requests need', async () => {
+  const read = await readWith('client/cli/main.ts', 'lib/create-gateway.ts', 'server/main.ts')
+  expect(read).toContain('lib/gateway/serve.ts')
+  expect(read.filter((file) => late.some((pattern) => pattern.test(file)))).toEqual([])
+}, 120_000)
+
+test('a command reads its own area of the operations and no other', async () => {
+  const read = await readWith('client/cli/main.ts', 'lib/open-home.ts', 'lib/operations/call.ts')
+  const alone = late.filter((pattern) => !pattern.test('lib/operations/tokens.ts'))
+  expect(read).toContain('lib/storage/storage.ts')
+  expect(read.filter((file) => /^node_modules\/elysia|^server\//.test(file))).toEqual([])
+  expect(read.filter((file) => alone.some((pattern) => pattern.test(file)))).toEqual([])
+  expect(read.filter((file) => /^lib\/operations\/(accounts|auth|route|tokens|usage)\.ts$/.test(file))).toEqual([])
+}, 120_000)
