@@ -8,6 +8,7 @@ import {
   isObject,
   type Json,
   type Logger,
+  once,
   silentLogger,
   systemClock,
 } from './base/mod.ts'
@@ -93,7 +94,7 @@ export interface Gateway {
   close(): Promise<void>
 }
 
-/** How long after its start a gateway reads the shipped prices: by then it listens. */
+/** How long after its start a gateway reads the shipped facts, unless a request needs them before: by then it listens. */
 const factsAfterMs = 50
 
 const here: Peer = { address: '', loopback: true }
@@ -156,9 +157,17 @@ export async function createGateway(options: GatewayOptions = {}): Promise<Gatew
   let limits = limitsOf(loaded.config)
   home.config.onChange(({ config }) => limits = limitsOf(config))
   const ticker = createTicker(clock)
+  // Names, prices and context lengths of models are a big file: a start does not wait for it, the first requests do.
+  let knowing = false
+  const learn = once(() =>
+    home.loadFacts().catch((error) => logger.log('warn', 'catalog.facts_missing', { error })).finally(() =>
+      knowing = true
+    )
+  )
   const rooms: Rooms = {
     access: {
-      authenticate: (headers, peer) => home.access.authenticate(headers, peer),
+      authenticate: (headers, peer) =>
+        knowing ? home.access.authenticate(headers, peer) : learn().then(() => home.access.authenticate(headers, peer)),
       onEnd: home.access.onEnd,
     },
     admitter: admitterOf(home),
@@ -216,10 +225,7 @@ export async function createGateway(options: GatewayOptions = {}): Promise<Gatew
   }
   home.start()
   const stop = new AbortController()
-  // Prices and context lengths are a big file: neither the start nor requests wait for it.
-  const facts = clock.sleep(factsAfterMs, stop.signal).then(home.loadFacts).catch((error) => {
-    if (!stop.signal.aborted) logger.log('warn', 'catalog.facts_missing', { error })
-  })
+  const learning = clock.sleep(factsAfterMs, stop.signal).then(learn, () => {})
 
   return {
     rooms: { ...home, egress, upstream, door, system },
@@ -235,7 +241,7 @@ export async function createGateway(options: GatewayOptions = {}): Promise<Gatew
       door.drain()
       ticker.close()
       stop.abort()
-      await facts
+      await learning
       await home.close()
     },
   }
