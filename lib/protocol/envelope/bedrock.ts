@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../base/mod.ts'
 import { compact } from '../read.ts'
+import { modelInPath } from './model-path.ts'
 
 /** What Bedrock calls the version of the messages API that it carries. */
 const version = 'bedrock-2023-05-31'
@@ -25,9 +26,11 @@ export function fromBedrock(
   return { body: { model, ...rest, ...(stream ? { stream: true } : {}) }, betas }
 }
 
-/** The path of a model behind Bedrock's base URL. */
+/** The path of a model behind Bedrock's base URL. @throws GwError `request.invalid` for a name that is no name of a model */
 export function bedrockPath(model: string, stream: boolean): string {
-  return `/model/${encodeURIComponent(model)}/${stream ? 'invoke-with-response-stream' : 'invoke'}`
+  return `/model/${modelInPath(model).replaceAll('/', '%2F').replaceAll(':', '%3A')}/${
+    stream ? 'invoke-with-response-stream' : 'invoke'
+  }`
 }
 
 /** The model and the way of answering that a path of Bedrock names; `null` for other paths. */

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../base/mod.ts'
+import { modelInPath } from './model-path.ts'
 
 /** What can be asked of a model by its path. */
 export type GeminiMethod = 'generateContent' | 'streamGenerateContent' | 'countTokens'
@@ -20,11 +21,11 @@ export function readGeminiPath(path: string): { readonly model: string; readonly
 /**
  * The path of a method behind an API's base URL. A stream comes as events: the other form is a list that no event ends.
  *
+ * @throws GwError `request.invalid` for a name that is no name of a model
  * @param version `/v1beta`, or empty where the base URL names the version
  */
 export function geminiPath(version: string, model: string, method: GeminiMethod): string {
-  const name = model.split('/').map(encodeURIComponent).join('/')
-  return `${version}/models/${name}:${method}${method === 'streamGenerateContent' ? '?alt=sse' : ''}`
+  return `${version}/models/${modelInPath(model)}:${method}${method === 'streamGenerateContent' ? '?alt=sse' : ''}`
 }
 
 /** What stands between Vertex's host and `/models`. `${…}` is taken from the environment. */

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../base/mod.ts'
+import { modelInPath } from './model-path.ts'
 
 /** What Vertex calls the version of the messages API that it carries. */
 const version = 'vertex-2023-10-16'
@@ -23,9 +24,9 @@ export function fromVertex(body: JsonObject, model: string, stream: boolean): Js
 export const vertexPrefix =
   '/v1/projects/${GOOGLE_CLOUD_PROJECT}/locations/${GOOGLE_CLOUD_LOCATION:-us-east5}/publishers/anthropic/models'
 
-/** The last step of a model's path. */
+/** The last step of a model's path. @throws GwError `request.invalid` for a name that is no name of a model */
 export function vertexPath(model: string, stream: boolean): string {
-  return `/${model}:${stream ? 'streamRawPredict' : 'rawPredict'}`
+  return `/${modelInPath(model)}:${stream ? 'streamRawPredict' : 'rawPredict'}`
 }
 
 /** Where tokens are counted: the model stands in the body. */
