@@ -12,7 +12,7 @@ test('gw conform: gw in front of its demo upstream scores 100 %', async () => {
   expect(stderr).toBe('')
   const report = JSON.parse(stdout) as ConformanceReport
   expect(report.cases.filter(({ outcome }) => outcome === 'fail')).toEqual([])
-  expect(report.cases.length).toBeGreaterThanOrEqual(36)
+  expect(report.cases.length).toBeGreaterThanOrEqual(48)
   expect(code).toBe(0)
 }, 60_000)
 
@@ -20,7 +20,7 @@ test('gw conform names each case for people and exits 1 when one fails', async (
   await using gateway = await startGateway({ demo: true })
   const good = await cli(['conform', gateway.url, '--only', 'bad-json'], { env: { GW_TOKEN: gateway.token } })
   expect(good.stdout).toMatch(/openai-chat\n {2}pass {2}bad-json/)
-  expect(good.stdout).toContain('3 of 3 pass (100 %)')
+  expect(good.stdout).toContain('4 of 4 pass (100 %)')
   expect(good.code).toBe(0)
   const bad = await cli(['conform', gateway.url, '--only', '/whole', '--model', 'no-such'], {
     env: { GW_TOKEN: gateway.token },
