@@ -116,6 +116,11 @@ const defaultDays = 30
 const longestDays = 3_700
 /** Rows looked through for one page, so that a filter nothing matches still answers at once. */
 const mostScanned = 20_000
+/** Rows looked through before other work gets its turn. */
+const stepScanned = 1_000
+
+/** Lets everything that waits for the thread go first. */
+const yieldTurn = (): Promise<void> => new Promise((done) => setTimeout(done, 0))
 
 /** {@link UsageQueries} over the tables of a home. */
 export function usageQueries(storage: Storage, clock: Clock, timeZone: string): UsageQueries {
@@ -151,29 +156,39 @@ export function usageQueries(storage: Storage, clock: Clock, timeZone: string): 
       if (query.cursor !== undefined && !cursor) {
         throw new GwError('request.invalid', 'cursor is not one of ours', { param: 'cursor' })
       }
-      // Where the page begins is also where the search begins.
-      const below = cursor ? Math.min(to, Number(cursor[1]) + 1) : to
-      const upper = cursor ? sql<boolean>`(at_ms, id) < (${Number(cursor[1])}, ${cursor[2]!})` : sql<boolean>`true`
       const own = query.principal === undefined ? sql<boolean>`true` : sql<boolean>`principal = ${query.principal}`
       const filters = (['model', 'provider', 'account', 'surface', 'outcome'] as const).flatMap((name) =>
         query[name] === undefined ? [] : [sql<boolean>`${sql.ref(name)} = ${query[name]}`]
       )
       const wanted = filters.length === 0 ? sql`true` : sql.join(filters, sql` and `)
-      const scanned = filters.length === 0 ? limit + 1 : mostScanned
-      const { rows } = await sql<Database['requests']>`
-        select * from (
-          select * from requests where at_ms >= ${from} and at_ms < ${below} and ${upper} and ${own}
-          order by at_ms desc, id desc limit ${scanned}
-        ) where ${wanted} order by at_ms desc, id desc limit ${limit + 1}`.execute(db)
-      const page = rows.slice(0, limit)
-      let next: string | null = null
-      if (rows.length > limit) next = cursorOf(page.at(-1)!)
-      else if (filters.length > 0) {
-        const { rows: edge } = await sql<{ at_ms: number; id: string }>`
-          select at_ms, id from requests where at_ms >= ${from} and at_ms < ${below} and ${upper} and ${own}
-          order by at_ms desc, id desc limit 1 offset ${mostScanned - 1}`.execute(db)
-        if (edge[0]) next = cursorOf(edge[0])
+      const found: Database['requests'][] = []
+      let at = cursor ? { at_ms: Number(cursor[1]), id: cursor[2]! } : null
+      let more = true
+      // The database answers on the thread that relays: a long search goes in short steps, and lets others in between.
+      for (let seen = 0; more && found.length <= limit && seen < mostScanned; seen += stepScanned) {
+        if (seen > 0) await yieldTurn()
+        const step = filters.length === 0 ? limit + 1 : stepScanned
+        const upper = at ? sql<boolean>`(at_ms, id) < (${at.at_ms}, ${at.id})` : sql<boolean>`true`
+        // Where the page begins is also where the search begins.
+        const below = at ? Math.min(to, at.at_ms + 1) : to
+        const stretch = sql`from requests where at_ms >= ${from} and at_ms < ${below} and ${upper} and ${own}
+          order by at_ms desc, id desc`
+        const { rows } = await sql<Database['requests']>`
+          select * from (select * ${stretch} limit ${step}) where ${wanted}
+          order by at_ms desc, id desc limit ${limit + 1 - found.length}`.execute(db)
+        found.push(...rows)
+        if (filters.length === 0) break
+        const { rows: [edge] } = await sql<{ at_ms: number; id: string }>`
+          select at_ms, id ${stretch} limit 1 offset ${step - 1}`.execute(db)
+        more = edge !== undefined
+        if (edge) at = edge
       }
+      const page = found.slice(0, limit)
+      const next = found.length > limit
+        ? cursorOf(page.at(-1)!)
+        : filters.length > 0 && more && at
+        ? cursorOf(at)
+        : null
       return { requests: page.map((row) => recordOf(row, null)), next }
     },
     async request(id, principal) {
