@@ -15,7 +15,7 @@ import {
 import type { Provider } from './catalog/mod.ts'
 import { type Config, loadConfig } from './config/mod.ts'
 import { demoModels, demoUpstream } from './demo/mod.ts'
-import { createEgress, type Egress, egressPolicy } from './egress/mod.ts'
+import { createEgress, type Egress, egressPolicy, proxiesOf } from './egress/mod.ts'
 import {
   type Admitter,
   type Body,
@@ -123,6 +123,7 @@ export async function createGateway(options: GatewayOptions = {}): Promise<Gatew
   const egress = createEgress({
     policy: egressPolicy(loaded.config.egress),
     dialer: platform.openDialer(),
+    proxyFor: proxiesOf(loaded.config.egress, env),
     clock,
     log: logger,
     ...(demo ? { inside: new Map([[demoOrigin, (request: Request) => demo.fetch(request)]]) } : {}),

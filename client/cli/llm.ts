@@ -146,10 +146,11 @@ const answerMs = 3_600_000
 
 /** The connection to the gateway: under the same rules as all others, but for answers that stream for long. */
 async function wayOut(home: Home, skipVerify: boolean): Promise<{ fetch: Fetch; close(): void }> {
-  const { createEgress, egressPolicy } = await import('../../lib/egress/mod.ts')
+  const { createEgress, egressPolicy, proxiesOf } = await import('../../lib/egress/mod.ts')
   const egress = createEgress({
     policy: egressPolicy(home.config.current().config.egress),
     dialer: home.platform.openDialer({ verify: !skipVerify }),
+    proxyFor: proxiesOf(home.config.current().config.egress, home.env),
     clock: home.clock,
     log: home.logger,
   })

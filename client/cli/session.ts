@@ -76,6 +76,7 @@ export async function openSession(io: CliIo, options: GlobalOptions, version: st
       egress: egress.createEgress({
         policy: egress.egressPolicy(loaded.config.egress),
         dialer: platform.openDialer(),
+        proxyFor: egress.proxiesOf(loaded.config.egress, from.env),
         clock: systemClock,
         log: logger,
       }),

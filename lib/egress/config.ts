@@ -19,6 +19,15 @@ export const egressConfig = z.object({
   allow_origins: z.array(origin).default([]).describe(
     'Origins on private networks that may be used, each named exactly, such as http://192.168.1.5:8000.',
   ),
+  proxy: z.string().refine(
+    (text) => text === 'off' || (URL.parse(text)?.protocol === 'http:' && URL.parse(text)?.username === ''),
+    'must be the URL of an http proxy without a user name, such as http://proxy.example:3128, or off',
+  ).optional().describe(
+    'HTTP proxy on the way to providers, or "off". By default HTTPS_PROXY, HTTP_PROXY and ALL_PROXY name it, with user and password where it wants them.',
+  ),
+  no_proxy: z.array(z.string()).default([]).describe(
+    'Hosts, addresses and blocks that are reached without the proxy, beside those in NO_PROXY; loopback always is.',
+  ),
   deny_hosts: z.array(z.string().toLowerCase()).default(['metadata.google.internal']).describe(
     'Host names that are never reached, subdomains included.',
   ),

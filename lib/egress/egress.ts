@@ -3,6 +3,7 @@ import { type ByteSource, type Clock, GwError, type Logger, sourceOf, streamOf }
 import type { Dialer, Dialling, DialReply } from '../platform/mod.ts'
 import { addressTable, parseAddress } from './address.ts'
 import { decide, decideAddress, type EgressPolicy, type EgressQuestion, hostOf, type Verdict } from './policy.ts'
+import type { ProxyFor } from './proxy.ts'
 
 /** Who wants to go there and why; for the rules and the log. */
 export interface EgressPurpose {
@@ -55,6 +56,8 @@ export interface EgressOptions {
   readonly log: Logger
   /** Origins that are answered in this process instead, such as the built-in demo. */
   readonly inside?: ReadonlyMap<string, (request: Request) => Promise<Response>>
+  /** Proxies on the way out; default: none. */
+  readonly proxyFor?: ProxyFor
   /** All addresses of a name. Default: the system's resolver. */
   readonly resolve?: (host: string) => Promise<readonly string[]>
 }
@@ -77,6 +80,7 @@ const systemResolve = async (host: string): Promise<readonly string[]> =>
 export function createEgress(options: EgressOptions): Egress {
   const { dialer, clock, log } = options
   const resolve = options.resolve ?? systemResolve
+  const proxyFor = options.proxyFor ?? (() => null)
   const table = addressTable()
   let policy = options.policy
   const known = new Map<string, Known>()
@@ -111,6 +115,8 @@ export function createEgress(options: EgressOptions): Egress {
     const host = hostOf(question.url)
     if (!verdict.allowed) return { verdict, addresses: null }
     if (parseAddress(host)) return { verdict, addresses: [host] }
+    // Which address a name has is the proxy's affair: what we would look up is not what it would dial.
+    if (proxyFor(question.url) !== null) return { verdict, addresses: null }
     if (!policy.resolveDns) return { verdict, addresses: null }
     let addresses: readonly string[]
     try {
@@ -169,7 +175,8 @@ export function createEgress(options: EgressOptions): Egress {
   function open(request: EgressRequest): Dialling {
     const inside = options.inside === undefined ? undefined : options.inside.get(request.url.origin)
     if (inside) return openInside(request, inside)
-    const dial = (known: Known | null) => dialer.dial({ ...request, addresses: known?.addresses ?? null })
+    const dial = (known: Known | null) =>
+      dialer.dial({ ...request, addresses: known?.addresses ?? null, via: proxyFor(request.url) })
     if (policy.mode === 'off') return dial(null)
     const question = { url: request.url, local: request.local ?? false }
     const permitted = permit(question, request)

@@ -16,4 +16,5 @@ export {
   type EgressPurpose,
   type EgressRequest,
 } from './egress.ts'
+export { proxiesOf, type ProxyFor } from './proxy.ts'
 export { decide, type EgressPolicy, type EgressQuestion, type EgressReason, type Verdict } from './policy.ts'

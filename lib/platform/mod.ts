@@ -29,5 +29,6 @@ export type {
   ServeOptions,
   SqliteConnection,
   SqliteStatement,
+  Via,
 } from './port.ts'
 export { processAlive, runCommand, type RunOptions, type RunResult } from './process.ts'

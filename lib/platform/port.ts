@@ -35,6 +35,14 @@ export interface HttpServer {
   stop(force: boolean): Promise<void>
 }
 
+/** An HTTP proxy on the way. */
+export interface Via {
+  readonly host: string
+  readonly port: number
+  /** What `proxy-authorization` says; `null` is nothing. Secret. */
+  readonly authorization: string | null
+}
+
 /** One outbound request whose address has been decided. */
 export interface DialRequest {
   /** Not changed once it has been dialled: what it says is remembered with it. */
@@ -44,6 +52,8 @@ export interface DialRequest {
    * the runtime.
    */
   readonly addresses: readonly string[] | null
+  /** Through which proxy: it is given the name of the host, and connects to whatever that is for it. */
+  readonly via?: Via | null
   readonly method: string
   /** As they go out, names in lower case; without Host, Content-Length and Connection, which are the client's own work. */
   readonly headers: readonly (readonly [name: string, value: string])[]

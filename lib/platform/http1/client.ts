@@ -2,6 +2,7 @@ import { GwError } from '../../base/mod.ts'
 import type { Dialer, Dialling, DialReply, DialRequest } from '../port.ts'
 import { Connection } from './connection.ts'
 import type { Connect, Destination } from './socket.ts'
+import { connectThrough } from './tunnel.ts'
 
 /** How connections are made and kept. */
 export interface ClientOptions {
@@ -67,7 +68,7 @@ export function createClient(options: ClientOptions): Dialer {
     return null
   }
 
-  function make(key: string, to: Destination, name: string): Connection {
+  function make(connect: Connect, key: string, to: Destination, name: string): Connection {
     const connection = new Connection(connect, to, name, {
       idle: (connection) => keep(key, connection),
       gone: (connection) => {
@@ -104,11 +105,13 @@ export function createClient(options: ClientOptions): Dialer {
     let cancelled = false
     const { url } = request
     const { secure, port, host, origin } = placeOf(url)
-    const addresses = request.addresses ?? [host]
+    const { via } = request
+    const addresses = via ? [host] : request.addresses ?? [host]
+    const label = via ? `${origin} via ${via.host}:${via.port}` : origin
 
     async function fresh(address: string, key: string): Promise<DialReply> {
       const to = { host: address, port, tls: secure ? { serverName: host, ca, verify } : null }
-      const connection = current = make(key, to, url.host)
+      const connection = current = make(via ? connectThrough(via) : connect, key, to, url.host)
       const reply = connection.send(request)
       const timer = setTimeout(() => {
         if (!connection.ready) connection.close()
@@ -127,7 +130,7 @@ export function createClient(options: ClientOptions): Dialer {
       let failure: unknown
       for (const address of addresses) {
         if (cancelled) throw new GwError('cancelled', 'the request was given up')
-        const key = `${origin} ${address}`
+        const key = `${label} ${address}`
         // The first address's kept connection has been tried already.
         const kept = address === addresses[0] ? null : take(key)
         if (kept) {
@@ -151,7 +154,7 @@ export function createClient(options: ClientOptions): Dialer {
 
     /** On a kept connection when there is one: the common case, and the cheap one. */
     function begin(): Promise<DialReply> {
-      const kept = addresses.length === 0 ? null : take(`${origin} ${addresses[0]!}`)
+      const kept = addresses.length === 0 ? null : take(`${label} ${addresses[0]!}`)
       if (kept === null) return run()
       current = kept
       return kept.send(request).catch((error) => {
