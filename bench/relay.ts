@@ -1,7 +1,7 @@
 /**
  * The relay bench: what a request and a chunk cost gw, beside peers measured in the same run.
  *
- * `bun bench/relay.ts [--parts requests,bursts,paced,held,cold,soak] [--targets gw,raw-bun,nginx,portkey,direct]
+ * `bun bench/relay.ts [--parts requests,bursts,paced,held,cold,quiet,soak] [--targets gw,raw-bun,nginx,portkey,direct]
  * [--rounds 5] [--seconds 2] [--warm 10] [--streams 9900] [--minutes 10] [--executable dist/gw] [--short] [--json FILE]`
  *
  * Targets run on core 0, the mock upstream and the load client on core 1 (with `taskset`; without it the numbers mean
@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util'
 import { coldStart } from './parts/cold.ts'
 import { held } from './parts/held.ts'
 import { bursts, paced, requests, type Row, show } from './parts/requests.ts'
+import { quiet } from './parts/quiet.ts'
 import { showSoak, soak } from './parts/soak.ts'
 import { describeMachine, start } from './rig/process.ts'
 import { runLoad } from './rig/run-load.ts'
@@ -92,6 +93,10 @@ if (parts.has('cold')) {
   const cold = await coldStart(options.executable, short ? 3 : 9)
   results['cold'] = cold
   console.log(`\n${'skipped' in cold ? `skipped cold start: ${cold.skipped}` : cold.text}`)
+}
+if (parts.has('quiet')) {
+  const target = targets.find(({ name }) => name === 'gw')
+  if (target) results['quiet'] = await quiet(target, short ? 0.5 : 15, (line) => console.log(line))
 }
 if (parts.has('soak')) {
   const target = targets.find(({ name }) => name === 'gw')

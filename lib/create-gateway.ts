@@ -181,7 +181,13 @@ export async function createGateway(options: GatewayOptions = {}): Promise<Gatew
         home.board.observe(target, { is: 'success', status, firstByteMs, windows })
       },
       finished: (target, outputTokens, writingMs) => home.board.measured(target, outputTokens, writingMs),
-      failed: (target, failure) => home.board.observe(target, { is: 'failure', failure }),
+      failed(target, failure) {
+        // Where no credential is sent, none was refused: it is that model which does not answer.
+        const keyless = failure.kind === 'unauthorized' &&
+          (target.deployment.auth ?? home.catalog().provider(target.provider)?.auth)?.type === 'none'
+        const seen = keyless ? { ...failure, kind: 'forbidden', scope: 'model' } as const : failure
+        home.board.observe(target, { is: 'failure', failure: seen })
+      },
     },
     recorder: recorderOf(home),
     directory: directoryOf(home),
@@ -322,6 +328,7 @@ function limitsOf({ limits }: Config): Limits {
     bodyMs: limits.body_secs * 1000,
     headMs: limits.head_secs * 1000,
     idleMs: limits.idle_secs * 1000,
+    totalMs: limits.total_secs * 1000,
     concurrent: limits.concurrent,
   }
 }
@@ -333,7 +340,28 @@ function recorderOf(home: Home): Recorder {
       if (plan) home.receipts.keep(record.id, plan)
       home.usage.record(priced(home, record))
     },
+    keep({ body, headers }, { id, outcome }) {
+      const { capture } = home.usage
+      const failed = outcome !== 'ok'
+      if (!body.json) {
+        if (capture.wantsAudio) void keepAudio(capture, id, body.bytes, headers.get('content-type') ?? '')
+      } else if (capture.wantsBodies(failed)) {
+        capture.bodies(id, failed, { request: new TextDecoder().decode(body.bytes) })
+      }
+    },
   }
+}
+
+/** Keeps the files of a form. */
+async function keepAudio(
+  capture: Home['usage']['capture'],
+  id: string,
+  bytes: Uint8Array<ArrayBuffer>,
+  type: string,
+): Promise<void> {
+  const form = await new Response(bytes, { headers: { 'content-type': type } }).formData().catch(() => null)
+  const file = form?.get('file')
+  if (file instanceof File) await capture.audio(id, file.type, new Uint8Array(await file.arrayBuffer()))
 }
 
 /** What a record cost by the catalogue of now. */

@@ -36,7 +36,10 @@ export const limitsConfig = z.object({
   reply_bytes: bytes.default(64 * 1024 * 1024).describe('Largest upstream answer that is not a stream, decompressed.'),
   body_secs: seconds.default(30).describe('Seconds a caller may take between two parts of its body.'),
   head_secs: seconds.default(300).describe('Seconds an upstream may take to the head of its answer.'),
-  idle_secs: seconds.default(900).describe('Seconds an upstream stream may be silent.'),
+  idle_secs: seconds.default(1200).describe('Seconds an upstream stream may be silent.'),
+  total_secs: z.int().min(0).max(7 * 86_400).default(0).describe(
+    'Seconds that the whole of a request may take, its stream included; 0 is no limit.',
+  ),
   concurrent: z.int().min(1).max(1_000_000).default(20_000).describe('Requests at once before gw answers 503.'),
 }).strict().prefault({})
 

@@ -31,7 +31,7 @@ export const demoModels: readonly DemoModel[] = [
   chat('demo-stall-20000', 'starts, then is silent for that many milliseconds, then goes on'),
   chat('demo-hang', 'accepts the request and never answers'),
   chat('demo-error-400', 'refuses the request'),
-  chat('demo-error-401', 'refuses the credential; its account then counts as dead until it is checked again'),
+  chat('demo-error-401', 'refuses the credential'),
   chat('demo-error-429', 'is out of quota for two seconds'),
   chat('demo-error-500', 'fails'),
   chat('demo-error-529', 'is overloaded'),

@@ -1,3 +1,4 @@
+import { GwError } from '../base/mod.ts'
 import type { OwnStream } from '../protocol/mod.ts'
 import { createDownstream, type Downstream } from './downstream.ts'
 
@@ -10,6 +11,8 @@ export interface Answer {
   readonly response: Promise<Response>
   /** Whether the caller is gone. */
   readonly left: boolean
+  /** Why it is gone; `null` while it is there. */
+  readonly because: GwError | null
   /** Whether the head has gone out: from here on a failure is an event of the stream. */
   readonly opened: boolean
   readonly down: Downstream | null
@@ -29,15 +32,15 @@ export interface Answer {
   onLeave(stop: () => void): void
   /** What to go on with when a slow caller has read; the latest counts. */
   onDrain(resume: () => void): void
-  /** The caller is gone: stops what runs for it. */
-  leave(): void
+  /** The caller is gone, or its time or its right is: stops what runs for it. */
+  leave(because?: GwError): void
 }
 
 /** An {@link Answer}. `gone` is what a caller that left would get. */
-export function createAnswer(gone: () => Response): Answer {
+export function createAnswer(gone: (because: GwError) => Response): Answer {
   let resolve!: (response: Response) => void
   const response = new Promise<Response>((done) => resolve = done)
-  let left = false
+  let because: GwError | null = null
   let done = false
   let down: Downstream | null = null
   let stop: (() => void) | null = null
@@ -45,19 +48,19 @@ export function createAnswer(gone: () => Response): Answer {
   let committed = false
   let own: OwnStream | null = null
 
-  function leave(): void {
-    if (left || (done && !down)) return
-    left = true
+  function leave(why = new GwError('cancelled', 'the caller left')): void {
+    if (because !== null || (done && !down)) return
+    because = why
     stop?.()
     if (!done) {
       done = true
-      resolve(gone())
+      resolve(gone(why))
     }
   }
 
   function open(status: number, fields: readonly AnswerField[]): Downstream {
     if (down) return down
-    down = createDownstream({ drained: () => resume?.(), left: leave })
+    down = createDownstream({ drained: () => resume?.(), left: () => leave() })
     if (!done) {
       done = true
       resolve(new Response(down.stream, { status, headers: fields as [string, string][] }))
@@ -68,7 +71,10 @@ export function createAnswer(gone: () => Response): Answer {
   return {
     response,
     get left() {
-      return left
+      return because !== null
+    },
+    get because() {
+      return because
     },
     get opened() {
       return down !== null
@@ -96,7 +102,7 @@ export function createAnswer(gone: () => Response): Answer {
     },
     onLeave(next) {
       stop = next
-      if (left) next()
+      if (because !== null) next()
     },
     onDrain(next) {
       resume = next

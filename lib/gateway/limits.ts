@@ -16,6 +16,8 @@ export interface Limits {
   readonly keepAliveMs: number
   /** Time without content after which a stream is opened towards the caller, so that it need not wait in the dark. */
   readonly openAfterMs: number
+  /** Longest time for the whole of a request, its stream included; 0 is no limit. */
+  readonly totalMs: number
   readonly concurrent: number
 }
 
@@ -28,8 +30,9 @@ export const defaultLimits: Limits = {
   replyBytes: 64 * 1024 * 1024,
   bodyMs: 30_000,
   headMs: 300_000,
-  idleMs: 900_000,
+  idleMs: 1_200_000,
   keepAliveMs: 10_000,
   openAfterMs: 5_000,
+  totalMs: 0,
   concurrent: 20_000,
 }

@@ -47,7 +47,7 @@ export async function proxy(call: Call, slug: string, path: string, rooms: Rooms
     ? { kind: 'api-key' as const, secret: own, accountId: null, expiresAt: null, audience: [], identity: null }
     : await rooms.leaser.lease(target)
   const ledger = openLedger(call, rooms)
-  const answer = createAnswer(() => errorResponse(new GwError('cancelled', 'the caller left'), call.dialect))
+  const answer = createAnswer((because) => errorResponse(because, call.dialect))
   const headers: Field[] = forwardHeaders(call.headers, { raw: true })
   ledger.begin(target)
   const sending = rooms.upstream.send({

@@ -76,7 +76,7 @@ function isError(body: Uint8Array): boolean {
 
 /** What became of the request, as one error. */
 function verdict({ plan, ask, answer, rooms }: Line, failures: readonly Failed[]): GwError {
-  if (answer.left) return new GwError('cancelled', 'the caller left')
+  if (answer.because) return answer.because
   const last = failures.at(-1)
   // What stopped gw itself has a code of its own, and needs no table of targets.
   if (failures.length === 1 && last?.failure.kind === 'local') {

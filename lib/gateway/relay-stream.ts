@@ -157,12 +157,10 @@ export function relayStream(parts: StreamParts): Promise<UpstreamFailure | null>
     answer.onLeave(() => {
       if (over) return
       source.cancel()
-      const failure = failureOf('cancelled', 'the caller left', 'request')
+      const failure = failureOf('cancelled', answer.because?.message ?? 'the caller left', 'request')
       if (committed) {
         // Where it is the right to the stream that ended, the caller is still there to be told.
-        answer.down?.write(
-          (answer.own ?? tracker).failureEvent({ type: null, code: 'cancelled', message: 'the request was ended' }),
-        )
+        answer.down?.write((answer.own ?? tracker).failureEvent(ending(answer)))
         answer.down?.end()
         return finish(failure)
       }
@@ -231,6 +229,12 @@ function wholePieces(onEvent: OnEvent): EventScanner {
     },
     pending: false,
   }
+}
+
+/** What a caller is told whose stream was ended from here. */
+function ending({ because }: Answer): StreamFailure {
+  if (because?.code !== 'upstream.timeout') return { type: null, code: 'cancelled', message: 'the request was ended' }
+  return { type: 'api_error', code: 'upstream_timeout', message: because.message }
 }
 
 /** The piece as far as the last event reaches, closed by a blank line; the piece itself when nothing comes behind. */

@@ -109,7 +109,7 @@ export function relayWhole(parts: WholeParts): Promise<UpstreamFailure | null> {
       }
     }
 
-    answer.onLeave(() => stop(failureOf('cancelled', 'the caller left', 'request')))
+    answer.onLeave(() => stop(failureOf('cancelled', answer.because?.message ?? 'the caller left', 'request')))
     answer.onDrain(() => source.resume())
 
     if (parts.length !== null && parts.length > limits.replyBytes) {

@@ -95,6 +95,8 @@ export type Priced = 'costMicros' | 'shadowCostMicros' | 'priceSource'
 export interface Recorder {
   /** `plan` is `null` for a request that never came so far. */
   record(record: Omit<RequestRecord, Priced>, plan: RoutedPlan | null): void
+  /** Keeps what the caller sent, where its owner wants that; called once for a request whose body was read. */
+  keep?(ask: Ask, record: Omit<RequestRecord, Priced>): void
   /** Tokens guessed for an answer whose upstream reported none. */
   estimate?(ask: Ask, responseBytes: number): TokenCounts
 }

@@ -1,6 +1,6 @@
 import { GwError } from '../base/mod.ts'
 import { nothingToTry } from '../routing/mod.ts'
-import { type AnswerField, createAnswer } from './answer.ts'
+import { type Answer, type AnswerField, createAnswer } from './answer.ts'
 import { readAsk } from './ask.ts'
 import { attempt, busy, type Failed, type Line } from './attempt.ts'
 import type { Call } from './call.ts'
@@ -37,7 +37,7 @@ export async function serve(call: Call, row: SurfaceRow, rooms: Rooms): Promise<
       throw nothingToTry(plan, ask.model ?? plan.resolved.model, plan.resolved.provider.id, rooms.clock.now())
     }
     ledger.admitted(await rooms.admitter.admit(ask, plan))
-    const answer = createAnswer(() => errorResponse(new GwError('cancelled', 'the caller left'), call.dialect))
+    const answer = createAnswer((because) => errorResponse(because, call.dialect))
     const line: Line = { call, row, ask, plan, answer, ledger, rooms, notices }
     watchCaller(line)
     keepCompany(line)
@@ -76,6 +76,16 @@ async function pursue(line: Line): Promise<void> {
   refuse(line, failures, null)
 }
 
+/** Ends the work when the whole of it has taken longer than its owner allows. */
+function watchTime(answer: Answer, { ticker, limits: { totalMs } }: Rooms): () => void {
+  const since = ticker.now
+  return ticker.watch((now) => {
+    if (now - since < totalMs) return
+    const hint = 'the limit is limits.total_secs'
+    answer.leave(new GwError('upstream.timeout', `the request took longer than ${totalMs / 1000} s`, { hint }))
+  })
+}
+
 /** Ends the work when the caller goes, or loses its right to it. */
 function watchCaller({ call, ask, answer, ledger, rooms }: Line): void {
   const { signal } = call.request
@@ -85,4 +95,5 @@ function watchCaller({ call, ask, answer, ledger, rooms }: Line): void {
   else signal.addEventListener('abort', leave, { once: true })
   const release = ask.stream && ask.principal.token !== null ? rooms.access.onEnd?.(ask.principal, leave) : undefined
   if (release) ledger.onClose(release)
+  if (rooms.limits.totalMs > 0) ledger.onClose(watchTime(answer, rooms))
 }

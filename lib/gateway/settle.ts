@@ -121,6 +121,7 @@ export function openLedger(call: Call, rooms: Rooms): Ledger {
         client: call.headers.get('user-agent')?.slice(0, 120) ?? null,
       }
       admission?.settle(record)
+      if (ask) rooms.recorder.keep?.(ask, record)
       rooms.recorder.record(record, plan)
       for (const then of closers) then()
     },

@@ -1,4 +1,4 @@
-import { createBrotliDecompress, createInflate, createUnzip, type Gunzip } from 'node:zlib'
+import { createBrotliDecompress, createInflate, createUnzip, createZstdDecompress, type Gunzip } from 'node:zlib'
 import { type ByteSource, GwError } from '../base/mod.ts'
 
 /** Codings that can be taken off. */
@@ -8,6 +8,7 @@ const decoders: Readonly<Record<string, () => Pick<Gunzip, 'write' | 'end' | 'on
     'x-gzip': createUnzip,
     deflate: createInflate,
     br: createBrotliDecompress,
+    zstd: createZstdDecompress,
   }
 
 /**

@@ -9,7 +9,7 @@ export const usageConfig = z.object({
   summary_days: z.number().int().min(1).max(3_650).default(400).describe('Hourly sums are kept this long'),
   time_zone: z.string().refine(isTimeZone, 'not an IANA time zone').default('UTC').describe('Where a day begins'),
   bodies: z.enum(['off', 'errors', 'all']).default('off').describe(
-    'Whose bodies are kept, with credentials blotted out',
+    'Whose request bodies are kept, with credentials blotted out',
   ),
   body_hours: z.number().int().min(1).max(8_760).default(24).describe('Bodies are kept this long'),
   max_body_kb: z.number().int().min(1).max(4_096).default(64).describe('What is longer is cut'),

@@ -264,6 +264,21 @@ test("deadlines of gw's own: no head, silence after content, a body that does no
   expect(await until(() => stuck.state.open === 0)).toBeLessThan(250)
   idle.close()
 
+  const whole = await openLine({ urls: [silent.url], limits: { ...quick, totalMs: 60 } })
+  const late = await whole.post('/v1/chat/completions', { model: 'm-1' })
+  expect([late.status, await late.text()]).toEqual([504, expect.stringContaining('took longer than 0.06 s')])
+  await until(() => whole.records.length > 0)
+  expect(whole.records[0]).toMatchObject({ outcome: 'aborted', error: expect.stringContaining('took longer') })
+  expect(await until(() => silent.state.open === 0)).toBeLessThan(250)
+  whole.close()
+
+  const endless = await openLine({ urls: [stuck.url], limits: { ...quick, totalMs: 200 } })
+  const cut = await (await endless.post('/v1/chat/completions', { model: 'm-1', stream: true })).text()
+  expect(cut).toContain('took longer than 0.2 s')
+  expect(cut).not.toContain('[DONE]')
+  expect(await until(() => stuck.state.open === 0)).toBeLessThan(250)
+  endless.close()
+
   const slow = await openLine({ urls: [silent.url], limits: { ...quick, bodyMs: 60 } })
   const body = new ReadableStream<Uint8Array>({
     start: (controller) => controller.enqueue(new TextEncoder().encode('{')),

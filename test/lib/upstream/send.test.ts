@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
+import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { type AccountId, readAll, Secret, sourceOfBytes, systemClock } from '../../../lib/base/mod.ts'
 import { formatTarget } from '../../../lib/accounts/mod.ts'
 import type { AuthScheme, Deployment, Provider } from '../../../lib/catalog/mod.ts'
@@ -207,7 +207,7 @@ describe('what comes back', () => {
   const packed = (data: Buffer) => new Uint8Array(data)
 
   for (
-    const [coding, compress] of [['gzip', gzipSync], ['deflate', deflateSync], ['br', brotliCompressSync]] as const
+    const [coding, compress] of [['gzip', gzipSync], ['deflate', deflateSync], ['br', brotliCompressSync], ['zstd', zstdCompressSync]] as const
   ) {
     test(`an answer in ${coding}, although nobody asked for it, is read`, async () => {
       const { reply } = await send({
