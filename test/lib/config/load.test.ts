@@ -135,7 +135,7 @@ test('every setting has its own variable and its own flag', () => {
 test('every setting can be given by its variable and by its flag', async () => {
   for (const setting of settings()) {
     const text = setting.default === undefined
-      ? setting.path === 'server.public_url' ? 'http://gw.example' : '{}'
+      ? setting.path === 'server.public_url' || setting.path === 'egress.proxy' ? 'http://gw.example' : '{}'
       : typeof setting.default === 'object'
       ? JSON.stringify(setting.default)
       : String(setting.default)
