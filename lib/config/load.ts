@@ -10,7 +10,7 @@ import { foreignGroups } from './foreign-groups.ts'
 import { configError, type ConfigProblem } from './problem.ts'
 import type { Config } from './sections.ts'
 import { fromText, literal, type Setting, settings } from './settings.ts'
-import { lineOf, readToml, type TomlMap } from './toml.ts'
+import { lineFinder, lineOf, readToml, type TomlMap } from './toml.ts'
 import { validateConfig } from './validate.ts'
 
 /** Where a value was written. */
@@ -247,11 +247,12 @@ function assign(tree: Record<string, Json>, path: readonly string[], value: Json
 }
 
 function fileOrigins(tree: Record<string, Json>, map: TomlMap, path: string): Map<string, ConfigOrigin> {
+  const line = lineFinder(map)
   const out = new Map<string, ConfigOrigin>()
   const visit = (value: Json, at: readonly string[]) => {
     if (isObject(value)) {
       for (const [key, item] of Object.entries(value)) visit(item as Json, [...at, key])
-    } else out.set(at.join('.'), { layer: 'file', from: `${path}:${lineOf(map, at) ?? 1}` })
+    } else out.set(at.join('.'), { layer: 'file', from: `${path}:${line(at) ?? 1}` })
   }
   visit(tree, [])
   return out

@@ -60,17 +60,32 @@ export function startsWith(path: readonly PathStep[], prefix: readonly PathStep[
   return prefix.length <= path.length && prefix.every((step, i) => String(step) === String(path[i]))
 }
 
-/** The line on which the nearest thing to `path` is written: the key, the table it stands in, or `null`. */
-export function lineOf(map: TomlMap, path: readonly PathStep[]): number | null {
-  for (let length = path.length; length > 0; length--) {
-    const part = path.slice(0, length)
-    const at = map.entries.find((entry) => entry.path.length === length && startsWith(entry.path, part)) ??
-      map.tables.find((table) => table.path.length === length && startsWith(table.path, part)) ??
-      (length === path.length ? map.entries.find((entry) => startsWith(entry.path, part)) : undefined)
-    if (at) return at.line
+/** Finds the line on which the nearest thing to a path is written: the key, the table it stands in, or `null`. */
+export function lineFinder(map: TomlMap): (path: readonly PathStep[]) => number | null {
+  const keyOf = (path: readonly PathStep[]) => path.map(String).join('\0')
+  const first = (lines: Map<string, number>, key: string, line: number) => lines.has(key) || lines.set(key, line)
+  const [entries, tables, beginnings] = [
+    new Map<string, number>(),
+    new Map<string, number>(),
+    new Map<string, number>(),
+  ]
+  for (const { path, line } of map.entries) {
+    first(entries, keyOf(path), line)
+    for (let length = 1; length < path.length; length++) first(beginnings, keyOf(path.slice(0, length)), line)
   }
-  return null
+  for (const { path, line } of map.tables) first(tables, keyOf(path), line)
+  return (path) => {
+    for (let length = path.length; length > 0; length--) {
+      const key = keyOf(path.slice(0, length))
+      const line = entries.get(key) ?? tables.get(key) ?? (length === path.length ? beginnings.get(key) : undefined)
+      if (line !== undefined) return line
+    }
+    return null
+  }
 }
+
+/** {@link lineFinder} for one path. */
+export const lineOf = (map: TomlMap, path: readonly PathStep[]): number | null => lineFinder(map)(path)
 
 /**
  * Walks a text that is known to parse. It skips values without reading them, so it needs only to know where strings,
