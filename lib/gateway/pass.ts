@@ -79,6 +79,7 @@ export function pass(
     tokens: TokenCounts,
     bytes: number,
     id: string | null,
+    guessedTokens: number | null,
     answered: readonly Loss[] = [],
   ): void => {
     const aborted = failure?.kind === 'cancelled'
@@ -101,6 +102,7 @@ export function pass(
       status: reply.status,
       error: failure?.message ?? null,
       tokens,
+      guessedTokens,
       losses: answered.length > 0 ? [...asked, ...answered] : asked,
       responseBytes: bytes,
       session: plan.session?.key ?? null,
@@ -131,7 +133,8 @@ export function pass(
       ...shared,
       tracker,
       clean: (bytes) => withoutSecret(bytes, credential.secret),
-      ended: ({ failure }) => ended(failure, tracker.tokens, answer.down?.bytes ?? 0, tracker.id),
+      ended: ({ failure, guessedTokens }) =>
+        ended(failure, tracker.tokens, answer.down?.bytes ?? 0, tracker.id, guessedTokens),
     })
   }
   if (row.json && webPage.test(type)) {
@@ -144,7 +147,7 @@ export function pass(
     wire,
     json: row.json,
     asStream: line.ask.stream && wire?.own ? (bytes) => wholeAsStream(target, line, bytes) : null,
-    ended: ({ failure, tokens, bytes, id }) => ended(failure, tokens, bytes, id),
+    ended: ({ failure, tokens, bytes, id }) => ended(failure, tokens, bytes, id, guessWhole(bytes)),
   })
 
   /** The same, through the translator: what is relayed is the caller's protocol already. */
@@ -168,13 +171,14 @@ export function pass(
         fields: named('text/event-stream; charset=utf-8'),
         tracker: through.tracker,
         clean,
-        ended({ failure }) {
+        ended({ failure, guessedTokens }) {
           keep(failure, through.answer)
           ended(
             failure && (through.failure ?? failure),
             through.usage ?? noTokens,
             answer.down?.bytes ?? 0,
             through.tracker.id,
+            guessedTokens,
             through.losses,
           )
         },
@@ -193,12 +197,15 @@ export function pass(
       asStream: null,
       ended({ failure, bytes }) {
         keep(failure, through.answer)
-        ended(failure, through.usage ?? noTokens, bytes, id, through.losses)
+        ended(failure, through.usage ?? noTokens, bytes, id, guessWhole(bytes), through.losses)
       },
     })
     return failure && (through.failure ?? failure)
   }
 }
+
+/** About what the tokens of a whole answer come to that counts none, by its length in bytes. */
+const guessWhole = (bytes: number): number => Math.ceil(bytes / 4)
 
 /** An upstream may echo what we sent in its error: our credential never reaches the caller. */
 function withoutSecret(bytes: Uint8Array<ArrayBuffer>, secret: Secret): Uint8Array<ArrayBuffer> {

@@ -17,6 +17,8 @@ import type { Limits } from './limits.ts'
 export interface StreamEnd {
   /** `ok`, or why it is not: the caller has been told in its own protocol. */
   readonly failure: UpstreamFailure | null
+  /** A guess at the tokens that passed, for an upstream that names none. */
+  readonly guessedTokens: number
 }
 
 /** What {@link relayStream} works with. */
@@ -62,6 +64,7 @@ export function relayStream(parts: StreamParts): Promise<UpstreamFailure | null>
     let broke = false
     let empty = false
     let seen = false
+    const written = contentMeter()
     let lastIn = ticker.now
     let lastOut = ticker.now
     // Where the last event of the protocol ended: what an upstream sends behind it is not passed on.
@@ -74,6 +77,7 @@ export function relayStream(parts: StreamParts): Promise<UpstreamFailure | null>
       switch (tracker.read(bytes, start, end)) {
         case 'content':
           content = true
+          written.add(end - start)
           break
         case 'end':
           // An end after nothing at all, not even a counted token, is no answer: another target may have one.
@@ -114,7 +118,7 @@ export function relayStream(parts: StreamParts): Promise<UpstreamFailure | null>
     function finish(failure: UpstreamFailure | null): void {
       over = true
       unwatch()
-      parts.ended({ failure })
+      parts.ended({ failure, guessedTokens: written.tokens })
     }
 
     function commit(): void {
@@ -218,6 +222,35 @@ export function relayStream(parts: StreamParts): Promise<UpstreamFailure | null>
       fail: (error) => cut('truncated', error instanceof GwError ? error.message : 'the connection broke off'),
     })
   })
+}
+
+/** What a token takes in a text, about. */
+const bytesPerToken = 4
+
+/**
+ * Guesses tokens from the lengths of events alone: one for each, as models that write token by token send them, or more
+ * where events are longer than the shortest but one, whose length is taken for what an event costs without its text (the
+ * very shortest may be the odd one that says why the model stopped).
+ */
+function contentMeter() {
+  let events = 0
+  let bytes = 0
+  let shortest = Infinity
+  let second = Infinity
+  return {
+    add(length: number): void {
+      events++
+      bytes += length
+      if (length < shortest) {
+        second = shortest
+        shortest = length
+      } else if (length < second) second = length
+    },
+    get tokens(): number {
+      const bare = events > 2 ? second : shortest
+      return events === 0 ? 0 : Math.max(events, Math.round((bytes - events * bare) / bytesPerToken))
+    },
+  }
 }
 
 /** A scanner of pieces that hold whole events and are judged as they are. */

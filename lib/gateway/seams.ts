@@ -5,7 +5,7 @@ import type { Target } from '../accounts/mod.ts'
 import type { Capability, Provider } from '../catalog/mod.ts'
 import type { Credential } from '../credentials/mod.ts'
 import type { ReplyHeaders } from '../platform/mod.ts'
-import type { ProtocolId, ResponseStore, TokenCounts, UpstreamFailure } from '../protocol/mod.ts'
+import type { ProtocolId, ResponseStore, UpstreamFailure } from '../protocol/mod.ts'
 import type { RoutedPlan, Router as RoutingRouter } from '../routing/mod.ts'
 import type { Upstream } from '../upstream/mod.ts'
 import type { RequestRecord } from '../usage/mod.ts'
@@ -97,8 +97,6 @@ export interface Recorder {
   record(record: Omit<RequestRecord, Priced>, plan: RoutedPlan | null): void
   /** Keeps what the caller sent, where its owner wants that; called once for a request whose body was read. */
   keep?(ask: Ask, record: Omit<RequestRecord, Priced>): void
-  /** Tokens guessed for an answer whose upstream reported none. */
-  estimate?(ask: Ask, responseBytes: number): TokenCounts
 }
 
 /** What there is: models and providers to show, and the account of a raw call. */

@@ -1,6 +1,7 @@
 import type { RoutedPlan } from '../routing/mod.ts'
 import type { FailureKind, Loss, TokenCounts } from '../protocol/mod.ts'
-import { noTokens } from '../protocol/mod.ts'
+import { estimateTokens, noTokens } from '../protocol/mod.ts'
+import { isObject, type Json, type JsonObject } from '../base/mod.ts'
 import type { Target } from '../accounts/mod.ts'
 import type { Attempt, Outcome, RequestRecord } from '../usage/mod.ts'
 import type { Call } from './call.ts'
@@ -13,7 +14,7 @@ export interface Ledger {
   /** The head of its answer is here. */
   head(status: number): void
   /** The try is over. */
-  end(failure: { readonly kind: FailureKind; readonly message: string } | null): void
+  end(failure: { readonly kind: FailureKind; readonly message: string; readonly status?: number | null } | null): void
   /** The first byte goes to the caller. */
   firstByte(): void
   /** The request is over. Records it, once. */
@@ -38,6 +39,8 @@ export interface LedgerEnd {
   readonly status: number
   readonly error: string | null
   readonly tokens?: TokenCounts
+  /** What the answer came to by gw's own guess; counts where the upstream has named nothing. */
+  readonly guessedTokens?: number | null
   readonly responseBytes?: number
   readonly losses?: readonly Loss[]
   readonly session?: string | null
@@ -77,7 +80,7 @@ export function openLedger(call: Call, rooms: Rooms): Ledger {
         startedAt: at,
         headMs,
         durationMs: clock.monotonic() - mono,
-        status,
+        status: status ?? failure?.status ?? null,
         failure: failure?.kind ?? null,
         message: failure?.message ?? null,
       })
@@ -90,10 +93,7 @@ export function openLedger(call: Call, rooms: Rooms): Ledger {
       if (closed) return
       closed = true
       const reported = end.tokens ?? noTokens
-      const missing = end.outcome !== 'denied' && (end.responseBytes ?? 0) > 0 && reported.outputTokens === null
-      const guessed = missing && ask && rooms.recorder.estimate
-        ? rooms.recorder.estimate(ask, end.responseBytes ?? 0)
-        : null
+      const guessed = reported.outputTokens === null && end.guessedTokens ? guessedCounts(ask, end.guessedTokens) : null
       const served = end.outcome === 'denied' ? null : last
       const record: Omit<RequestRecord, Priced> = {
         id: call.id,
@@ -138,5 +138,16 @@ export function openLedger(call: Call, rooms: Rooms): Ledger {
     get attempts() {
       return attempts
     },
+  }
+}
+
+/** Counts for an answer whose upstream named none: only of a model's turn, which is what is paid by the token. */
+function guessedCounts(ask: Ask | null, outputTokens: number): TokenCounts | null {
+  if (!ask || ask.capability !== 'chat' || ask.surface === 'count_tokens' || !ask.body.json) return null
+  const body = JSON.parse(new TextDecoder().decode(ask.body.bytes)) as Json
+  return {
+    ...noTokens,
+    inputTokens: isObject(body) ? estimateTokens(body as JsonObject).inputTokens : null,
+    outputTokens,
   }
 }
