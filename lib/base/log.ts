@@ -1,3 +1,5 @@
+import type { Secret } from './secret.ts'
+
 /** How much it matters. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
@@ -17,9 +19,11 @@ const order: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 }
 const secretName =
   /(^|[-_.])(authorization|cookie|api[-_]?key|secret|password|passwd|credential|private[-_]?key)s?$|(access|refresh|id|bearer|client|auth)[-_]?token$|^token$/i
 
-/** Shapes of credentials that may hide inside a text: provider keys, our tokens, JWTs, bearer values. */
-const secretShape =
-  /\b(?:sk-[A-Za-z0-9_-]{8,}|la_sk_[A-Za-z0-9._-]+|gh[pousr]_[A-Za-z0-9]{16,}|github_pat_\w{16,}|xox[abeprs]-[A-Za-z0-9-]{8,}|AIza[\w-]{20,}|ya29\.[\w.-]{8,}|AKIA[A-Z0-9]{12,}|eyJ[\w-]{8,}\.[\w-]{4,}\.[\w-]*)|(?<=\bBearer\s+)[^\s"',]+/gi
+/** Shapes of credentials that may hide inside a text: provider keys, our tokens, JWTs. */
+const keyShape =
+  /\b(?:sk-[A-Za-z0-9_-]{8,}|la_sk_[A-Za-z0-9._-]+|gh[pousr]_[A-Za-z0-9]{16,}|github_pat_\w{16,}|xox[abeprs]-[A-Za-z0-9-]{8,}|AIza[\w-]{20,}|ya29\.[\w.-]{8,}|AKIA[A-Z0-9]{12,}|eyJ[\w-]{8,}\.[\w-]{4,}\.[\w-]*)/gi
+/** What follows the word that announces a credential. */
+const bearer = /(?<=\bBearer\s+)[^\s"',]+/gi
 
 /** C0 controls, DEL and the two line separators: a log line must stay one line and print nothing but text. */
 const control = /[\p{Cc}\p{Zl}\p{Zp}]/gu
@@ -27,10 +31,19 @@ const control = /[\p{Cc}\p{Zl}\p{Zp}]/gu
 /** A text with everything that looks like a credential replaced, control characters escaped, cut at `maxLength`. */
 export function redact(text: string, maxLength = 4096): string {
   const cut = text.length > maxLength ? `${text.slice(0, maxLength)}…` : text
-  return cut.replace(secretShape, '[secret]').replace(
+  return cut.replace(keyShape, '[secret]').replace(bearer, '[secret]').replace(
     control,
     (c) => c === '\n' ? '\\n' : `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
+}
+
+/**
+ * A text of an upstream without the credential that it was sent, which it may repeat, and without anything that has the
+ * shape of a key. All else stays as it is, JSON included.
+ */
+export function cutCredential(text: string, credential: Secret): string {
+  const value = credential.reveal()
+  return (value.length < 8 ? text : text.replaceAll(value, '[secret]')).replace(keyShape, '[secret]')
 }
 
 function clean(value: unknown, depth: number): unknown {

@@ -11,7 +11,16 @@ export { type Clock, type ManualClock, manualClock, systemClock } from './clock.
 export { type ErrorCode, errorCodes, GwError, type GwErrorOptions, isGwError, toGwError } from './error.ts'
 export { type AccountId, type Branded, newId, type PrincipalId, type RequestId, type TokenId } from './id.ts'
 export { canonicalJson, isObject, type Json, type JsonObject, parseJson, parseJsonObject } from './json.ts'
-export { jsonLogger, type LogFields, type Logger, type LogLevel, redact, redactFields, silentLogger } from './log.ts'
+export {
+  cutCredential,
+  jsonLogger,
+  type LogFields,
+  type Logger,
+  type LogLevel,
+  redact,
+  redactFields,
+  silentLogger,
+} from './log.ts'
 export { nearest } from './nearest.ts'
 export { once } from './once.ts'
 export { backoffMs, longestWaitMs, parseRetryAfter } from './retry.ts'

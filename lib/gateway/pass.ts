@@ -1,5 +1,5 @@
 import type { Target } from '../accounts/mod.ts'
-import type { JsonObject, Secret } from '../base/mod.ts'
+import { cutCredential, type JsonObject, type Secret } from '../base/mod.ts'
 import type { Credential } from '../credentials/mod.ts'
 import {
   type Loss,
@@ -46,7 +46,7 @@ export function pass(
   const wire = wireOf(row)
   const body = translation?.framed ? unframed(reply.body) : reply.body
   const type = translation?.framed ? 'text/event-stream' : reply.headers.get('content-type') ?? ''
-  const fields: AnswerField[] = replyFields(reply.headers)
+  const fields: AnswerField[] = replyFields(reply.headers, credential.secret)
   if (translation?.framed) {
     const at = fields.findIndex(([name]) => name === 'content-type')
     fields[at < 0 ? fields.length : at] = ['content-type', `${type}; charset=utf-8`]
@@ -109,6 +109,11 @@ export function pass(
     })
   }
 
+  /** What failed, without the credential that the provider may have repeated in saying so. */
+  const discreet = (failure: UpstreamFailure): UpstreamFailure => ({
+    ...failure,
+    message: cutCredential(failure.message, credential.secret),
+  })
   const shared = {
     source: body,
     answer,
@@ -117,13 +122,13 @@ export function pass(
     limits: rooms.limits,
     ticker: rooms.ticker,
     reported: (said: unknown) =>
-      classifyFailure({
+      discreet(classifyFailure({
         status: reply.status,
         headers: reply.headers,
         body: { error: said ?? { message: 'the provider reported an error' } },
         now: rooms.clock.now(),
         model: target.model,
-      }),
+      })),
     committed,
   }
   if (translation?.exchange && wire) return passTranslated(translation.exchange)
@@ -174,7 +179,7 @@ export function pass(
         ended({ failure, guessedTokens }) {
           keep(failure, through.answer)
           ended(
-            failure && (through.failure ?? failure),
+            failure && discreet(through.failure ?? failure),
             through.usage ?? noTokens,
             answer.down?.bytes ?? 0,
             through.tracker.id,
@@ -183,7 +188,7 @@ export function pass(
           )
         },
       })
-      return failure && (through.failure ?? failure)
+      return failure && discreet(through.failure ?? failure)
     }
     const through = wholeSource(body, exchange, rooms.limits.replyBytes)
     const failure = await relayWhole({
@@ -197,10 +202,10 @@ export function pass(
       asStream: null,
       ended({ failure, bytes }) {
         keep(failure, through.answer)
-        ended(failure, through.usage ?? noTokens, bytes, id, guessWhole(bytes), through.losses)
+        ended(failure && discreet(failure), through.usage ?? noTokens, bytes, id, guessWhole(bytes), through.losses)
       },
     })
-    return failure && (through.failure ?? failure)
+    return failure && discreet(through.failure ?? failure)
   }
 }
 
@@ -209,8 +214,7 @@ const guessWhole = (bytes: number): number => Math.ceil(bytes / 4)
 
 /** An upstream may echo what we sent in its error: our credential never reaches the caller. */
 function withoutSecret(bytes: Uint8Array<ArrayBuffer>, secret: Secret): Uint8Array<ArrayBuffer> {
-  const value = secret.reveal()
-  if (value.length < 8) return bytes
   const text = new TextDecoder().decode(bytes)
-  return text.includes(value) ? new TextEncoder().encode(text.replaceAll(value, '[secret]')) : bytes
+  const cut = cutCredential(text, secret)
+  return cut === text ? bytes : new TextEncoder().encode(cut)
 }

@@ -67,7 +67,10 @@ export async function proxy(call: Call, slug: string, path: string, rooms: Rooms
     const error = errorOf(reply.failure, provider.id)
     ledger.close({ outcome: 'failed', status: reply.answer?.status ?? error.status, error: error.message })
     return reply.answer
-      ? new Response(reply.answer.body, { status: reply.answer.status, headers: replyFields(reply.answer.headers) })
+      ? new Response(reply.answer.body, {
+        status: reply.answer.status,
+        headers: replyFields(reply.answer.headers, null),
+      })
       : errorResponse(error, call.dialect)
   }
   ledger.head(reply.status)
@@ -79,7 +82,7 @@ export async function proxy(call: Call, slug: string, path: string, rooms: Rooms
     reported: () => failureOf('server_error', 'the provider reported an error', 'provider'),
     answer,
     status: reply.status,
-    fields: [...replyFields(reply.headers), ['x-gw-request-id', call.id]],
+    fields: [...replyFields(reply.headers, credential.secret), ['x-gw-request-id', call.id]],
     limits: { ...rooms.limits, replyBytes: Number.MAX_SAFE_INTEGER },
     ticker: rooms.ticker,
     eager: true,

@@ -34,7 +34,7 @@ export function refuse(line: Line, failures: readonly Failed[], thrown: unknown)
     if (voice) answer.down.write(voice.failureEvent(streamFailure(error, call.dialect)))
     answer.down.end()
   } else if (own && !thrown) {
-    const passed = replyFields(own.headers).filter(([name]) => name !== 'retry-after')
+    const passed = replyFields(own.headers, null).filter(([name]) => name !== 'retry-after')
     passed.push(...fields as [string, string][])
     if (error.retryAfterMs !== undefined) passed.push(['retry-after', String(Math.ceil(error.retryAfterMs / 1000))])
     answer.whole(new Response(own.body, { status: own.status, headers: passed }))

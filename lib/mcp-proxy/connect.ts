@@ -71,7 +71,10 @@ function overHttp(name: string, config: McpServerConfig, link: HttpServerLink): 
           hint: `gw auth login mcp ${name}`,
         })
       }
-      return guardedReply(reply, id, name)
+      if (reply.ok) return guardedReply(reply, id, name)
+      // The client makes its error, and our log line, of a refusal's text: there a server may repeat its token.
+      await reply.body?.cancel().catch(() => {})
+      return new Response(null, { status: reply.status, headers: reply.headers })
     },
   })
   return transport as Transport

@@ -1,3 +1,5 @@
+import { redact } from '../base/mod.ts'
+
 /** Why an upstream did not serve a request. Each kind has one treatment, everywhere. */
 export type FailureKind =
   /** A short throttle: too many requests or tokens in the last seconds or minutes. */
@@ -109,7 +111,7 @@ export function upstreamFailure(
     kind,
     scope,
     status: facts.status ?? null,
-    message: message.replace(/\s+/g, ' ').trim().slice(0, 500),
+    message: redact(message.replace(/\s+/g, ' ').trim(), 500),
     code: facts.code ?? null,
     mayTryOther,
     retryAfterMs: facts.retryAfterMs ?? null,

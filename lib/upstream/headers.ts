@@ -1,3 +1,4 @@
+import type { Secret } from '../base/mod.ts'
 import type { ReplyHeaders } from '../platform/mod.ts'
 
 /** A header field as it goes on the wire: lower-case name, value. */
@@ -86,6 +87,7 @@ const dropped = new Set([
   'content-encoding',
   'set-cookie',
   'set-cookie2',
+  'www-authenticate',
   'alt-svc',
   'strict-transport-security',
   'public-key-pins',
@@ -97,17 +99,35 @@ const dropped = new Set([
   'date',
 ])
 
-/** The fields of an upstream's answer that the caller gets: all but those of the connection and of the origin. */
-export function replyFields(headers: ReplyHeaders): [string, string][] {
+/**
+ * The fields of an upstream's answer that the caller gets: all but those of the connection and of the origin, and those
+ * that repeat the credential it was sent.
+ */
+export function replyFields(headers: ReplyHeaders, credential: Secret | null): [string, string][] {
+  const secret = credential?.reveal() ?? ''
   const named = headers.get('connection')
   const hop = named && named !== 'keep-alive' && named !== 'close'
     ? new Set(named.toLowerCase().split(',').map((name) => name.trim()))
     : null
   const out: [string, string][] = []
   headers.forEach((value, name) => {
-    if (!dropped.has(name) && !name.startsWith('access-control-') && !hop?.has(name)) out.push([name, value])
+    if (dropped.has(name) || name.startsWith('access-control-') || hop?.has(name)) return
+    if (secret.length < 8 || !value.includes(secret)) out.push([name, value])
   })
   return out
+}
+
+/** The head of a refusal without the fields that repeat the credential that was refused. */
+export function withoutCredential(headers: ReplyHeaders, credential: Secret): ReplyHeaders {
+  const secret = credential.reveal()
+  const told = (value: string): boolean => secret.length >= 8 && value.includes(secret)
+  return {
+    get(name) {
+      const value = headers.get(name)
+      return value === null || told(value) ? null : value
+    },
+    forEach: (visit) => headers.forEach((value, name) => told(value) || visit(value, name)),
+  }
 }
 
 /** Sets a field, replacing what is there. */

@@ -1,4 +1,4 @@
-import { type ByteSource, GwError, isGwError, readAll, redact } from '../base/mod.ts'
+import { type ByteSource, cutCredential, GwError, isGwError, readAll, redact } from '../base/mod.ts'
 import type { Clock } from '../base/mod.ts'
 import type { Target } from '../accounts/mod.ts'
 import type { AuthScheme, Deployment, Provider } from '../catalog/mod.ts'
@@ -8,7 +8,7 @@ import type { Dialling, ReplyHeaders } from '../platform/mod.ts'
 import type { UpstreamFailure } from '../protocol/mod.ts'
 import { baseOf, endpointUrl, type Environment, type Surface, urlOf } from './endpoint.ts'
 import { failureOf, type ReadFailure, readHttpFailure } from './failure.ts'
-import { type Field, setField } from './headers.ts'
+import { type Field, setField, withoutCredential } from './headers.ts'
 import { inflate } from './inflate.ts'
 import { sign } from './signers/mod.ts'
 
@@ -174,8 +174,9 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     }
     const raw = await readAll(body, maxErrorBytes) ?? new Uint8Array()
     const clean = withoutSecret(raw, call.credential)
-    const failure = read({ status: reply.status, headers: reply.headers, body: clean, now: clock.now() })
-    return { ok: false, failure, answer: { status: reply.status, headers: reply.headers, body: clean } }
+    const headers = withoutCredential(reply.headers, call.credential.secret)
+    const failure = read({ status: reply.status, headers, body: clean, now: clock.now() })
+    return { ok: false, failure, answer: { status: reply.status, headers, body: clean } }
   }
 
   return {
@@ -244,8 +245,7 @@ const remedied = ({ message, hint }: GwError): string => hint ? `${message} (${h
 
 /** An upstream may echo what we sent: our credential never reaches the caller in its error text. */
 function withoutSecret(bytes: Uint8Array<ArrayBuffer>, credential: Credential): Uint8Array<ArrayBuffer> {
-  const secret = credential.secret.reveal()
-  if (secret.length < 8) return bytes
   const text = new TextDecoder().decode(bytes)
-  return text.includes(secret) ? new TextEncoder().encode(text.replaceAll(secret, '[secret]')) : bytes
+  const cut = cutCredential(text, credential.secret)
+  return cut === text ? bytes : new TextEncoder().encode(cut)
 }

@@ -12,6 +12,9 @@ export interface Started {
   address(): Promise<string>
   /** Resolves when standard error matches. */
   says(pattern: RegExp): Promise<RegExpExecArray>
+  /** Resolves when standard output matches. */
+  out(pattern: RegExp): Promise<RegExpExecArray>
+  readonly pid: number
   /** Writes to its standard input and closes that. */
   type(text: string): void
   interrupt(): void
@@ -60,24 +63,23 @@ export function processHome(config: string, program: readonly string[] = [proces
       stderr: 'pipe',
     })
     running.add(child)
-    let stderr = ''
+    const said = { stdout: '', stderr: '' }
     const waiting = new Set<() => void>()
-    const reading = (async () => {
-      for await (const chunk of child.stderr.pipeThrough(new TextDecoderStream() as never) as AsyncIterable<string>) {
-        stderr += chunk
+    const read = async (stream: 'stdout' | 'stderr') => {
+      for await (const chunk of child[stream].pipeThrough(new TextDecoderStream() as never) as AsyncIterable<string>) {
+        said[stream] += chunk
         for (const look of waiting) look()
       }
-      for (const look of waiting) look()
-    })()
-    const done = Promise.all([new Response(child.stdout).text(), reading, child.exited]).then(([stdout, , code]) => {
+    }
+    const done = Promise.all([child.exited, read('stdout'), read('stderr')]).then(([code]) => {
       running.delete(child)
       for (const look of waiting) look()
-      return { code, stdout, stderr }
+      return { code, ...said }
     })
-    const says = (pattern: RegExp) =>
+    const matches = (stream: 'stdout' | 'stderr', pattern: RegExp) =>
       new Promise<RegExpExecArray>((found, missing) => {
         const look = () => {
-          const match = pattern.exec(stderr)
+          const match = pattern.exec(said[stream])
           if (match) {
             waiting.delete(look)
             found(match)
@@ -85,14 +87,16 @@ export function processHome(config: string, program: readonly string[] = [proces
         }
         waiting.add(look)
         look()
-        done.then(() => missing(new Error(`it ended without saying ${pattern}: ${stderr}`)))
+        done.then(() => missing(new Error(`it ended without saying ${pattern}: ${said.stderr}`)))
       })
     return {
       get said() {
-        return stderr
+        return said.stderr
       },
-      says,
-      address: async () => (await says(/^ {2}(https?:\/\/\S+)$/m))[1]!,
+      pid: child.pid,
+      says: (pattern) => matches('stderr', pattern),
+      out: (pattern) => matches('stdout', pattern),
+      address: async () => (await matches('stderr', /^ {2}(https?:\/\/\S+)$/m))[1]!,
       type(text) {
         child.stdin.write(text)
         child.stdin.end()
