@@ -54,6 +54,7 @@ import {
   type ToolServer,
   toolServerRoutes,
   withToolServers,
+  showGauges,
 } from './repair/mod.ts'
 import { createReceipts, createRouter, type Receipts, type Router } from './routing/mod.ts'
 import { type Keychain, openSecretStore, type SecretStore } from './secrets/mod.ts'
@@ -326,6 +327,7 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       return { enabled, execute, intervalMs: interval_secs * 1_000, refreshAheadMs: refresh_ahead_secs * 1_000 }
     }, random)
     closers.push(() => afloat.stop())
+    showGauges(usage.metrics, repair.context, afloat)
     config.onChange((next) => {
       catalog = null
       vendors = vendorsNow()

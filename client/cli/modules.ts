@@ -2,6 +2,7 @@ import { authCommands } from './auth.ts'
 import { chat } from './chat.ts'
 import { completions } from './completions.ts'
 import { conform } from './conform.ts'
+import { daemon } from './daemon.ts'
 import { doctor } from './doctor.ts'
 import { importCommands } from './import.ts'
 import { llmCommands } from './llm.ts'
@@ -18,6 +19,7 @@ export const modules: readonly CommandModule[] = [
   serve,
   chat,
   doctor,
+  daemon,
   sim,
   conform,
   mcp,

@@ -88,16 +88,18 @@ function addEnroll(program: Command, context: CommandContext): void {
     withRepair(context, async (repair) => {
       const report = (await room()).enrollPlan(repair.inventory(), request(plan))
       print(context, report, report.steps.map(({ kind, command }) => `${kind}: ${command ?? 'by hand'}`).join(' · '))
-    })
+    }, true)
   )
   const add = options(commandAt(program, 'enroll')).description('Add an account, once confirmed')
     .option('--store-root <folder>', 'folder in which its own directory is made')
     .option('--config-root <folder>', 'the same, as some tools call it')
     .option('--secret-env <name>', 'variable that holds its token')
     .option('--confirm-enroll', 'yes, change the configuration')
-  add.action(() =>
-    withRepair(context, async (repair, session) => {
-      const home = await session.home()
+  add.action(() => {
+    // Unconfirmed, it only looks: no file is made.
+    const confirmed = givenTo(add).confirmEnroll === true
+    return withRepair(context, async (repair, session) => {
+      const home = await session.home(!confirmed)
       const asked = request(add)
       const { enrollChange, quoteLine } = await room()
       const change = enrollChange(repair.inventory(), asked, repair.context.env)
@@ -109,7 +111,7 @@ function addEnroll(program: Command, context: CommandContext): void {
         mutates: true,
         spends_provider_calls: false,
       }
-      if (givenTo(add).confirmEnroll !== true) {
+      if (!confirmed) {
         const confirm = quoteLine([
           'gw',
           'enroll',
@@ -159,8 +161,8 @@ function addEnroll(program: Command, context: CommandContext): void {
           `gw repair plan --provider ${change.provider} --account ${change.account} --json`,
         ],
       }, `added ${change.provider}:${change.account}`)
-    })
-  )
+    }, !confirmed)
+  })
 }
 
 function addCodex(program: Command, context: CommandContext): void {
@@ -235,21 +237,21 @@ function addCodex(program: Command, context: CommandContext): void {
           `${account}: ${logged_in === null ? runtime.state : logged_in ? 'logged in' : 'not logged in'}`
         )
         print(context, { accounts }, lines.join(' · ') || 'no account is configured')
-      })
+      }, true)
     )
   }
   const canary = commandAt(program, 'codex canary').description(
     'Check everything that costs nothing; with --live also probe',
   )
     .option('--live', 'probe too: uses paid quota').option('--confirm-spend', 'yes, use paid quota')
-  canary.action(() =>
-    withRepair(context, async (repair) => {
-      const live = givenTo(canary).live === true
-      if (live && !confirmed(context, canary)) return refuseSpend(context)
+  canary.action(() => {
+    const live = givenTo(canary).live === true
+    if (live && !confirmed(context, canary)) return refuseSpend(context)
+    return withRepair(context, async (repair) => {
       const report = await (await room()).canary(repair.context, {}, live)
       print(context, report, report.ok ? 'ok' : 'something is not ready: gw codex canary --json')
-    })
-  )
+    }, !live)
+  })
   for (const name of ['live-qa', 'probe-all']) {
     const command = commandAt(program, `codex ${name}`).description(
       'Probe every account and capability: uses paid quota',

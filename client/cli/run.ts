@@ -2,16 +2,11 @@ import { CommanderError } from 'commander'
 import { isGwError, toGwError } from '../../lib/base/mod.ts'
 import { reportError } from './exit.ts'
 import type { CliIo } from './io.ts'
+import { ownWords } from './other-names.ts'
 import { buildProgram, type CommandModule, isShown, meantSetting } from './program.ts'
 
 /** Exit code of a command line that cannot be understood. */
 const usageExit = 2
-
-/** `gw tplumb …` is token-plumber's command line: the same words, and its server where there are none. */
-function ownWords(argv: readonly string[]): readonly string[] {
-  if (argv[0] !== 'tplumb') return argv
-  return argv.length === 1 ? ['serve'] : argv.slice(1)
-}
 
 /**
  * Runs one command line to its end.

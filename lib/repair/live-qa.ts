@@ -22,7 +22,9 @@ export interface LiveQaReport {
   readonly failures: number
   readonly capabilities_total: number
   readonly capabilities_covered: number
-  readonly capabilities_uncovered: readonly string[]
+  readonly capabilities_uncovered: number
+  /** Which those are. */
+  readonly uncovered: readonly string[]
   readonly routes: readonly ProbeReport[]
 }
 
@@ -68,7 +70,8 @@ export async function liveQa(context: RepairContext, scope: Scope): Promise<Live
     failures,
     capabilities_total: capabilities.length,
     capabilities_covered: capabilities.length - uncovered.length,
-    capabilities_uncovered: uncovered,
+    capabilities_uncovered: uncovered.length,
+    uncovered,
     routes: reports,
   }
 }

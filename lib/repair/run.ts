@@ -70,7 +70,7 @@ export async function runRepair(context: RepairContext, request: RepairRunReques
           interactive: route.report.action.interactive,
           mutating: route.report.action.mutating,
         }
-        : {}),
+        : { provider: plan.scope.provider ?? null, account: plan.scope.account ?? null }),
     })
   const base = {
     version: context.version,

@@ -129,7 +129,7 @@ describe('classify() by failure rules', () => {
   }
 })
 
-describe('headerWait()', () => {
+describe('11: headerWait() reads seconds, dates and the vendor’s own reset', () => {
   const limits = { ...generic.rate_limits, remaining_header: 'x-left', reset_header: 'x-reset' }
   for (
     const [headers, status, expected] of [

@@ -161,7 +161,7 @@ describe('no poisoning', () => {
   }
 })
 
-test('strategies have an effect on the order', () => {
+test('10: strategies have an effect on the order', () => {
   const evidence = { 'toy:a1#cheap': live({ score: 10 }), 'toy:a2#cheap': live({ score: 60 }) }
   const first = (strategy: string) =>
     plan(evidence, { profile: strategy, capability: 'cheap' }).selected!.report.account
@@ -173,7 +173,7 @@ test('strategies have an effect on the order', () => {
   expect(plan(used, { profile: 'round', capability: 'cheap' }).selected!.report.account).toBe('a2')
 })
 
-test('affinity keeps a profile where it was served, while it lasts', () => {
+test('10: affinity keeps a profile where it was served, while it lasts', () => {
   const evidence = { 'toy:a1#cheap': live(), 'toy:a2#cheap': live() }
   const after = (ms: number) =>
     plan(evidence, { profile: 'failover', capability: 'cheap' }, {
@@ -187,7 +187,7 @@ test('affinity keeps a profile where it was served, while it lasts', () => {
   expect(selected!.report.account).toBe('a1')
 })
 
-test('a monthly limit warns when little is left and then keeps the account out', () => {
+test('10: a monthly limit warns when little is left and then keeps the account out', () => {
   const inventory = toyInventory({ monthlyLimit: 100 })
   const first = (uses: number) =>
     plan({ 'toy:a1#cheap': live() }, { provider: 'toy', capability: 'cheap' }, { inventory, uses: () => uses })
@@ -202,13 +202,13 @@ test('a monthly limit warns when little is left and then keeps the account out',
   expect(first(100).action.wait_until).toBe(Date.UTC(2025, 10, 1) / 1000)
 })
 
-test('more than 32 routes are all planned', () => {
+test('10: more than 32 routes are all planned', () => {
   const inventory = toyInventory({ accounts: 100 })
   const last = { 'toy:n99#cheap': live() }
   expect(plan(last, { provider: 'toy', capability: 'cheap' }, { inventory }).selected!.report.account).toBe('n99')
 })
 
-test('long names keep routes apart', () => {
+test('15: long names keep routes apart', () => {
   const long = 'x'.repeat(300)
   const inventory = toyInventory({ account: `${long}1`, second: `${long}2` })
   const evidence = { [`toy:${long}1#cheap`]: dead('token_revoked'), [`toy:${long}2#cheap`]: live() }

@@ -137,7 +137,7 @@ describe('handoffs', () => {
     expect((await repair.events.list()).events.map(({ outcome }) => outcome)).toContain('route_selectable')
   })
 
-  test('one that needs a person does not stop the tick from probing a later route', async () => {
+  test('7: one that needs a person does not stop the tick from probing a later route', async () => {
     const { repair, board, ran } = await open()
     board.lost('toy', 'a1', 'token_revoked')
     const report = await repair.tick({ ...toy, capability: 'cheap', execute: true })

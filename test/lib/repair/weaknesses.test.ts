@@ -268,7 +268,7 @@ describe('3: one truth', () => {
     expect((await use(world, { capability: 'cheap' })).selected.health_key).toBe('toy:a1#cheap')
   })
 
-  test('retries are bounded by the strategy', async () => {
+  test('10: retries are bounded by the strategy', async () => {
     const world = await open1({ accounts: 10, commands: { cheap: ['sh', '-c', 'exit 1'] } })
     const failed = await use(world, { capability: 'cheap', strategy: 'failover' }).catch((error: GwError) => error)
     expect(world.ran.length).toBe(3)
