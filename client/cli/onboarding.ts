@@ -31,9 +31,9 @@ async function backup(home: Home): Promise<string | null> {
   const { path, exists } = home.config.current()
   if (!exists) return null
   const { readBounded, statFile, writeAtomic } = await files()
-  const copy = `${path}.backup-${Math.floor(home.clock.now() / 1000)}`
+  const copy = `${path}.backup-${home.clock.now()}`
   if (await statFile(copy)) {
-    throw new GwError('request.conflict', `${copy} is there already`, { hint: 'try again in a second' })
+    throw new GwError('request.conflict', `${copy} is there already`, { hint: 'try again' })
   }
   await writeAtomic(copy, await readBounded(path) ?? '')
   return copy
