@@ -317,14 +317,19 @@ async function launch(context: CommandContext, { repair, session, command, retry
   const { execWith } = await import('../../lib/repair/mod.ts')
   const argv = command.args
   const exclude = new Set<string>()
+  let failed: unknown = null
   for (;;) {
-    const used = await use(repair, session, command, { command: argv, mayWriteFile: true, exclude })
+    const used = await use(repair, session, command, { command: argv, mayWriteFile: true, exclude }).catch((error) => {
+      // Where every route was tried, it was not for want of routes.
+      throw failed ?? error
+    })
     try {
       const status = await execWith({ argv, base: context.io.env, injection: used.injection, cwd: context.io.cwd })
       if (status !== 0) context.exitWith(status)
       return
     } catch (error) {
       if (!retry) throw error
+      failed = error
       exclude.add(used.selected.health_key)
       context.io.err(`gw: ${used.selected.health_key}: could not be started; trying the next route\n`)
     }

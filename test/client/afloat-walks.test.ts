@@ -80,7 +80,7 @@ describe('gw env', () => {
   const hostile = [
     "it's",
     '$(touch pwned) `touch pwned`',
-    '"; touch pwned; "',
+    'x"; touch pwned; "',
     "a\\'b\\",
     '*?[x]{a,b}~ & | > x',
     'ü\u200b\t!',
@@ -104,20 +104,23 @@ test(
   'gw exec hands a file over in a directory of its own, and leaves nothing behind, however the program ends',
   async () => {
     const { env, own, folder } = user(
-      `[stay_afloat.providers.codex]
-kind = "codex"
+      `[stay_afloat.provider_definitions.filed]
+name = "filed"
+injection = { config_dir_env = "FILED_HOME", credential_filename = "auth.json", credential_template = '{"t":"{{access_token}}"}' }
+[stay_afloat.providers.filed]
+kind = "filed"
 accounts = { a = { secret = { backend = "env", variable = "SOURCE" } } }
 `,
       { SOURCE: 'canary-exec-token' },
     )
     const filesNow = () =>
       readdirSync(env.GW_HOME!, { recursive: true }).concat(readdirSync(env.XDG_RUNTIME_DIR!, { recursive: true }))
-    const script = 'grep -c canary-exec-token "$CODEX_HOME/auth.json"; stat -c %a "$CODEX_HOME"; '
-    const done = await own(['exec', '--provider', 'codex', '--', 'sh', '-c', `${script}exit 3`])
+    const script = 'grep -c canary-exec-token "$FILED_HOME/auth.json"; stat -c %a "$FILED_HOME"; '
+    const done = await own(['exec', '--provider', 'filed', '--', 'sh', '-c', `${script}exit 3`])
     expect([done.code, done.out]).toEqual([3, '1\n700\n'])
-    const killed = await own(['exec', '--provider', 'codex', '--', 'sh', '-c', 'kill -KILL $$'])
+    const killed = await own(['exec', '--provider', 'filed', '--', 'sh', '-c', 'kill -KILL $$'])
     expect(killed.code).toBe(137)
-    expect((await own(['exec', '--provider', 'codex', '--', 'no-such-program'])).code).toBe(1)
+    expect((await own(['exec', '--provider', 'filed', '--', 'no-such-program'])).code).toBe(1)
     expect(filesNow().filter((name) => String(name).includes('exec-'))).toEqual([])
     for (const name of readdirSync(folder, { recursive: true, withFileTypes: true })) {
       if (!name.isFile()) continue
@@ -130,18 +133,20 @@ accounts = { a = { secret = { backend = "env", variable = "SOURCE" } } }
 test(
   'launch goes on to the next route where the program cannot be started, and says why when none is left',
   async () => {
-    const { own, folder } = user(tokens(fromEnv), { SOURCE: 'x' })
-    // The first start fails as a program does that is being replaced; it is there for the second.
-    const flaky = join(folder, 'flaky')
-    const launched = own(['stay-afloat', 'launch', '--provider', 'plain', '--', './absent'])
-    const none = await launched
+    const config = tokens(fromEnv).replace(fromEnv, 'backend = "file", path = "~/long"')
+    const { own, folder } = user(config, { SOURCE: 'x' })
+    const launch = (program: string, ...args: string[]) =>
+      own(['stay-afloat', 'launch', '--provider', 'plain', '--', program, ...args])
+    writeFileSync(join(folder, 'long'), 'short', { mode: 0o600 })
+    const none = await launch('./absent')
     expect([none.code, none.out.match(/trying the next route/g)?.length]).toEqual([1, 2])
     expect(none.out).toContain('could not be started')
-    writeFileSync(flaky, '#!/bin/sh\necho "$GW_ACTIVE_ACCOUNT"\n')
-    chmodSync(flaky, 0o755)
-    expect(await own(['stay-afloat', 'launch', '--provider', 'plain', '--', './flaky'])).toEqual({
-      code: 0,
-      out: 'one\n',
+    // No program can be started with a variable of this length.
+    writeFileSync(join(folder, 'long'), 'x'.repeat(200_000), { mode: 0o600 })
+    const second = await launch('sh', '-c', 'echo "$GW_ACTIVE_ACCOUNT"; exit 4')
+    expect(second).toEqual({
+      code: 4,
+      out: expect.stringMatching(/^gw: plain:one#bare: could not be started; trying the next route\ntwo\n$/),
     })
   },
   slow,
