@@ -27,7 +27,7 @@ function table(heads: readonly string[], rows: readonly (readonly string[])[]): 
 function commandsPage(): string {
   type Command = ReturnType<typeof buildProgram>
   const walk = (command: Command, words: string): string[] =>
-    command.commands.flatMap((one) => {
+    command.createHelp().visibleCommands(command).flatMap((one) => {
       if (one.name() === 'help') return []
       const path = `${words} ${one.name()}`
       if (one.commands.length > 0 && one.options.length === 0 && one.registeredArguments.length === 0) {
