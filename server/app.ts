@@ -1,14 +1,18 @@
-import { Elysia } from 'elysia'
-import { GwError, isGwError } from '../lib/base/mod.ts'
+import { GwError, once } from '../lib/base/mod.ts'
 import type { Gateway } from '../lib/create-gateway.ts'
 import { dialectOf, errorResponse, pathOf, type Peer, plainPath, shown, surfaces } from '../lib/gateway/mod.ts'
 import type { Door, McpHandler } from './door.ts'
 import { type HostGate, hostGate } from './hosts.ts'
-import { withRoutes } from './routes/all.ts'
-import { docsRoutes, withPagePolicy } from './routes/docs.ts'
+import { healthAnswer } from './health.ts'
+import { nothingAt } from './nothing.ts'
 
-/** The web-standard function that a listener is given. */
-export type App = (request: Request, peer: Peer) => Response | Promise<Response>
+/** What a listener is given. */
+export interface App {
+  /** The web-standard function. */
+  readonly answer: (request: Request, peer: Peer) => Response | Promise<Response>
+  /** Gets ready what the first request beyond the model endpoints would otherwise wait for. */
+  readonly warm: () => Promise<void>
+}
 
 /** What the app is put together with besides the gateway. */
 export interface AppOptions {
@@ -20,7 +24,8 @@ export interface AppOptions {
  * Puts the surface together: host and origin, then the model endpoints, then everything else through Elysia.
  *
  * The model endpoints are dispatched before Elysia, because its router and context cost more than what gw itself adds to
- * a request (12 of some 40 µs). Elysia routes and describes the rest.
+ * a request (12 of some 40 µs). Elysia routes and describes the rest; it is loaded when somebody first asks for that,
+ * or by `warm`, as building its routes takes as long as opening the house.
  */
 export function createApp(gateway: Gateway, { mcp = null }: AppOptions = {}): App {
   const peers = new WeakMap<Request, Peer>()
@@ -33,9 +38,9 @@ export function createApp(gateway: Gateway, { mcp = null }: AppOptions = {}): Ap
     allowedHosts: server.allowed_hosts,
     allowedOrigins: server.allowed_origins,
   })
-  const app = createRoutes(door)
+  const routes = once(async () => (await import('./routes.ts')).createRoutedFetch(door))
 
-  return (request, peer) => {
+  function answer(request: Request, peer: Peer): Response | Promise<Response> {
     try {
       gate.check(request)
     } catch (error) {
@@ -52,8 +57,8 @@ export function createApp(gateway: Gateway, { mcp = null }: AppOptions = {}): Ap
         return errorResponse(nothingAt(path), dialectOf(path))
       }
     }
-    const answer = gateway.answer(request, peer) ?? routed(request, peer)
-    return origin === null ? answer : Promise.resolve(answer).then((response) => withOrigin(response, origin))
+    const given = gateway.answer(request, peer) ?? routed(request, peer)
+    return origin === null ? given : Promise.resolve(given).then((response) => withOrigin(response, origin))
   }
 
   function routed(request: Request, peer: Peer): Response | Promise<Response> {
@@ -61,32 +66,15 @@ export function createApp(gateway: Gateway, { mcp = null }: AppOptions = {}): Ap
     if (Number(request.headers.get('content-length') ?? 0) > most) {
       return errorResponse(tooLarge(most), dialectOf(pathOf(request.url).path), [['connection', 'close']])
     }
+    const healthy = request.method === 'GET' ? healthAnswer(gateway, request, pathOf(request.url).path) : null
+    if (healthy) return healthy
     const plain = bounded(withLongHost(request), most)
     peers.set(plain, peer)
-    const answer = app.fetch(plain)
-    return pathOf(plain.url).path.startsWith('/docs') ? Promise.resolve(answer).then(withPagePolicy) : answer
+    return routes().then((fetch) => fetch(plain))
   }
-}
 
-/** Everything but the model endpoints, in the order it is asked. */
-export function createRoutes(door: Door) {
-  const { gateway } = door
-  // Hooks count for the routes that come after them: this one is first.
-  const app = new Elysia({ normalize: false })
-    .onError(({ error, code, request }) => {
-      const { path } = pathOf(request.url)
-      if (code === 'NOT_FOUND') return errorResponse(nothingAt(path), dialectOf(path))
-      if (code === 'VALIDATION' || code === 'PARSE') {
-        return errorResponse(new GwError('request.invalid', 'the request is not what this path takes'), dialectOf(path))
-      }
-      if (!isGwError(error)) gateway.rooms.logger.log('error', 'server.failed', { path, error })
-      return errorResponse(shown(error), dialectOf(path))
-    })
-  return withRoutes(app, door).use(docsRoutes(door))
+  return { answer, warm: async () => void await routes() }
 }
-
-const nothingAt = (path: string): GwError =>
-  new GwError('request.not_found', `there is nothing at ${path.slice(0, 200)}`)
 
 /**
  * The request under a host that Elysia can read: it looks for the path from the eleventh character of the URL on, and so

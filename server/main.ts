@@ -42,7 +42,7 @@ export async function startServer(gateway: Gateway, options: ListenOptions = {})
       // The runtime would cut the connection without a word: gw counts for itself, and says why it refuses.
       maxBodyBytes: 1024 * 1024 * 1024 * 1024,
       fetch: (request, peer) =>
-        app(request, {
+        app.answer(request, {
           get address() {
             return peer.address
           },
@@ -56,10 +56,15 @@ export async function startServer(gateway: Gateway, options: ListenOptions = {})
   })
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${server.port}`
   gateway.listening(url)
+  const stopped = new AbortController()
+  clock.sleep(warmAfterMs, stopped.signal).then(app.warm).catch((error: unknown) => {
+    if (!stopped.signal.aborted) gateway.rooms.logger.log('error', 'server.failed', { error })
+  })
   let stopping: Promise<void> | null = null
 
   async function stop(graceMs: number, drainMs: number): Promise<void> {
     gateway.drain()
+    stopped.abort()
     await clock.sleep(graceMs)
     // Whoever asks is told that it is over, rather than finding nobody, for as long as anything still runs.
     const { door } = gateway.rooms
@@ -107,6 +112,9 @@ function unbound(error: unknown, host: string, port: number): unknown {
 function isLoopback(address: string): boolean {
   return address === 'localhost' || address === '::1' || /^(::ffff:)?127\./.test(address)
 }
+
+/** When the routes that nobody has asked for yet are got ready, after listening: not in the way of the first answer. */
+const warmAfterMs = 250
 
 /** Signals that come this close together are one. */
 const sameStrokeMs = 1_000

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { operator } from '../../lib/access/mod.ts'
 import { isObject } from '../../lib/base/mod.ts'
 import { surfaces } from '../../lib/gateway/mod.ts'
-import { createRoutes } from '../../server/app.ts'
+import { createRoutes } from '../../server/routes.ts'
 import { openServed, type ServedGateway } from '../surfaces/served.ts'
 
 let served: ServedGateway
