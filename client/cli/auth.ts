@@ -3,7 +3,7 @@ import { GwError, isObject } from '../../lib/base/mod.ts'
 import { openBrowser } from './browser.ts'
 import { printFields } from './output.ts'
 import { printable } from './words.ts'
-import type { CommandContext, CommandModule } from './program.ts'
+import type { AddCommands, CommandContext } from './program.ts'
 import type { Session } from './session.ts'
 
 interface LoginFlags {
@@ -38,7 +38,7 @@ interface State {
 const mutation = (name: string) => ({ name, kind: 'mutation' as const })
 
 /** `gw auth login` and the names that other tools give it. */
-export const authCommands: CommandModule = (program, context) => {
+export const authCommands: AddCommands = (program, context) => {
   const auth = program.commands.find((command) => command.name() === 'auth') ?? program.command('auth')
   withFlags(
     auth.command('login [vendor] [server]')

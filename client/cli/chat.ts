@@ -1,7 +1,7 @@
 import { GwError, isObject, type Secret, sseParser } from '../../lib/base/mod.ts'
 import type { Home } from '../../lib/open-home.ts'
 import { printable } from './words.ts'
-import type { CommandModule } from './program.ts'
+import type { AddCommands } from './program.ts'
 import { findServing } from './session.ts'
 
 interface ChatFlags {
@@ -24,7 +24,7 @@ const talkMs = 6 * 3_600_000
 type Send = (path: string, body: object) => Promise<Response>
 
 /** `gw chat`: a conversation on the terminal, or one question from standard input. */
-export const chat: CommandModule = (program, { io, options, withSession }) => {
+export const chat: AddCommands = (program, { io, options, withSession }) => {
   program.command('chat [question...]')
     .description('Talk to a model through the gateway; /exit leaves')
     .option('-m, --model <model>', 'model to ask; the configured default if absent')

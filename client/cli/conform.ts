@@ -2,7 +2,7 @@ import { GwError } from '../../lib/base/mod.ts'
 import type { ConformanceReport } from '../../lib/conform/mod.ts'
 import { bold, dim, green, red } from './output.ts'
 import { printable } from './words.ts'
-import type { CommandModule } from './program.ts'
+import type { AddCommands } from './program.ts'
 
 /** Options of `gw conform`. */
 interface Options {
@@ -12,7 +12,7 @@ interface Options {
 }
 
 /** `gw conform`: does a gateway, this one or another, speak the protocols it says it speaks? */
-export const conform: CommandModule = (program, { io, options, withSession, exitWith }) => {
+export const conform: AddCommands = (program, { io, options, withSession, exitWith }) => {
   program.command('conform')
     .description('Test a gateway against the grammar of every protocol, case by case')
     .argument('<url>', 'base URL of the gateway, with or without /v1')

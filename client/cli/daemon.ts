@@ -1,5 +1,5 @@
 import { GwError } from '../../lib/base/mod.ts'
-import type { CommandModule } from './program.ts'
+import type { AddCommands } from './program.ts'
 import { findServing } from './session.ts'
 import { withRepair } from './stay-afloat.ts'
 
@@ -15,7 +15,7 @@ const replaced: Readonly<Record<string, string>> = {
  * `gw daemon …`, as scripts for oauth-mux call it. The gateway hosts stay-afloat itself, so only the status has an answer
  * of its own; the rest says what does it now.
  */
-export const daemon: CommandModule = (program, context) => {
+export const daemon: AddCommands = (program, context) => {
   const area = program.command('daemon', { hidden: true }).description('What the gateway does instead of a daemon')
   for (const [name, hint] of Object.entries(replaced)) {
     area.command(name, { hidden: true }).description(hint).allowUnknownOption().allowExcessArguments().action(() => {

@@ -1,10 +1,10 @@
 import type { Check, Diagnosis } from '../../lib/doctor.ts'
 import { green, red, yellow } from './output.ts'
 import { printable } from './words.ts'
-import type { CommandModule } from './program.ts'
+import type { AddCommands } from './program.ts'
 
 /** `gw doctor`: looks at this home, even where it does not open. */
-export const doctor: CommandModule = (program, { io, options, withSession, exitWith }) => {
+export const doctor: AddCommands = (program, { io, options, withSession, exitWith }) => {
   program.command('doctor')
     .description('Look for what is wrong with this home and say what to do')
     .option('--strict', 'exit 1 when something is wrong')

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { GwError } from '../../lib/base/mod.ts'
 import type { ForeignSystem } from '../../lib/migrate/mod.ts'
 import { printable } from './words.ts'
-import type { CommandContext, CommandModule } from './program.ts'
+import type { AddCommands, CommandContext } from './program.ts'
 import { areaCommand } from './program.ts'
 
 const systems: readonly (readonly [system: ForeignSystem, description: string])[] = [
@@ -14,7 +14,7 @@ const systems: readonly (readonly [system: ForeignSystem, description: string])[
 ]
 
 /** `gw import lr|tplumb|open-llm-auth|litellm FILE`: the configuration of another gateway. */
-export const importCommands: CommandModule = (program, context) => {
+export const importCommands: AddCommands = (program, context) => {
   for (const [system, description] of systems) {
     const command = areaCommand(program, 'import').command(system).description(description)
       .argument('<file>', 'its file; it is read and never written')

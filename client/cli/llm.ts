@@ -4,7 +4,7 @@ import type { Fetch } from '../../lib/credentials/mod.ts'
 import type { LlmBridge, LlmChange, LlmSettings, ShowLogin } from '../../lib/llm-bridge/mod.ts'
 import { openBrowser } from './browser.ts'
 import { printable } from './words.ts'
-import type { CommandContext, CommandModule } from './program.ts'
+import type { AddCommands, CommandContext } from './program.ts'
 import { onRecord } from './recorded.ts'
 import type { Home } from '../../lib/open-home.ts'
 
@@ -23,7 +23,7 @@ interface ConfigFlags {
 }
 
 /** `gw llm`: tools in front of one gateway behind OIDC. */
-export const llmCommands: CommandModule = (program, context) => {
+export const llmCommands: AddCommands = (program, context) => {
   const llm = program.command('llm').description('Tools in front of a gateway behind OIDC').exitOverride()
   configCommands(llm, context)
   llm.command('token').description('Print a fresh token of the gateway')

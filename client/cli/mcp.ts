@@ -1,9 +1,9 @@
 import { GwError } from '../../lib/base/mod.ts'
 import type { PrincipalId } from '../../lib/base/mod.ts'
-import type { CommandModule } from './program.ts'
+import type { AddCommands } from './program.ts'
 
 /** `gw mcp`: gw's own MCP server on standard input and output. */
-export const mcp: CommandModule = (program, { io, withSession, version }) => {
+export const mcp: AddCommands = (program, { io, withSession, version }) => {
   // The area of foreign tool servers has that name too: alone, the word serves; with another behind it, it asks.
   const command = program.commands.find((one) => one.name() === 'mcp') ?? program.command('mcp')
   command

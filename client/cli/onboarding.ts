@@ -4,7 +4,7 @@ import { GwError, type Json } from '../../lib/base/mod.ts'
 import type { ConfigChange, EnrollRequest } from '../../lib/repair/mod.ts'
 import { givenTo } from './fields.ts'
 import { printable } from './words.ts'
-import type { CommandContext, CommandModule } from './program.ts'
+import type { AddCommands, CommandContext } from './program.ts'
 import { onRecord } from './recorded.ts'
 import { commandAt, withRepair } from './stay-afloat.ts'
 
@@ -14,7 +14,7 @@ const room = () => import('../../lib/repair/mod.ts')
 const files = () => import('../../lib/platform/mod.ts')
 
 /** `gw init`, `gw enroll …`, `gw codex …` and `gw import oauth-mux`: how accounts get here. */
-export const onboarding: CommandModule = (program, context) => {
+export const onboarding: AddCommands = (program, context) => {
   addInit(program, context)
   addEnroll(program, context)
   addCodex(program, context)

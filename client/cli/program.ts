@@ -20,8 +20,15 @@ export interface CommandContext {
   readonly exitWith: (code: number) => void
 }
 
-/** A file of commands that are more than one call. */
-export type CommandModule = (program: Command, context: CommandContext) => void
+/** Adds commands that are more than one call. */
+export type AddCommands = (program: Command, context: CommandContext) => void
+
+/** A file of such commands. */
+export interface CommandModule {
+  /** The first words of the command lines that need it. */
+  readonly words: readonly string[]
+  readonly add: AddCommands
+}
 
 /** Options of other gateways that mean a setting of this one. */
 const shortFlags: readonly (readonly [flags: string, path: string, description: string])[] = [
@@ -110,13 +117,14 @@ export function buildProgram(
     exitWith,
     completing: all,
   }
+  const named = all ? null : firstWord(argv, modules)
   for (const operation of described) {
     const command = commandOf(operation)
-    if (!command) continue
+    if (!command || (named !== null && command[0] !== named)) continue
     if (all || command.length === 1 || words.has(command[0]!)) addOperation(program, operation, command, context)
     else areaCommand(program, command[0]!)
   }
-  for (const module of modules) module(program, context)
+  for (const module of modules) if (named === null || module.words.includes(named)) module.add(program, context)
   const own = flagsOf(program, argv)
   for (const setting of settings) {
     if (own.has(setting.flag) || (!all && !words.has(setting.flag))) continue
@@ -126,6 +134,25 @@ export function buildProgram(
   program.addHelpText('after', '\nEvery setting has a flag too: gw config show --all names them with their variables.')
   return program
 }
+
+/**
+ * The command of the first page that a command line names, so that no other need be built; `null` when it names none,
+ * or a flag of unknown kind stands before it: then the page as a whole may be shown, or what was meant is looked for.
+ */
+function firstWord(argv: readonly string[], modules: readonly CommandModule[]): string | null {
+  const at = argv.findIndex((word, i) => !word.startsWith('-') && !valued.has(argv[i - 1] ?? ''))
+  if (at < 0 || !argv.slice(0, at).every((word) => !word.startsWith('-') || plain.test(word) || valued.has(word))) {
+    return null
+  }
+  const word = argv[at]!
+  const known = modules.some(({ words }) => words.includes(word)) ||
+    described.some((operation) => commandOf(operation)?.[0] === word)
+  return known ? word : null
+}
+
+/** Flags of the program itself: those with a value behind them, and those that are whole. */
+const valued = new Set(['--url', '--token', '--config', '--set', ...shortFlags.map(([flags]) => flags.split(' ')[0]!)])
+const plain = /^--(json|verbose|[a-z-]+=.*)$/
 
 /** The flags of the command that a command line names: one of its own is meant before a setting of the same name. */
 function flagsOf(program: Command, argv: readonly string[]): ReadonlySet<string> {

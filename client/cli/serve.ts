@@ -2,7 +2,7 @@ import { GwError, jsonLogger, once } from '../../lib/base/mod.ts'
 import type { Gateway } from '../../lib/create-gateway.ts'
 import type { CliIo } from './io.ts'
 import { bold } from './output.ts'
-import type { CommandContext, CommandModule } from './program.ts'
+import type { AddCommands, CommandContext } from './program.ts'
 
 interface ServeFlags {
   readonly demo?: boolean
@@ -11,7 +11,7 @@ interface ServeFlags {
 }
 
 /** `gw serve` and `gw demo`: the commands that listen. */
-export const serve: CommandModule = (program, context) => {
+export const serve: AddCommands = (program, context) => {
   program.command('serve')
     .description('Start the gateway; it runs until it is told to stop')
     .option('--demo', 'add the built-in demo upstream, so that everything can be tried offline')

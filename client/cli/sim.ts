@@ -1,9 +1,9 @@
 import { GwError, type JsonObject } from '../../lib/base/mod.ts'
 import { printTable } from './output.ts'
-import type { CommandModule } from './program.ts'
+import type { AddCommands } from './program.ts'
 
 /** `gw sim`: lives through a day of many sessions with each way of routing, and prints the days side by side. */
-export const sim: CommandModule = (program, { io, options }) => {
+export const sim: AddCommands = (program, { io, options }) => {
   program.command('sim')
     .description(
       'Simulate a day over eight accounts with windows, resets, outages and a death, one way of routing each',

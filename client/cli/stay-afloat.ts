@@ -7,7 +7,7 @@ import { bold, green, printResult, red, yellow } from './output.ts'
 import { printable } from './words.ts'
 import type { CliIo } from './io.ts'
 import { described } from './manifest.ts'
-import { areaCommand, type CommandContext, type CommandModule } from './program.ts'
+import { type AddCommands, areaCommand, type CommandContext } from './program.ts'
 import { onRecord } from './recorded.ts'
 import type { Session } from './session.ts'
 
@@ -47,7 +47,7 @@ const scopeFlags: readonly (readonly [string, string])[] = [
 ]
 
 /** `gw route`, `repair`, `probe`, `stay-afloat`, `doctor`, `status`, `health`, `exec` and `env`. */
-export const stayAfloat: CommandModule = (program, context) => {
+export const stayAfloat: AddCommands = (program, context) => {
   const known = new Map(described.map((operation) => [operation.name, operation]))
   for (const command of wrapped) addWrapped(program, known.get(command.operation)!, command, context)
   addRouteExplain(program, known, context)

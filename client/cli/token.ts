@@ -4,7 +4,7 @@ import type { LoginPlace, Logins, Selector } from '../../lib/credentials/mod.ts'
 import type { Home } from '../../lib/open-home.ts'
 import { embeddedAnthropic, type EmbeddedCredentials } from './embedded.ts'
 import { printFields } from './output.ts'
-import type { CommandContext, CommandModule } from './program.ts'
+import type { AddCommands, CommandContext } from './program.ts'
 
 interface TokenFlags {
   readonly refresh?: boolean
@@ -24,7 +24,7 @@ type Print = (home: Home, flags: TokenFlags) => Promise<Secret | string>
  * Commands that print one value and a newline, for tools that ask a program for their token. Everything else they say
  * goes to standard error.
  */
-export const tokenCommands: CommandModule = (program, context) => {
+export const tokenCommands: AddCommands = (program, context) => {
   program.command('token [account]')
     .description('Print a fresh token: of an account, of a login (VENDOR or VENDOR.BINDING), or one for gw itself')
     .option('--refresh', 'refresh it first')

@@ -82,3 +82,22 @@ test('a table fits the terminal: wide columns give way first, the name of the ro
     'abcdefghijklmnop  xxxxxxxxxxxxxxxxxx…  1',
   ])
 })
+
+test('a run that names a command builds it as a run that builds all, and nothing that stands beside it', () => {
+  const shape = (command: Command): unknown => [
+    command.name(),
+    command.aliases(),
+    command.usage(),
+    command.options.map(({ flags }) => flags),
+    command.commands.map(shape),
+  ]
+  const whole = buildProgram(silentIo, '0.0.0', modules, () => {}, ['complete']).commands.filter((command) =>
+    command.name() !== 'help' && command.name() !== 'complete'
+  )
+  const differ = whole.filter((command) => {
+    const { commands } = buildProgram(silentIo, '0.0.0', modules, () => {}, ['--port', '1', command.name()])
+    const alone = commands.find((one) => one.name() === command.name())
+    return !alone || commands.length === whole.length || JSON.stringify(shape(alone)) !== JSON.stringify(shape(command))
+  })
+  expect(differ.map((command) => command.name())).toEqual([])
+})
