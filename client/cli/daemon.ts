@@ -18,9 +18,10 @@ const replaced: Readonly<Record<string, string>> = {
 export const daemon: AddCommands = (program, context) => {
   const area = program.command('daemon', { hidden: true }).description('What the gateway does instead of a daemon')
   for (const [name, hint] of Object.entries(replaced)) {
-    area.command(name, { hidden: true }).description(hint).allowUnknownOption().allowExcessArguments().action(() => {
-      throw new GwError('usage.invalid', `gw has no daemon to ${name}`, { hint })
-    })
+    area.command(name, { hidden: true }).description(`Say what does the work of daemon ${name} now`)
+      .allowUnknownOption().allowExcessArguments().action(() => {
+        throw new GwError('usage.invalid', `gw has no daemon to ${name}`, { hint })
+      })
   }
   area.command('status', { hidden: true }).description(
     'Say whether a gateway of this home runs and looks after the accounts',
