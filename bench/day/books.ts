@@ -1,6 +1,6 @@
 import { Database } from 'bun:sqlite'
 import { type Seen, visible } from './clients.ts'
-import type { Call } from './vendor.ts'
+import { type Call, waitSeconds } from './vendor.ts'
 
 /** What the day came to. */
 export interface Balance {
@@ -29,6 +29,7 @@ interface Row {
 export function balance(seen: readonly Seen[], calls: readonly Call[], database: string): Balance {
   const wrong: string[] = []
   const rows = readRows(database)
+  const slowed = calls.filter(({ fault }) => fault === 'rate_limited').map(({ at }) => at)
   const callsOf = Map.groupBy(calls, (call) => call.tag)
   let explained = 0
   let vendorTokens = 0
@@ -36,7 +37,7 @@ export function balance(seen: readonly Seen[], calls: readonly Call[], database:
   for (const one of seen) {
     const mine = callsOf.get(one.tag) ?? []
     if (one.end === 'error') {
-      if (mine.some(({ fault }) => visible.has(fault)) || onlyFaults(mine)) explained++
+      if (mine.some(({ fault }) => visible.has(fault)) || onlyFaults(mine) || waits(one, mine, slowed)) explained++
       else wrong.push(`${one.tag} (${one.protocol}) failed without a cause: ${one.status} ${one.error}`)
     }
     if (one.id === null) {
@@ -89,6 +90,14 @@ export function balance(seen: readonly Seen[], calls: readonly Call[], database:
 /** Whether the vendor itself refused every call that was made for a request, or was never reached. */
 const onlyFaults = (calls: readonly Call[]): boolean =>
   calls.length > 0 && calls.every(({ fault, end }) => fault !== 'none' && end === 'fault')
+
+/** How late a wait may end: clocks of both sides, and the way between them. */
+const slackMs = 1_500
+
+/** Whether a request was refused because the only account for it had just been told to wait. */
+const waits = ({ status, at }: Seen, calls: readonly Call[], slowed: readonly number[]): boolean =>
+  status === 429 && calls.every(({ end }) => end === 'fault') &&
+  slowed.some((since) => at >= since - slackMs && at <= since + waitSeconds * 1_000 + slackMs)
 
 /** Attempts that never left gw: an account that was not ready. */
 const unsent = ({ attempts }: Row): number =>

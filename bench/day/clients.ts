@@ -4,6 +4,8 @@ import type { Fault } from './vendor.ts'
 export interface Seen {
   readonly tag: string
   readonly protocol: ProtocolName
+  /** When it was sent, epoch milliseconds. */
+  readonly at: number
   /** Of gw, from the answer's head; `null` when none came. */
   id: string | null
   /** `left`: the client went away on purpose. */
@@ -35,7 +37,7 @@ export const visible: ReadonlySet<Fault | 'revoked'> = new Set(['cut'])
 /** A client that asks, waits and asks again until the day is over. */
 export async function liveClient(work: Work, protocol: ProtocolName, nextTag: () => string, seen: Seen[]) {
   while (!work.signal.aborted) {
-    const one: Seen = { tag: nextTag(), protocol, id: null, end: 'error', status: null, error: null }
+    const one: Seen = { tag: nextTag(), protocol, at: Date.now(), id: null, end: 'error', status: null, error: null }
     seen.push(one)
     try {
       await ask(work, one)

@@ -8,6 +8,8 @@ export interface Call {
   /** Which of the day's requests it was for. */
   readonly tag: string
   readonly key: string
+  /** Epoch milliseconds. */
+  readonly at: number
   fault: Fault | 'revoked'
   /** How it ended: `served` to its last byte, `left` by its caller, or as the fault says. */
   end: 'open' | 'served' | 'left' | 'fault'
@@ -30,6 +32,8 @@ export interface Vendor extends AsyncDisposable {
 const faultShare = 0.01
 const faults: readonly Fault[] = ['rate_limited', 'overloaded', 'server_error', 'reset', 'cut']
 const accessSeconds = 60
+/** How long an account waits that was told to slow down. */
+export const waitSeconds = 1
 
 /** Starts the vendors on a free port of 127.0.0.1. */
 export function startVendor(pieceDelayMs: number): Vendor {
@@ -45,11 +49,20 @@ export function startVendor(pieceDelayMs: number): Vendor {
     const text = await request.text()
     const tag = /day-\d+/.exec(text)?.[0] ?? 'none'
     const fault = Math.random() < faultShare ? faults[Math.floor(Math.random() * faults.length)]! : 'none'
-    const call: Call = { tag, key, fault: revoked.has(key) ? 'revoked' : fault, end: 'open', outputTokens: null }
+    const call: Call = {
+      tag,
+      key,
+      at: Date.now(),
+      fault: revoked.has(key) ? 'revoked' : fault,
+      end: 'open',
+      outputTokens: null,
+    }
     // What gw asks for itself (is a key alive again?) is no work of the day.
     if (tag !== 'none') calls.push(call)
     if (call.fault === 'revoked') return refusal(call, 401, 'invalid_api_key')
-    if (fault === 'rate_limited') return refusal(call, 429, 'rate_limit_exceeded', { 'retry-after': '1' })
+    if (fault === 'rate_limited') {
+      return refusal(call, 429, 'rate_limit_exceeded', { 'retry-after': String(waitSeconds) })
+    }
     if (fault === 'overloaded') return refusal(call, 529, 'overloaded_error')
     if (fault === 'server_error') return refusal(call, 500, 'server_error')
     const body = { ...JSON.parse(text) as object, model: 'demo-small' }

@@ -10,8 +10,8 @@ import type { Call } from '../../bench/day/vendor.ts'
 const root = mkdtempSync(join(tmpdir(), 'gw-books-'))
 afterAll(() => rmSync(root, { recursive: true }))
 
-const seen: Seen = { tag: 'day-1', protocol: 'chat', id: 'req_1', end: 'served', status: 200, error: null }
-const call: Call = { tag: 'day-1', key: 'k', fault: 'none', end: 'served', outputTokens: 7 }
+const seen: Seen = { tag: 'day-1', protocol: 'chat', at: 5_000, id: 'req_1', end: 'served', status: 200, error: null }
+const call: Call = { tag: 'day-1', key: 'k', at: 5_000, fault: 'none', end: 'served', outputTokens: 7 }
 const row = {
   id: 'req_1',
   outcome: 'ok',
@@ -53,6 +53,11 @@ describe('the books of a day', () => {
     const planted = { ...call, fault: 'server_error' as const, end: 'fault' as const, outputTokens: null }
     const failure = { ...row, outcome: 'failed', output_tokens: null, attempts: [{ failure: 'server_error' }] }
     expect(balance([failed], [planted], books([failure]))).toMatchObject({ explained: 1, wrong: [] })
+    const waiting = { ...failed, status: 429, tag: 'day-2', id: 'req_2' }
+    const told = { ...planted, fault: 'rate_limited' as const, at: 4_500 }
+    const refused = { ...row, id: 'req_2', outcome: 'denied', output_tokens: null, attempts: [] }
+    expect(balance([failed, waiting], [told], books([failure, refused]))).toMatchObject({ explained: 2, wrong: [] })
+    expect(balance([failed, { ...waiting, at: 60_000 }], [told], books([failure, refused])).wrong).toHaveLength(1)
     const left = { ...seen, end: 'left' as const, id: null }
     expect(balance([left], [{ ...call, end: 'left' }], books([{ ...row, outcome: 'aborted' }])).wrong).toEqual([])
   })

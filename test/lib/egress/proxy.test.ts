@@ -130,7 +130,11 @@ describe('a proxy on the way out', () => {
 })
 
 describe('which proxy a URL gets', () => {
-  const env = { HTTPS_PROXY: 'http://s.test:1', HTTP_PROXY: 'p.test', NO_PROXY: 'intern.test, .corp.test,10.0.0.0/8,x.test:8443' }
+  const env = {
+    HTTPS_PROXY: 'http://s.test:1',
+    HTTP_PROXY: 'p.test',
+    NO_PROXY: 'intern.test, .corp.test,10.0.0.0/8,x.test:8443',
+  }
   const host = (url: string, config: unknown = {}, given: Record<string, string> = env): string | null =>
     proxiesOf(egressConfig.parse(config), given)(new URL(url))?.host ?? null
 

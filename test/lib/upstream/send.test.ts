@@ -207,7 +207,10 @@ describe('what comes back', () => {
   const packed = (data: Buffer) => new Uint8Array(data)
 
   for (
-    const [coding, compress] of [['gzip', gzipSync], ['deflate', deflateSync], ['br', brotliCompressSync], ['zstd', zstdCompressSync]] as const
+    const [coding, compress] of [['gzip', gzipSync], ['deflate', deflateSync], ['br', brotliCompressSync], [
+      'zstd',
+      zstdCompressSync,
+    ]] as const
   ) {
     test(`an answer in ${coding}, although nobody asked for it, is read`, async () => {
       const { reply } = await send({
