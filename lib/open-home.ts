@@ -51,10 +51,10 @@ import {
   relayAccounts,
   relayRoutes,
   type Repair,
+  showGauges,
   type ToolServer,
   toolServerRoutes,
   withToolServers,
-  showGauges,
 } from './repair/mod.ts'
 import { createReceipts, createRouter, type Receipts, type Router } from './routing/mod.ts'
 import { type Keychain, openSecretStore, type SecretStore } from './secrets/mod.ts'
