@@ -343,13 +343,13 @@ describe('a stdio server', () => {
   })
 
   test('sees a short environment', async () => {
-    process.env.GW_TEST_CANARY = 'canary'
+    process.env.GW_TEST_CANARY = 'planted-7f3a9c51'
     const proxy = started(
       await serveProxy({ servers: { env: { command: ['sh', '-c', 'env >&2'], env: { A: '${HOME}' } } } }),
     )
     await post(proxy.url('env'), initialize())
     const text = JSON.stringify(proxy.logged)
-    expect(text).not.toContain('canary')
+    expect(text).not.toContain('planted-7f3a9c51')
     expect(text).toContain(`A=${process.env.HOME}`)
   })
 

@@ -83,9 +83,11 @@ describe('scanFields()', () => {
       )
       let best = Infinity
       for (let i = 0; i < 5; i++) {
-        const since = performance.now()
+        // Time on the clock would count what else this machine does.
+        const since = process.cpuUsage()
         expect(scanFields(body).ok).toBe(true)
-        best = Math.min(best, performance.now() - since)
+        const { user, system } = process.cpuUsage(since)
+        best = Math.min(best, (user + system) / 1_000)
       }
       return best
     }
