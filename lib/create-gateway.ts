@@ -192,6 +192,10 @@ export async function createGateway(options: GatewayOptions = {}): Promise<Gatew
     recorder: recorderOf(home),
     directory: directoryOf(home),
     catchUp: oftenEnough(clock, () => home.catchUp()),
+    afterPause: afterPause(
+      clock,
+      () => home.catchUp().catch((error) => logger.log('warn', 'accounts.stale', { error })),
+    ),
     waiting: () => home.afloat.pending(),
     serves: (family) => servesFamily(home.config.current().config, family),
     translation: {
@@ -269,6 +273,20 @@ function oftenEnough(clock: Clock, read: () => Promise<void>): () => Promise<voi
     if (clock.monotonic() - readAt < catchUpEveryMs) return
     readAt = clock.monotonic()
     await read()
+  }
+}
+
+/** Requests further apart than this find the home read again: what its owner did in between counts. */
+const pauseMs = 250
+
+/** `read`, for the first who asks after a pause; the others are served by what is read in the background. */
+function afterPause(clock: Clock, read: () => Promise<void>): () => Promise<void> | null {
+  let askedAt = -Infinity
+  return () => {
+    const now = clock.monotonic()
+    const paused = now - askedAt > pauseMs
+    askedAt = now
+    return paused ? read() : null
   }
 }
 

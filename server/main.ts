@@ -65,7 +65,7 @@ export async function startServer(gateway: Gateway, options: ListenOptions = {})
   async function stop(graceMs: number, drainMs: number): Promise<void> {
     gateway.drain()
     stopped.abort()
-    await clock.sleep(graceMs)
+    if (graceMs > 0) await clock.sleep(graceMs)
     // Whoever asks is told that it is over, rather than finding nobody, for as long as anything still runs.
     const { door } = gateway.rooms
     door.drain()

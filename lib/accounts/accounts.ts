@@ -63,7 +63,7 @@ export interface AccountsOptions {
 }
 
 /** How old the picture of the store may be before it is read again in the background. */
-const pictureMs = 1_000
+const pictureMs = 250
 const secretPrefix = 'account/'
 /** What a stored record must be; a home that keeps its accounts in the config file never needs it. */
 const accountSchema = async () => (await import('./config.ts')).accountSchema

@@ -4,12 +4,14 @@ import { ownAccounts, shadowed } from './own-accounts.ts'
 import type { Ask, Rooms } from './seams.ts'
 
 /**
- * The plan for a request. Where nothing can serve it, the home is read again first: an account or provider that was
- * added a moment ago by another process counts from its first request on.
+ * The plan for a request. After a pause, and where nothing can serve it, the home is read again first: an account or
+ * provider that another process added, changed or took away a moment ago counts from the first request on.
  *
  * @throws GwError `model.missing`, `model.not_found`, `request.invalid`, `access.denied`, `provider.not_found`
  */
 export function planOrCatchUp(ask: Ask, rooms: Rooms): RoutedPlan | Promise<RoutedPlan> {
+  const news = rooms.afterPause?.()
+  if (news) return news.then(() => planFor(ask, rooms))
   try {
     const plan = planFor(ask, rooms)
     if (plan.targets.length > 0 || plan.dropped.length > 0 || !rooms.catchUp) return plan

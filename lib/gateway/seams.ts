@@ -153,6 +153,8 @@ export interface Rooms {
   readonly directory: Directory
   /** Reads what other processes of this home may have changed; absent where there is no home. */
   catchUp?(): Promise<void>
+  /** The same after a pause in which nobody asked and much may have changed; `null` while requests keep coming. */
+  afterPause?(): Promise<void> | null
   /** Accounts that wait for a person; absent where nobody looks after them. */
   readonly waiting?: () => readonly Waiting[]
   /** Whether its owner lets gw serve a group of paths. */

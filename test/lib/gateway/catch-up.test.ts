@@ -31,6 +31,18 @@ test('an account that another process of the home adds serves the very next requ
   expect((await ask()).status).toBe(200)
 })
 
+test('an account that another process of the home takes away soon serves nobody', async () => {
+  const { beside, ask } = await open()
+  const { id } = await beside.rooms.accounts.add({ provider: 'openai' }, new Secret('sk-added-a-moment-ago'))
+  expect((await ask()).status).toBe(200)
+  await beside.rooms.accounts.setEnabled(id, false)
+  // Those who ask without a pause are served by a picture of the home that is a quarter of a second old at most.
+  const until = performance.now() + 2_000
+  let { status } = await ask()
+  while (status === 200 && performance.now() < until) status = (await ask()).status
+  expect(status).toBe(503)
+})
+
 test('a key that the gateway cannot find says what its owner can do', async () => {
   const { beside, ask } = await open()
   await beside.rooms.accounts.add({ provider: 'openai', token_env: 'ONLY_IN_MY_SHELL' })
