@@ -9,6 +9,7 @@ import type { ClientCapabilities } from '@modelcontextprotocol/sdk/types.js'
 import { GwError, isGwError, type JsonObject, type Logger } from '../base/mod.ts'
 import type { McpServerConfig } from './config.ts'
 import { guardedReply } from './guarded-reply.ts'
+import { deliverInOrder } from './in-order.ts'
 import { openStdio } from './stdio-bridge.ts'
 import type { HttpServerLink } from './upstream.ts'
 
@@ -28,10 +29,13 @@ export async function connectServer(options: {
   const { name, config, link } = options
   const transport = config.command ? openStdio(name, config, options.env, options.logger) : overHttp(name, config, link)
   const client = new Client({ name: 'gw', version: '1' }, { capabilities: options.capabilities })
-  client.onerror = (error) => options.logger.log('debug', 'mcp.client_error', { server: name, error: error.message })
+  const failed = (error: Error) =>
+    options.logger.log('debug', 'mcp.client_error', { server: name, error: error.message })
+  client.onerror = failed
   options.prepare?.(client)
   try {
     await client.connect(transport, { timeout: connectTimeoutMs })
+    deliverInOrder(transport, failed)
     return client
   } catch (cause) {
     await client.close().catch(() => {})
