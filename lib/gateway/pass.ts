@@ -10,7 +10,9 @@ import {
   type UpstreamFailure,
 } from '../protocol/mod.ts'
 import type { Claim } from '../routing/mod.ts'
-import { lossFields, streamSource, type Translation, unframed, wholeAsStream, wholeSource } from './translated.ts'
+import { lossFields, type Translation } from './translated.ts'
+import { streamSource, wholeAsStream, wholeSource } from './translated-answer.ts'
+import { unframed } from './unframed.ts'
 import { classifyFailure } from '../liveness/mod.ts'
 import { failureOf, replyFields, type UpstreamReply } from '../upstream/mod.ts'
 import type { AnswerField } from './answer.ts'

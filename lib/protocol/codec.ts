@@ -55,7 +55,10 @@ export interface StreamEncoder {
   keepAlive(): string
 }
 
-/** A wire format, as six files of its folder implement it. */
+/**
+ * A wire format, as its folder implements it: the schema, the request, the whole answer, the stream and the failure, each in
+ * a file, or in a folder with a file for each direction.
+ */
 export interface Protocol {
   readonly id: ProtocolId
   /**

@@ -87,3 +87,8 @@ export function fromBase64(text: string): string {
   for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i)
   return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
 }
+
+/** Effort for a budget of thinking tokens: the nearest step. */
+export function effortForBudget(tokens: number): string {
+  return tokens <= 2048 ? 'low' : tokens <= 12_288 ? 'medium' : 'high'
+}

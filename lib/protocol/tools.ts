@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { ToolDefinition, ToolKind } from './request.ts'
+import type { InferenceRequest, ToolDefinition, ToolKind } from './request.ts'
 
 /** A tool as its caller knows it. */
 export interface KnownTool {
@@ -188,4 +188,11 @@ export function argumentsObject(json: string): { readonly value: Record<string, 
   } catch {
     return { value: { value: json }, broken: true }
   }
+}
+
+/** `parallel_tool_calls` where it says something: true is what happens anyway, and not every upstream knows the field. */
+export function parallelCalls(request: InferenceRequest, hasTools: boolean, same: boolean): boolean | undefined {
+  const parallel = request.parallelToolCalls
+  if (same) return parallel ?? undefined
+  return hasTools && parallel === false ? false : undefined
 }

@@ -1,79 +1,64 @@
-import {
-  anyObject,
-  both,
-  byTag,
-  count,
-  flag,
-  integer,
-  list,
-  name,
-  number,
-  object,
-  oneOf,
-  optional,
-  positive,
-  record,
-  required,
-  type Shape,
-  string,
-  text,
-  textOr,
-} from '../schema-kit.ts'
+import * as is from '../schema-kit.ts'
 
-const cache = optional(record({ type: string, ttl: text }))
+const cache = is.optional(is.record({ type: is.string, ttl: is.text }))
 
-const source = byTag('type', {
-  base64: record({ media_type: string, data: string }),
-  url: record({ url: string }),
-  text: record({ data: string }),
-  file: record({ file_id: string }),
+const source = is.byTag('type', {
+  base64: is.record({ media_type: is.string, data: is.string }),
+  url: is.record({ url: is.string }),
+  text: is.record({ data: is.string }),
+  file: is.record({ file_id: is.string }),
 })
 
-const inner = byTag('type', {
-  text: record({ text: string, cache_control: cache }),
-  image: record({ source, cache_control: cache }),
-  document: record({ source, cache_control: cache, title: text }),
+const inner = is.byTag('type', {
+  text: is.record({ text: is.string, cache_control: cache }),
+  image: is.record({ source, cache_control: cache }),
+  document: is.record({ source, cache_control: cache, title: is.text }),
 })
 
-const block = byTag('type', {
-  text: record({ text: string, cache_control: cache }),
-  image: record({ source, cache_control: cache }),
-  document: record({ source, cache_control: cache, title: text }),
-  thinking: record({ thinking: string, signature: string }),
-  redacted_thinking: record({ data: string }),
-  tool_use: record({ id: string, name: string, input: anyObject, cache_control: cache }),
-  tool_result: record({
-    tool_use_id: string,
-    content: textOr(inner),
-    is_error: flag,
+const block = is.byTag('type', {
+  text: is.record({ text: is.string, cache_control: cache }),
+  image: is.record({ source, cache_control: cache }),
+  document: is.record({ source, cache_control: cache, title: is.text }),
+  thinking: is.record({ thinking: is.string, signature: is.string }),
+  redacted_thinking: is.record({ data: is.string }),
+  tool_use: is.record({ id: is.string, name: is.string, input: is.anyObject, cache_control: cache }),
+  tool_result: is.record({
+    tool_use_id: is.string,
+    content: is.textOr(inner),
+    is_error: is.flag,
     cache_control: cache,
   }),
 })
 
 /** What gw checks of a tool definition; only tools with a schema of their own are looked into. */
-const tool = byTag('type', {
-  custom: record({
-    name,
-    description: text,
-    input_schema: anyObject,
-    strict: flag,
+const tool = is.byTag('type', {
+  custom: is.record({
+    name: is.name,
+    description: is.text,
+    input_schema: is.anyObject,
+    strict: is.flag,
     cache_control: cache,
   }),
 }, 'custom')
 
 const fields = {
-  model: string,
-  messages: list(
-    both(record({ role: oneOf('user', 'assistant', 'system') }), record({ content: required(textOr(block)) })),
+  model: is.string,
+  messages: is.list(
+    is.both(
+      is.record({ role: is.oneOf('user', 'assistant', 'system') }),
+      is.record({ content: is.required(is.textOr(block)) }),
+    ),
     1,
   ),
-  system: textOr(byTag('type', { text: record({ text: string, cache_control: cache }) })),
-  tools: optional(list(tool)),
-  tool_choice: optional(byTag('type', { tool: record({ name: string, disable_parallel_tool_use: flag }) })),
-  thinking: optional(byTag('type', { enabled: record({ budget_tokens: integer }) })),
-  output_config: optional(record({
-    effort: text,
-    format: optional(byTag('type', { json_schema: record({ schema: anyObject }) })),
+  system: is.textOr(is.byTag('type', { text: is.record({ text: is.string, cache_control: cache }) })),
+  tools: is.optional(is.list(tool)),
+  tool_choice: is.optional(
+    is.byTag('type', { tool: is.record({ name: is.string, disable_parallel_tool_use: is.flag }) }),
+  ),
+  thinking: is.optional(is.byTag('type', { enabled: is.record({ budget_tokens: is.integer }) })),
+  output_config: is.optional(is.record({
+    effort: is.text,
+    format: is.optional(is.byTag('type', { json_schema: is.record({ schema: is.anyObject }) })),
   })),
   cache_control: cache,
 }
@@ -83,15 +68,15 @@ const fields = {
  *
  * @see https://docs.anthropic.com/en/api/messages
  */
-export const messagesRequest: Shape = record({
+export const messagesRequest: is.Shape = is.record({
   ...fields,
-  max_tokens: positive,
-  temperature: number,
-  top_p: number,
-  top_k: count,
-  stop_sequences: optional(list(string)),
-  stream: flag,
-  metadata: optional(record({ user_id: text })),
-  service_tier: text,
-  context_management: object,
+  max_tokens: is.positive,
+  temperature: is.number,
+  top_p: is.number,
+  top_k: is.count,
+  stop_sequences: is.optional(is.list(is.string)),
+  stream: is.flag,
+  metadata: is.optional(is.record({ user_id: is.text })),
+  service_tier: is.text,
+  context_management: is.object,
 })

@@ -1,45 +1,31 @@
 import type { Json, JsonObject } from '../../base/mod.ts'
-import {
-  anyObject,
-  count,
-  flag,
-  list,
-  name,
-  number,
-  object,
-  oneOf,
-  optional,
-  record,
-  type Shape,
-  string,
-  text,
-} from '../schema-kit.ts'
+import * as is from '../schema-kit.ts'
 
-const part = record({
-  text,
-  thought: flag,
-  thoughtSignature: text,
-  inlineData: optional(record({ mimeType: string, data: string })),
-  fileData: optional(record({ mimeType: text, fileUri: string })),
-  functionCall: optional(record({ id: text, name, args: object })),
-  functionResponse: optional(record({
-    id: text,
-    name,
-    response: object,
-    parts: optional(list(anyObject)),
+const part = is.record({
+  text: is.text,
+  thought: is.flag,
+  thoughtSignature: is.text,
+  inlineData: is.optional(is.record({ mimeType: is.string, data: is.string })),
+  fileData: is.optional(is.record({ mimeType: is.text, fileUri: is.string })),
+  functionCall: is.optional(is.record({ id: is.text, name: is.name, args: is.object })),
+  functionResponse: is.optional(is.record({
+    id: is.text,
+    name: is.name,
+    response: is.object,
+    parts: is.optional(is.list(is.anyObject)),
   })),
 })
 
-const content = record({
-  role: optional(oneOf('user', 'model', 'function', 'system')),
-  parts: optional(list(part)),
+const content = is.record({
+  role: is.optional(is.oneOf('user', 'model', 'function', 'system')),
+  parts: is.optional(is.list(part)),
 })
 
-const declaration = record({
-  name,
-  description: text,
-  parameters: object,
-  parametersJsonSchema: object,
+const declaration = is.record({
+  name: is.name,
+  description: is.text,
+  parameters: is.object,
+  parametersJsonSchema: is.object,
 })
 
 /**
@@ -47,31 +33,35 @@ const declaration = record({
  *
  * @see https://ai.google.dev/api/generate-content#request-body
  */
-export const generateRequest: Shape = record({
-  model: string,
-  stream: flag,
-  contents: list(content, 1),
-  systemInstruction: optional(content),
-  tools: optional(list(record({ functionDeclarations: optional(list(declaration)) }))),
-  toolConfig: optional(record({
-    functionCallingConfig: optional(record({ mode: text, allowedFunctionNames: optional(list(string)) })),
+export const generateRequest: is.Shape = is.record({
+  model: is.string,
+  stream: is.flag,
+  contents: is.list(content, 1),
+  systemInstruction: is.optional(content),
+  tools: is.optional(is.list(is.record({ functionDeclarations: is.optional(is.list(declaration)) }))),
+  toolConfig: is.optional(is.record({
+    functionCallingConfig: is.optional(
+      is.record({ mode: is.text, allowedFunctionNames: is.optional(is.list(is.string)) }),
+    ),
   })),
-  generationConfig: optional(record({
-    temperature: number,
-    topP: number,
-    topK: number,
-    maxOutputTokens: count,
-    candidateCount: count,
-    stopSequences: optional(list(string)),
-    seed: number,
-    frequencyPenalty: number,
-    presencePenalty: number,
-    responseMimeType: text,
-    responseSchema: object,
-    responseJsonSchema: object,
-    thinkingConfig: optional(record({ thinkingBudget: number, thinkingLevel: text, includeThoughts: flag })),
+  generationConfig: is.optional(is.record({
+    temperature: is.number,
+    topP: is.number,
+    topK: is.number,
+    maxOutputTokens: is.count,
+    candidateCount: is.count,
+    stopSequences: is.optional(is.list(is.string)),
+    seed: is.number,
+    frequencyPenalty: is.number,
+    presencePenalty: is.number,
+    responseMimeType: is.text,
+    responseSchema: is.object,
+    responseJsonSchema: is.object,
+    thinkingConfig: is.optional(
+      is.record({ thinkingBudget: is.number, thinkingLevel: is.text, includeThoughts: is.flag }),
+    ),
   })),
-  serviceTier: text,
+  serviceTier: is.text,
 })
 
 /** Names of which the API reads the `snake_case` spelling as well. */

@@ -6,9 +6,11 @@
  */
 import type { Protocol } from '../codec.ts'
 import { decodeFailure, encodeFailure } from './failure.ts'
-import { decodeRequest, encodeRequest } from './request.ts'
+import { decodeRequest } from './request/decode.ts'
+import { encodeRequest } from './request/encode.ts'
 import { decodeResponse, encodeResponse } from './response.ts'
-import { streamDecoder, streamEncoder } from './stream.ts'
+import { streamDecoder } from './stream/decode.ts'
+import { streamEncoder } from './stream/encode.ts'
 
 /** The chat completions protocol. */
 export const openaiChat: Protocol = {

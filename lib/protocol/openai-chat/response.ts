@@ -5,10 +5,9 @@ import { upstreamFailure } from '../failure.ts'
 import { type FinishReason, finishTable, finishWords, inexactFinish } from '../finish.ts'
 import { isHarmless } from '../ledger.ts'
 import { compact, numberOf, objectOf, objectsOf, stringOf } from '../read.ts'
-import { packReasoning } from '../reasoning.ts'
 import { noTokens, type TokenCounts } from '../usage.ts'
 import { decodeFailure } from './failure.ts'
-import { decodeReasoningDetail } from './request.ts'
+import { decodeReasoningDetail, encodeReasoningDetails } from './reasoning.ts'
 
 // ---- decode ---------------------------------------------------------------------------------------------------------
 
@@ -188,30 +187,6 @@ export function encodeUsage(tokens: TokenCounts): JsonObject | undefined {
     },
     completion_tokens_details: { reasoning_tokens: tokens.reasoningTokens ?? 0 },
   }
-}
-
-/** The `reasoning_details` of one reasoning part: in the issuer's own form where there is one, else packed. */
-export function encodeReasoningDetails(
-  part: Extract<ResponsePart, { type: 'reasoning' }>,
-  index: number,
-): JsonObject[] {
-  const { proof } = part
-  if (proof === null) return []
-  if (proof.issuer === 'anthropic-messages') {
-    const format = 'anthropic-claude-v1'
-    return proof.kind === 'redacted'
-      ? [{ type: 'reasoning.encrypted', data: proof.data, format, index }]
-      : [{ type: 'reasoning.text', text: part.content.join('\n\n'), signature: proof.data, format, index }]
-  }
-  return [
-    compact({
-      type: 'reasoning.encrypted',
-      id: part.id ?? undefined,
-      data: packReasoning(part),
-      format: 'gw-v1',
-      index,
-    }),
-  ]
 }
 
 function encodeCall(part: Extract<ResponsePart, { type: 'tool-call' }>): JsonObject {

@@ -1,72 +1,54 @@
-import {
-  anyObject,
-  both,
-  byTag,
-  count,
-  either,
-  flag,
-  list,
-  name,
-  number,
-  object,
-  oneOf,
-  optional,
-  record,
-  type Shape,
-  string,
-  text,
-  textOr,
-} from '../schema-kit.ts'
+import * as is from '../schema-kit.ts'
 
-const part = byTag('type', {
-  text: record({ text: string }),
-  image_url: record({ image_url: either(string, record({ url: string, detail: text })) }),
-  input_audio: record({ input_audio: record({ data: string, format: string }) }),
-  file: record({ file: record({ file_data: text, file_id: text, filename: text }) }),
-  refusal: record({ refusal: string }),
+const part = is.byTag('type', {
+  text: is.record({ text: is.string }),
+  image_url: is.record({ image_url: is.either(is.string, is.record({ url: is.string, detail: is.text })) }),
+  input_audio: is.record({ input_audio: is.record({ data: is.string, format: is.string }) }),
+  file: is.record({ file: is.record({ file_data: is.text, file_id: is.text, filename: is.text }) }),
+  refusal: is.record({ refusal: is.string }),
 })
 
-const toolCall = byTag('type', {
-  function: record({
-    id: string,
-    function: record({ name: string, arguments: optional(either(string, anyObject)) }),
+const toolCall = is.byTag('type', {
+  function: is.record({
+    id: is.string,
+    function: is.record({ name: is.string, arguments: is.optional(is.either(is.string, is.anyObject)) }),
   }),
-  custom: record({ id: string, custom: record({ name: string, input: string }) }),
+  custom: is.record({ id: is.string, custom: is.record({ name: is.string, input: is.string }) }),
 }, 'function')
 
-const content = textOr(part)
-const named = record({ content, name: text })
+const content = is.textOr(part)
+const named = is.record({ content, name: is.text })
 
 /** A chat message of any role. */
-const chatMessage: Shape = both(
-  record({
-    role: oneOf('system', 'developer', 'user', 'assistant', 'tool', 'function'),
+const chatMessage: is.Shape = is.both(
+  is.record({
+    role: is.oneOf('system', 'developer', 'user', 'assistant', 'tool', 'function'),
   }),
-  byTag('role', {
+  is.byTag('role', {
     system: named,
     developer: named,
     user: named,
-    assistant: record({
+    assistant: is.record({
       content,
-      refusal: text,
-      tool_calls: optional(list(toolCall)),
-      function_call: optional(record({ name: string, arguments: string })),
+      refusal: is.text,
+      tool_calls: is.optional(is.list(toolCall)),
+      function_call: is.optional(is.record({ name: is.string, arguments: is.string })),
     }),
-    tool: record({ content, tool_call_id: string }),
-    function: record({ content, name: string }),
+    tool: is.record({ content, tool_call_id: is.string }),
+    function: is.record({ content, name: is.string }),
   }),
 )
 
-const tool = byTag('type', {
-  function: record({
-    function: record({ name, description: text, parameters: object, strict: flag }),
+const tool = is.byTag('type', {
+  function: is.record({
+    function: is.record({ name: is.name, description: is.text, parameters: is.object, strict: is.flag }),
   }),
-  custom: record({
-    custom: record({
-      name,
-      description: text,
-      format: optional(byTag('type', {
-        grammar: record({ grammar: record({ definition: string, syntax: string }) }),
+  custom: is.record({
+    custom: is.record({
+      name: is.name,
+      description: is.text,
+      format: is.optional(is.byTag('type', {
+        grammar: is.record({ grammar: is.record({ definition: is.string, syntax: is.string }) }),
       })),
     }),
   }),
@@ -77,43 +59,43 @@ const tool = byTag('type', {
  *
  * @see https://platform.openai.com/docs/api-reference/chat/create
  */
-export const chatRequest: Shape = record({
-  model: string,
-  messages: list(chatMessage, 1),
-  tools: optional(list(tool)),
-  tool_choice: optional(either(
-    oneOf('none', 'auto', 'required'),
-    byTag('type', {
-      function: record({ function: record({ name: string }) }),
-      custom: record({ custom: record({ name: string }) }),
-      allowed_tools: record({
-        allowed_tools: record({ mode: oneOf('auto', 'required'), tools: list(anyObject) }),
+export const chatRequest: is.Shape = is.record({
+  model: is.string,
+  messages: is.list(chatMessage, 1),
+  tools: is.optional(is.list(tool)),
+  tool_choice: is.optional(is.either(
+    is.oneOf('none', 'auto', 'required'),
+    is.byTag('type', {
+      function: is.record({ function: is.record({ name: is.string }) }),
+      custom: is.record({ custom: is.record({ name: is.string }) }),
+      allowed_tools: is.record({
+        allowed_tools: is.record({ mode: is.oneOf('auto', 'required'), tools: is.list(is.anyObject) }),
       }),
     }),
   )),
-  parallel_tool_calls: flag,
-  functions: optional(list(record({ name, description: text, parameters: object }))),
-  function_call: optional(either(oneOf('none', 'auto'), record({ name: string }))),
-  max_tokens: count,
-  max_completion_tokens: count,
-  temperature: number,
-  top_p: number,
-  top_k: count,
-  n: count,
-  stop: optional(either(string, list(string))),
-  seed: number,
-  frequency_penalty: number,
-  presence_penalty: number,
-  reasoning_effort: text,
-  verbosity: text,
-  response_format: optional(byTag('type', {
-    json_schema: record({
-      json_schema: record({ name: text, description: text, schema: object, strict: flag }),
+  parallel_tool_calls: is.flag,
+  functions: is.optional(is.list(is.record({ name: is.name, description: is.text, parameters: is.object }))),
+  function_call: is.optional(is.either(is.oneOf('none', 'auto'), is.record({ name: is.string }))),
+  max_tokens: is.count,
+  max_completion_tokens: is.count,
+  temperature: is.number,
+  top_p: is.number,
+  top_k: is.count,
+  n: is.count,
+  stop: is.optional(is.either(is.string, is.list(is.string))),
+  seed: is.number,
+  frequency_penalty: is.number,
+  presence_penalty: is.number,
+  reasoning_effort: is.text,
+  verbosity: is.text,
+  response_format: is.optional(is.byTag('type', {
+    json_schema: is.record({
+      json_schema: is.record({ name: is.text, description: is.text, schema: is.object, strict: is.flag }),
     }),
   })),
-  stream: flag,
-  stream_options: optional(record({ include_usage: flag })),
-  user: text,
-  store: flag,
-  service_tier: text,
+  stream: is.flag,
+  stream_options: is.optional(is.record({ include_usage: is.flag })),
+  user: is.text,
+  store: is.flag,
+  service_tier: is.text,
 })

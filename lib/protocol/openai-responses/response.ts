@@ -3,13 +3,12 @@ import type { Call, DecodedResponse, Lose } from '../codec.ts'
 import type { InferenceResponse, ResponsePart } from '../event.ts'
 import { upstreamFailure } from '../failure.ts'
 import { type FinishReason, finishTable, finishWords, inexactFinish } from '../finish.ts'
-import { compact, numberOf, objectOf, objectsOf, stringOf } from '../read.ts'
+import { compact, jsonOf, numberOf, objectOf, objectsOf, stringOf } from '../read.ts'
 import { packReasoning, unpackReasoning } from '../reasoning.ts'
 import { toolSearchName } from '../tools.ts'
 import { noTokens, type TokenCounts } from '../usage.ts'
 import { echo, responseId } from './echo.ts'
 import { decodeFailure } from './failure.ts'
-import { searchArguments } from './request.ts'
 
 // ---- decode ---------------------------------------------------------------------------------------------------------
 
@@ -257,4 +256,10 @@ export function encodeUsage(tokens: TokenCounts): JsonObject | null {
     output_tokens_details: { reasoning_tokens: tokens.reasoningTokens ?? 0 },
     total_tokens: (inputTokens ?? 0) + (outputTokens ?? 0),
   }
+}
+
+/** A tool search's arguments, which are an object here and JSON text elsewhere. */
+function searchArguments(input: string): Json {
+  const value = jsonOf(input === '' ? '{}' : input)
+  return (value === undefined ? input : value) as Json
 }

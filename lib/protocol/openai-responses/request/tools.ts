@@ -1,11 +1,18 @@
-import type { Json, JsonObject } from '../../base/mod.ts'
-import type { EncodeOptions } from '../codec.ts'
-import { unknownFields } from '../ledger.ts'
-import { hostedTool } from '../hosted.ts'
-import { toolSearchDefaults } from '../media.ts'
-import { booleanOf, compact, objectOf, objectsOf, stringOf } from '../read.ts'
-import type { CustomTool, FunctionTool, InferenceRequest, ToolDefinition, ToolNamespace } from '../request.ts'
-import { toolSearchName } from '../tools.ts'
+import type { Json, JsonObject } from '../../../base/mod.ts'
+import type { EncodeOptions } from '../../codec.ts'
+import { unknownFields } from '../../ledger.ts'
+import { hostedTool } from '../../hosted.ts'
+import { toolSearchDefaults } from '../../media.ts'
+import { booleanOf, compact, objectOf, objectsOf, stringOf } from '../../read.ts'
+import type {
+  CustomTool,
+  FunctionTool,
+  InferenceRequest,
+  ToolChoice,
+  ToolDefinition,
+  ToolNamespace,
+} from '../../request.ts'
+import { toolSearchName } from '../../tools.ts'
 
 const functionFields = new Set(['type', 'name', 'description', 'parameters', 'strict'])
 const customFields = new Set(['type', 'name', 'description', 'format'])
@@ -162,4 +169,42 @@ function encodeCustom(tool: CustomTool, extras: JsonObject | undefined, options:
     : { type: 'grammar', syntax: tool.format.syntax, definition: tool.format.definition }
   const description = tool.description ?? undefined
   return compact({ type: 'custom', name: nameOf(tool, options), description, format, ...extras })
+}
+
+/** Which tool the caller wants called. */
+export function decodeToolChoice(choice: Json | undefined): ToolChoice | null {
+  if (choice === null || choice === undefined) return null
+  if (choice === 'none' || choice === 'auto' || choice === 'required') return { type: choice }
+  const value = objectOf(choice)!
+  if ((value.type === 'function' || value.type === 'custom') && typeof value.name === 'string') {
+    return { type: 'tool', kind: value.type, name: value.name }
+  }
+  if (value.type !== 'allowed_tools') return { type: 'native', value: choice }
+  const names = objectsOf(value.tools).flatMap((tool) => stringOf(tool.name) ?? [])
+  return { type: 'allowed', mode: value.mode as 'auto' | 'required', names, value: choice }
+}
+
+/** `tool_choice`; what it cannot say is in the ledger. */
+export function encodeToolChoice(request: InferenceRequest, { ledger, names }: EncodeOptions): Json | undefined {
+  const choice = request.toolChoice
+  if (choice === null) return undefined
+  switch (choice.type) {
+    case 'tool':
+      return {
+        type: choice.kind,
+        name: ledger.same ? choice.name : names.flat(choice.name, null),
+        ...ledger.inner(request, 'tool_choice'),
+      }
+    case 'allowed': {
+      if (ledger.same) return choice.value
+      const tools = choice.names.map((name) => ({ type: 'function', name: names.flat(name, null) }))
+      return { type: 'allowed_tools', mode: choice.mode, tools }
+    }
+    case 'native':
+      if (ledger.same) return choice.value
+      ledger.lose('tool_choice', 'no equivalent in openai-responses')
+      return undefined
+    default:
+      return choice.type
+  }
 }

@@ -1,0 +1,121 @@
+import type { JsonObject } from '../../../base/mod.ts'
+import { unknownFields } from '../../ledger.ts'
+import { booleanOf, compact, numberOf, objectOf, stringOf } from '../../read.ts'
+import type { InferenceRequest, OutputFormat, ReasoningOptions } from '../../request.ts'
+import { validate } from '../../schema-kit.ts'
+import { responsesRequest } from '../schema.ts'
+import { decodeToolChoice, decodeTools } from './tools.ts'
+import { readItems } from './decode-items.ts'
+
+const requestFields = new Set([
+  'model',
+  'input',
+  'instructions',
+  'tools',
+  'tool_choice',
+  'parallel_tool_calls',
+  'max_output_tokens',
+  'temperature',
+  'top_p',
+  'reasoning',
+  'text',
+  'include',
+  'stream',
+  'stream_options',
+  'user',
+  'store',
+  'service_tier',
+])
+
+/** What gw returns anyway, so that asking for it loses nothing. */
+export const alwaysIncluded = 'reasoning.encrypted_content'
+
+const textConfigFields = new Set(['format', 'verbosity'])
+const choiceFields = new Set(['type', 'name'])
+const reasoningFields = new Set(['effort', 'summary'])
+const formatFields = new Set(['type', 'name', 'description', 'schema', 'strict'])
+
+/** A responses request in neutral form. @throws GwError `request.invalid` with the JSON path */
+export function decodeRequest(body: JsonObject): InferenceRequest {
+  validate(responsesRequest, body)
+  const include = Array.isArray(body.include) ? body.include.filter((item) => item !== alwaysIncluded) : []
+  const text = objectOf(body.text)
+  const textExtra = text && unknownFields(text, textConfigFields)
+  const extra: JsonObject = {
+    ...unknownFields(body, requestFields),
+    ...(include.length > 0 ? { include } : {}),
+    ...(body.stream_options == null ? {} : { stream_options: body.stream_options }),
+    ...(textExtra ? { text: textExtra } : {}),
+  }
+  const read = readItems(body.input)
+  return {
+    source: 'openai-responses',
+    path: '',
+    extra: Object.keys(extra).length === 0 ? undefined : extra,
+    again: compact({ include: body.include, input: typeof body.input === 'string' ? body.input : undefined }),
+    model: stringOf(body.model) ?? '',
+    instructions: typeof body.instructions === 'string'
+      ? [{ type: 'text', path: 'instructions', text: body.instructions }]
+      : [],
+    instructionsPlain: true,
+    messages: read.messages,
+    tools: [...decodeTools(body.tools, 'tools', 'tools'), ...read.tools],
+    nested: {
+      ...(objectOf(body.tool_choice)?.type === 'allowed_tools' || objectOf(body.tool_choice) === undefined
+        ? {}
+        : { tool_choice: unknownFields(objectOf(body.tool_choice)!, choiceFields) }),
+    },
+    toolChoice: decodeToolChoice(body.tool_choice),
+    parallelToolCalls: booleanOf(body.parallel_tool_calls),
+    sampling: {
+      maxOutputTokens: numberOf(body.max_output_tokens),
+      temperature: numberOf(body.temperature),
+      topP: numberOf(body.top_p),
+      topK: null,
+      stop: null,
+      seed: null,
+      frequencyPenalty: null,
+      presencePenalty: null,
+    },
+    reasoning: decodeReasoningOptions(objectOf(body.reasoning)),
+    output: decodeOutput(objectOf(text?.format)),
+    verbosity: stringOf(text?.verbosity),
+    stream: body.stream === true,
+    includeUsage: true,
+    user: stringOf(body.user),
+    store: booleanOf(body.store),
+    serviceTier: stringOf(body.service_tier),
+    cache: null,
+  }
+}
+
+function decodeReasoningOptions(reasoning: JsonObject | undefined): ReasoningOptions | null {
+  if (reasoning === undefined) return null
+  const effort = stringOf(reasoning.effort)
+  return {
+    path: 'reasoning',
+    extra: unknownFields(reasoning, reasoningFields),
+    again: { reasoning },
+    mode: effort === 'none' ? 'off' : effort === null ? 'auto' : 'on',
+    effort,
+    effortPath: 'reasoning.effort',
+    budgetTokens: null,
+    summary: stringOf(reasoning.summary),
+  }
+}
+
+function decodeOutput(format: JsonObject | undefined): OutputFormat | null {
+  const schema = objectOf(format?.schema)
+  if (format === undefined) return null
+  if (format.type === 'json_object') return { type: 'json' }
+  if (format.type !== 'json_schema' || schema === undefined) return { type: 'text' }
+  return {
+    type: 'json-schema',
+    path: 'text.format',
+    extra: unknownFields(format, formatFields),
+    name: stringOf(format.name),
+    description: stringOf(format.description),
+    schema,
+    strict: booleanOf(format.strict),
+  }
+}
