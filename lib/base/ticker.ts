@@ -9,15 +9,22 @@ import type { Clock } from './clock.ts'
 export interface Ticker {
   /** Monotonic milliseconds at the last beat: good enough to note "just now", and free to read. */
   readonly now: number
-  /** Calls `beat` once per period, from the next one on, until the returned function is called. */
-  watch(beat: (now: number) => void): () => void
+  /** Asks `watcher` once per period, from the next one on, until {@link Ticker.unwatch}. */
+  watch(watcher: Watcher): void
+  unwatch(watcher: Watcher): void
   /** Stops for good. */
   close(): void
 }
 
+/** Who is asked at each beat whether something is too long ago. An object, as streams have one for themselves anyway. */
+export interface Watcher {
+  /** @param now monotonic milliseconds */
+  beat(now: number): void
+}
+
 /** A {@link Ticker} that beats only while somebody watches, so an idle process stays idle. */
 export function createTicker(clock: Clock, periodMs = 250): Ticker {
-  const watchers = new Set<(now: number) => void>()
+  const watchers = new Set<Watcher>()
   const stop = new AbortController()
   let now = clock.monotonic()
   let running = false
@@ -28,7 +35,7 @@ export function createTicker(clock: Clock, periodMs = 250): Ticker {
       while (watchers.size > 0 && !stop.signal.aborted) {
         await clock.sleep(periodMs, stop.signal)
         now = clock.monotonic()
-        for (const beat of watchers) beat(now)
+        for (const watcher of watchers) watcher.beat(now)
       }
     } catch (error) {
       if (!stop.signal.aborted) throw error
@@ -41,14 +48,14 @@ export function createTicker(clock: Clock, periodMs = 250): Ticker {
     get now() {
       return running ? now : clock.monotonic()
     },
-    watch(beat) {
-      watchers.add(beat)
+    watch(watcher) {
+      watchers.add(watcher)
       if (!running) {
         now = clock.monotonic()
         void run()
       }
-      return () => void watchers.delete(beat)
     },
+    unwatch: (watcher) => void watchers.delete(watcher),
     close() {
       watchers.clear()
       stop.abort()

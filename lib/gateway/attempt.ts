@@ -1,8 +1,15 @@
-import { isGwError } from '../base/mod.ts'
+import { isGwError, type Watcher } from '../base/mod.ts'
 import type { Target } from '../accounts/mod.ts'
 import type { Credential } from '../credentials/mod.ts'
 import type { Loss, UpstreamFailure } from '../protocol/mod.ts'
-import { failureOf, type Field, forwardHeaders, type UpstreamRefusal, type UpstreamReply } from '../upstream/mod.ts'
+import {
+  failureOf,
+  type Field,
+  forwardHeaders,
+  type Sending,
+  type UpstreamRefusal,
+  type UpstreamReply,
+} from '../upstream/mod.ts'
 import type { Answer, AnswerField } from './answer.ts'
 import type { Call } from './call.ts'
 import { pass } from './pass.ts'
@@ -155,24 +162,31 @@ async function call(
     body,
   })
   answer.onLeave(() => sending.cancel())
-  const since = rooms.ticker.now
-  let late = false
-  const unwatch = rooms.ticker.watch((now) => {
-    if (now - since < rooms.limits.headMs) return
-    late = true
-    sending.cancel()
-  })
-  try {
-    const reply = await sending.reply
-    if (!late || reply.ok) return reply
-    const seconds = Math.round(rooms.limits.headMs / 1000)
-    return {
-      ok: false,
-      failure: failureOf('timeout', `${target.provider} did not answer in ${seconds} s`, 'provider'),
-      answer: null,
-    }
-  } finally {
-    unwatch()
+  const { ticker, limits: { headMs } } = rooms
+  const wait = new HeadWait(sending, ticker.now + headMs)
+  ticker.watch(wait)
+  const reply = await sending.reply
+  ticker.unwatch(wait)
+  if (!wait.late || reply.ok) return reply
+  const message = `${target.provider} did not answer in ${Math.round(headMs / 1000)} s`
+  return { ok: false, failure: failureOf('timeout', message, 'provider'), answer: null }
+}
+
+/** The wait for the head of an answer, which ends the call when it takes too long. */
+class HeadWait implements Watcher {
+  late = false
+  readonly #sending: Sending
+  readonly #until: number
+
+  constructor(sending: Sending, until: number) {
+    this.#sending = sending
+    this.#until = until
+  }
+
+  beat(now: number): void {
+    if (now < this.#until) return
+    this.late = true
+    this.#sending.cancel()
   }
 }
 

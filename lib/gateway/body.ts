@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer'
-import { concat, GwError, type JsonObject, type Ticker } from '../base/mod.ts'
+import { concat, GwError, type JsonObject, type Ticker, type Watcher } from '../base/mod.ts'
 import { boundaryOf, parseSpan, scanFields, scanForm, type Span, splice } from '../protocol/mod.ts'
 import type { Limits } from './limits.ts'
 
@@ -47,61 +47,69 @@ const slowestBytesPerMs = 8
  *
  * @throws GwError `request.too_large` (413), `request.timeout` (408)
  */
-export async function readBytes(request: Request, limits: Limits, ticker: Ticker): Promise<Uint8Array<ArrayBuffer>> {
+export function readBytes(request: Request, limits: Limits, ticker: Ticker): Promise<Uint8Array<ArrayBuffer>> {
   const declared = request.headers.get('content-length')
   const length = declared === null ? null : Number(declared)
   if (length !== null && length > limits.bodyBytes) throw tooLarge(limits.bodyBytes)
   // Touching `body` makes a stream of it, and costs as much as all the rest of a request.
   const whole = length !== null && length <= wholeBytes
-  if (!whole && !request.body) return new Uint8Array()
-  return await new Promise<Uint8Array<ArrayBuffer>>((resolve, reject) => {
-    const since = ticker.now
-    let received = 0
-    const reader = whole ? null : request.body!.getReader()
-    const stop = ticker.watch((now) => {
-      const waited = now - since
-      if (waited < limits.bodyMs || received / slowestBytesPerMs > waited - limits.bodyMs) return
-      stop()
-      reject(new GwError('request.timeout', `the request body did not arrive in ${Math.round(waited / 1000)} s`))
-      reader?.cancel().catch(() => {})
-    })
-    const bytes = reader ? drain(reader, limits, (size) => received = size) : request.arrayBuffer().then(viewOf)
-    bytes.then(
-      (bytes) => {
-        stop()
-        resolve(bytes)
-      },
-      (error) => {
-        stop()
-        reject(
-          error instanceof GwError
-            ? error
-            : new GwError('cancelled', 'the caller left in mid-request', { cause: error }),
-        )
-      },
-    )
-  })
+  if (!whole && !request.body) return Promise.resolve(new Uint8Array())
+  return new Reading(request, whole, limits, ticker).bytes
 }
 
-const viewOf = (buffer: ArrayBuffer): Uint8Array<ArrayBuffer> => new Uint8Array(buffer)
+/** A body that is being read: all that comes of it, or the reason why it does not. */
+class Reading implements Watcher {
+  readonly bytes: Promise<Uint8Array<ArrayBuffer>>
+  readonly #since: number
+  readonly #limits: Limits
+  readonly #ticker: Ticker
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array> | null
+  #received = 0
+  #resolve!: (bytes: Uint8Array<ArrayBuffer>) => void
+  #reject!: (reason: GwError) => void
 
-async function drain(
-  reader: ReadableStreamDefaultReader<Uint8Array>,
-  limits: Limits,
-  progress: (size: number) => void,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for (;;) {
-    const { done, value } = await reader.read()
-    if (done) return concat(chunks, size)
-    size += value.length
-    if (size > limits.bodyBytes) {
-      reader.cancel().catch(() => {})
-      throw tooLarge(limits.bodyBytes)
+  constructor(request: Request, whole: boolean, limits: Limits, ticker: Ticker) {
+    this.#since = ticker.now
+    this.#limits = limits
+    this.#ticker = ticker
+    this.#reader = whole ? null : request.body!.getReader()
+    this.bytes = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    ticker.watch(this)
+    if (this.#reader) this.#drain(this.#reader).catch((error) => this.#fail(error))
+    else request.arrayBuffer().then((buffer) => this.#finish(new Uint8Array(buffer)), (error) => this.#fail(error))
+  }
+
+  beat(now: number): void {
+    const waited = now - this.#since
+    const { bodyMs } = this.#limits
+    if (waited < bodyMs || this.#received / slowestBytesPerMs > waited - bodyMs) return
+    this.#fail(new GwError('request.timeout', `the request body did not arrive in ${Math.round(waited / 1000)} s`))
+  }
+
+  async #drain(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+    const chunks: Uint8Array[] = []
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) return this.#finish(concat(chunks, this.#received))
+      this.#received += value.length
+      if (this.#received > this.#limits.bodyBytes) return this.#fail(tooLarge(this.#limits.bodyBytes))
+      chunks.push(value)
     }
-    chunks.push(value)
-    progress(size)
+  }
+
+  #finish(bytes: Uint8Array<ArrayBuffer>): void {
+    this.#ticker.unwatch(this)
+    this.#resolve(bytes)
+  }
+
+  #fail(error: unknown): void {
+    this.#ticker.unwatch(this)
+    const left = (): GwError => new GwError('cancelled', 'the caller left in mid-request', { cause: error })
+    this.#reject(error instanceof GwError ? error : left())
+    this.#reader?.cancel().catch(() => {})
   }
 }
 
@@ -116,50 +124,78 @@ const tooLarge = (limit: number): GwError =>
  * @throws GwError `request.invalid` when it is no JSON object, or when two readers could understand it differently
  */
 export function jsonBody(bytes: Uint8Array<ArrayBuffer>): Body {
-  if (bytes.length === 0) throw new GwError('request.invalid', 'the request has no body; it must be a JSON object')
-  const scan = scanFields(bytes)
-  if (!scan.ok) throw malformed(bytes, `${scan.reason} at byte ${scan.at}`)
-  let whole = bytes.length <= parsedBytes ? parse(bytes) : null
-  const { fields } = scan
-  for (const name of fields.keys()) {
-    // A reader that ignores case would take its model from here, past every rule about models.
-    if (name !== 'model' && name.length === 5 && name.toLowerCase() === 'model') {
-      throw new GwError('request.invalid', `the field "${name}" can be mistaken for "model"`, { param: name })
+  return new JsonBody(bytes)
+}
+
+class JsonBody implements Body {
+  readonly bytes: Uint8Array<ArrayBuffer>
+  readonly json = true
+  readonly model: string | null
+  readonly stream: boolean
+  readonly #fields: ReadonlyMap<string, Span>
+  #whole: JsonObject | null
+
+  constructor(bytes: Uint8Array<ArrayBuffer>) {
+    if (bytes.length === 0) throw new GwError('request.invalid', 'the request has no body; it must be a JSON object')
+    const scan = scanFields(bytes)
+    if (!scan.ok) throw malformed(bytes, `${scan.reason} at byte ${scan.at}`)
+    this.bytes = bytes
+    this.#fields = scan.fields
+    this.#whole = bytes.length <= parsedBytes ? parse(bytes) : null
+    for (const name of scan.fields.keys()) {
+      // A reader that ignores case would take its model from here, past every rule about models.
+      if (name !== 'model' && name.length === 5 && name.toLowerCase() === 'model') {
+        throw new GwError('request.invalid', `the field "${name}" can be mistaken for "model"`, { param: name })
+      }
     }
+    const model = this.field('model')
+    if (model !== undefined && model !== null && typeof model !== 'string') {
+      throw new GwError('request.invalid', '"model" must be a string', { param: 'model' })
+    }
+    const stream = this.field('stream')
+    if (stream !== undefined && stream !== null && typeof stream !== 'boolean') {
+      throw new GwError('request.invalid', '"stream" must be true or false', { param: 'stream' })
+    }
+    this.model = model ? model : null
+    this.stream = stream === true
   }
-  const field = (name: string): unknown => {
-    const span = fields.get(name)
-    return span && parseSpan(bytes, span)
+
+  has(name: string): boolean {
+    return this.#fields.has(name)
   }
-  const model = field('model')
-  if (model !== undefined && model !== null && typeof model !== 'string') {
-    throw new GwError('request.invalid', '"model" must be a string', { param: 'model' })
+
+  span(name: string): Span | undefined {
+    return this.#fields.get(name)
   }
-  const stream = field('stream')
-  if (stream !== undefined && stream !== null && typeof stream !== 'boolean') {
-    throw new GwError('request.invalid', '"stream" must be true or false', { param: 'stream' })
+
+  names(): Iterable<string> {
+    return this.#fields.keys()
   }
-  return {
-    bytes,
-    json: true,
-    model: model ? model : null,
-    stream: stream === true,
-    has: (name) => fields.has(name),
-    span: (name) => fields.get(name),
-    names: () => fields.keys(),
-    mentions: (text) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).includes(text),
-    field,
-    parsed: () => whole ??= parse(bytes),
-    rewrite(name, without = []) {
-      let out = bytes
-      const drops = without.filter((field) => fields.has(field))
-      if (drops.length > 0) out = withoutFields(out, drops)
-      if (name === model) return out
-      const at = out === bytes ? fields : fieldsOf(out)
-      const value = encoder.encode(JSON.stringify(name))
-      const span = at.get('model')
-      return span ? splice(out, span, value) : withModelField(out, value)
-    },
+
+  mentions(text: string): boolean {
+    const { bytes } = this
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).includes(text)
+  }
+
+  field(name: string): unknown {
+    const span = this.#fields.get(name)
+    return span && parseSpan(this.bytes, span)
+  }
+
+  parsed(): JsonObject {
+    return this.#whole ??= parse(this.bytes)
+  }
+
+  rewrite(name: string, without: readonly string[] = []): Uint8Array<ArrayBuffer> {
+    const { bytes, model } = this
+    let out = bytes
+    const drops = without.filter((field) => this.#fields.has(field))
+    if (drops.length > 0) out = withoutFields(out, drops)
+    if (name === model) return out
+    const at = out === bytes ? this.#fields : fieldsOf(out)
+    const value = encoder.encode(JSON.stringify(name))
+    const span = at.get('model')
+    return span ? splice(out, span, value) : withModelField(out, value)
   }
 }
 

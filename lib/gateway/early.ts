@@ -1,3 +1,4 @@
+import type { Watcher } from '../base/mod.ts'
 import { streamFields } from './answer.ts'
 import type { Line } from './attempt.ts'
 import { stemOf } from './call.ts'
@@ -17,19 +18,27 @@ export function keepCompany({ call, row, ask, answer, ledger, rooms }: Line): vo
   const since = ticker.now
   let lastOut = since
   const alive = (): Uint8Array<ArrayBuffer> => (answer.own ?? wire.tracker()).keepAlive()
-  const unwatch = ticker.watch((now) => {
-    if (answer.committed || answer.left) return unwatch()
-    if (answer.down) {
-      if (now - lastOut < limits.keepAliveMs || answer.down.full) return
-      lastOut = now
-      answer.down.write(alive())
-    } else if (now - since >= limits.openAfterMs) {
-      lastOut = now
-      if (!wire.own) return answer.open(200, streamFields(call.id)).write(alive())
-      const body = ask.body.parsed()
-      const own = { stem: stemOf(call), createdAt: Math.floor(rooms.clock.now() / 1000), model: ask.model ?? '', body }
-      answer.begin(wire.own(own), streamFields(call.id))
-    }
-  })
-  ledger.onClose(unwatch)
+  const watcher: Watcher = {
+    beat(now) {
+      if (answer.committed || answer.left) return ticker.unwatch(watcher)
+      if (answer.down) {
+        if (now - lastOut < limits.keepAliveMs || answer.down.full) return
+        lastOut = now
+        answer.down.write(alive())
+      } else if (now - since >= limits.openAfterMs) {
+        lastOut = now
+        if (!wire.own) return answer.open(200, streamFields(call.id)).write(alive())
+        const body = ask.body.parsed()
+        const own = {
+          stem: stemOf(call),
+          createdAt: Math.floor(rooms.clock.now() / 1000),
+          model: ask.model ?? '',
+          body,
+        }
+        answer.begin(wire.own(own), streamFields(call.id))
+      }
+    },
+  }
+  ticker.watch(watcher)
+  ledger.onClose(() => ticker.unwatch(watcher))
 }

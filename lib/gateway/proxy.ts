@@ -5,14 +5,14 @@ import type { Provider } from '../catalog/mod.ts'
 import { noTokens, wires } from '../protocol/mod.ts'
 import { errorResponse } from './errors.ts'
 import { failureOf, type Field, forwardHeaders, replyFields } from '../upstream/mod.ts'
-import { createAnswer } from './answer.ts'
+import { Answer } from './answer.ts'
 import { readProviderKeys } from './ask.ts'
 import { readBytes } from './body.ts'
 import type { Call } from './call.ts'
 import { errorOf } from './errors.ts'
 import { relayWhole } from './relay-whole.ts'
 import type { Rooms } from './seams.ts'
-import { openLedger } from './settle.ts'
+import { Ledger } from './settle.ts'
 
 /**
  * A raw call of a provider's API with the account gw holds there: scope `proxy`, and only the paths its catalogue entry
@@ -46,8 +46,8 @@ export async function proxy(call: Call, slug: string, path: string, rooms: Rooms
   const credential = own
     ? { kind: 'api-key' as const, secret: own, accountId: null, expiresAt: null, audience: [], identity: null }
     : await rooms.leaser.lease(target)
-  const ledger = openLedger(call, rooms)
-  const answer = createAnswer((because) => errorResponse(because, call.dialect))
+  const ledger = new Ledger(call, rooms)
+  const answer = new Answer((because) => errorResponse(because, call.dialect))
   const headers: Field[] = forwardHeaders(call.headers, { raw: true })
   ledger.begin(target)
   const sending = rooms.upstream.send({

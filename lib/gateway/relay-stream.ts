@@ -1,4 +1,4 @@
-import { type ByteSource, GwError, isGwError, type Ticker } from '../base/mod.ts'
+import { type ByteSource, GwError, isGwError, type Ticker, type Watcher } from '../base/mod.ts'
 import {
   type Continuation,
   type EventScanner,
@@ -92,7 +92,11 @@ export function relayStream(parts: StreamParts): Promise<UpstreamFailure | null>
     }
     const scanner = parts.whole ? wholePieces(onEvent) : eventScanner(onEvent, limits.eventBytes)
 
-    const unwatch = ticker.watch((now) => {
+    const watcher: Watcher = { beat }
+    ticker.watch(watcher)
+    const unwatch = (): void => ticker.unwatch(watcher)
+
+    function beat(now: number): void {
       if (over) return
       // A caller that does not read keeps its upstream waiting: that silence is not the upstream's.
       if (answer.down?.full) lastIn = now
@@ -103,7 +107,7 @@ export function relayStream(parts: StreamParts): Promise<UpstreamFailure | null>
         lastOut = now
         answer.down.write((answer.own ?? tracker).keepAlive())
       }
-    })
+    }
 
     function write(piece: Uint8Array<ArrayBuffer>): void {
       answer.down!.write(rest ? rest.take(piece) : piece)

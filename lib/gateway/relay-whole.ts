@@ -1,4 +1,14 @@
-import { type ByteSource, concat, GwError, isGwError, isObject, type Json, type Ticker } from '../base/mod.ts'
+import {
+  type ByteSink,
+  type ByteSource,
+  concat,
+  GwError,
+  isGwError,
+  isObject,
+  type Json,
+  type Ticker,
+  type Watcher,
+} from '../base/mod.ts'
 import { noTokens, parseSpan, scanFields, type TokenCounts, type UpstreamFailure, type Wire } from '../protocol/mod.ts'
 import { failureOf } from '../upstream/mod.ts'
 import type { Answer, AnswerField } from './answer.ts'
@@ -51,110 +61,135 @@ const tailBytes = 64 * 1024
  * @returns `null` at the commit, or the failure that came before it
  */
 export function relayWhole(parts: WholeParts): Promise<UpstreamFailure | null> {
-  const { source, answer, limits, ticker, wire } = parts
-  return new Promise((resolve) => {
-    let chunks: Uint8Array<ArrayBuffer>[] = []
-    let size = 0
-    let kept = 0
-    let flowing = false
-    let over = false
-    let lastIn = ticker.now
-
-    const unwatch = ticker.watch((now) => {
-      if (answer.down?.full) lastIn = now
-      if (now - lastIn > limits.idleMs) stop(failureOf('timeout', 'the provider stopped in mid-answer', 'provider'))
-    })
-
-    function close(): void {
-      over = true
-      unwatch()
-    }
-
-    function stop(failure: UpstreamFailure): void {
-      if (over) return
-      close()
-      source.cancel()
-      if (!flowing) return resolve(failure)
-      // JSON has no way to say that it broke: the connection does.
-      answer.down!.break(new GwError('upstream.invalid', failure.message))
-      parts.ended({ failure, tokens: noTokens, bytes: size, id: null })
-    }
-
-    function flow(): void {
-      answer.commit()
-      flowing = true
-      kept = size
-      parts.committed()
-      const fields = parts.length === null
-        ? parts.fields
-        : [...parts.fields, ['content-length', String(parts.length)] as const]
-      const down = answer.open(parts.status, fields)
-      for (const chunk of chunks) down.write(chunk)
-      resolve(null)
-    }
-
-    /** Gives the whole answer to a caller that has seen its stream begin. */
-    function stream(bytes: Uint8Array<ArrayBuffer>): boolean {
-      try {
-        if (!parts.asStream) throw new GwError('upstream.invalid', 'the provider did not answer with a stream')
-        const events = parts.asStream(bytes)
-        const rest = answer.own?.continuation()
-        answer.commit()
-        answer.down!.write(rest ? rest.take(events) : events)
-        answer.down!.end()
-        return true
-      } catch (error) {
-        stop(failureOf('malformed', isGwError(error) ? error.message : 'the answer could not be read', 'provider'))
-        return false
-      }
-    }
-
-    answer.onLeave(() => stop(failureOf('cancelled', answer.because?.message ?? 'the caller left', 'request')))
-    answer.onDrain(() => source.resume())
-
-    if (parts.length !== null && parts.length > limits.replyBytes) {
-      return stop(failureOf('malformed', `the answer is larger than ${limits.replyBytes} bytes`, 'provider'))
-    }
-    source.start({
-      chunk(bytes) {
-        if (over) return
-        lastIn = ticker.now
-        size += bytes.length
-        if (size > limits.replyBytes) {
-          return stop(failureOf('malformed', `the answer is larger than ${limits.replyBytes} bytes`, 'provider'))
-        }
-        // A source that is still reading says so with nothing.
-        if (bytes.length > 0) chunks.push(bytes)
-        if (flowing) {
-          answer.down!.write(bytes)
-          kept += bytes.length
-          while (kept - chunks[0]!.length > tailBytes) kept -= chunks.shift()!.length
-        } else if (parts.eager || (size > heldBytes && !answer.opened)) flow()
-        if (answer.down?.full) source.pause()
-      },
-      end() {
-        if (over) return
-        if (flowing) {
-          close()
-          answer.down!.end()
-          return parts.ended({ failure: null, tokens: tailUsage(concat(chunks), wire), bytes: size, id: null })
-        }
-        const bytes = chunks.length === 1 ? chunks[0]! : concat(chunks, size)
-        chunks = []
-        const read = parts.json ? readWhole(bytes, wire, parts.reported) : { tokens: noTokens, id: null }
-        if ('failure' in read) return stop(read.failure)
-        if (answer.opened && !stream(bytes)) return
-        close()
-        parts.committed()
-        answer.whole(new Response(bytes, { status: parts.status, headers: parts.fields as [string, string][] }))
-        resolve(null)
-        parts.ended({ failure: null, tokens: read.tokens, bytes: size, id: read.id })
-      },
-      fail: (error) =>
-        stop(failureOf('truncated', error instanceof GwError ? error.message : 'the connection broke off', 'provider')),
-    })
-  })
+  return new Promise((resolve) => new WholeRelay(parts, resolve).start())
 }
+
+class WholeRelay implements ByteSink, Watcher {
+  readonly #parts: WholeParts
+  readonly #resolve: (failure: UpstreamFailure | null) => void
+  #chunks: Uint8Array<ArrayBuffer>[] = []
+  #size = 0
+  /** How much of it is in {@link #chunks}, once it flows. */
+  #kept = 0
+  #flowing = false
+  #over = false
+  #lastIn: number
+
+  constructor(parts: WholeParts, resolve: (failure: UpstreamFailure | null) => void) {
+    this.#parts = parts
+    this.#resolve = resolve
+    this.#lastIn = parts.ticker.now
+  }
+
+  start(): void {
+    const { source, answer, limits, length, ticker } = this.#parts
+    ticker.watch(this)
+    answer.onLeave(() => this.#stop(failureOf('cancelled', answer.because?.message ?? 'the caller left', 'request')))
+    answer.onDrain(() => source.resume())
+    if (length !== null && length > limits.replyBytes) return this.#stop(tooLong(limits))
+    source.start(this)
+  }
+
+  beat(now: number): void {
+    const { answer, limits } = this.#parts
+    if (answer.down?.full) this.#lastIn = now
+    if (now - this.#lastIn > limits.idleMs) {
+      this.#stop(failureOf('timeout', 'the provider stopped in mid-answer', 'provider'))
+    }
+  }
+
+  chunk(bytes: Uint8Array<ArrayBuffer>): void {
+    if (this.#over) return
+    const { source, answer, limits, ticker, eager } = this.#parts
+    this.#lastIn = ticker.now
+    this.#size += bytes.length
+    if (this.#size > limits.replyBytes) return this.#stop(tooLong(limits))
+    // A source that is still reading says so with nothing.
+    if (bytes.length > 0) this.#chunks.push(bytes)
+    if (this.#flowing) {
+      answer.down!.write(bytes)
+      this.#kept += bytes.length
+      while (this.#kept - this.#chunks[0]!.length > tailBytes) this.#kept -= this.#chunks.shift()!.length
+    } else if (eager || (this.#size > heldBytes && !answer.opened)) this.#flow()
+    if (answer.down?.full) source.pause()
+  }
+
+  end(): void {
+    if (this.#over) return
+    const parts = this.#parts
+    const size = this.#size
+    const { answer, wire } = parts
+    if (this.#flowing) {
+      this.#close()
+      answer.down!.end()
+      return parts.ended({ failure: null, tokens: tailUsage(concat(this.#chunks), wire), bytes: size, id: null })
+    }
+    const bytes = this.#chunks.length === 1 ? this.#chunks[0]! : concat(this.#chunks, size)
+    this.#chunks = []
+    const read = parts.json ? readWhole(bytes, wire, parts.reported) : nothingRead
+    if ('failure' in read) return this.#stop(read.failure)
+    if (answer.opened && !this.#stream(bytes)) return
+    this.#close()
+    parts.committed()
+    answer.whole(new Response(bytes, { status: parts.status, headers: parts.fields as [string, string][] }))
+    this.#resolve(null)
+    parts.ended({ failure: null, tokens: read.tokens, bytes: size, id: read.id })
+  }
+
+  fail(error: unknown): void {
+    const message = error instanceof GwError ? error.message : 'the connection broke off'
+    this.#stop(failureOf('truncated', message, 'provider'))
+  }
+
+  #close(): void {
+    this.#over = true
+    this.#parts.ticker.unwatch(this)
+  }
+
+  #stop(failure: UpstreamFailure): void {
+    if (this.#over) return
+    this.#close()
+    const { source, answer, ended } = this.#parts
+    source.cancel()
+    if (!this.#flowing) return this.#resolve(failure)
+    // JSON has no way to say that it broke: the connection does.
+    answer.down!.break(new GwError('upstream.invalid', failure.message))
+    ended({ failure, tokens: noTokens, bytes: this.#size, id: null })
+  }
+
+  #flow(): void {
+    const { answer, committed, length, fields, status } = this.#parts
+    answer.commit()
+    this.#flowing = true
+    this.#kept = this.#size
+    committed()
+    const down = answer.open(status, length === null ? fields : [...fields, ['content-length', String(length)]])
+    for (const chunk of this.#chunks) down.write(chunk)
+    this.#resolve(null)
+  }
+
+  /** Gives the whole answer to a caller that has seen its stream begin. */
+  #stream(bytes: Uint8Array<ArrayBuffer>): boolean {
+    const { answer, asStream } = this.#parts
+    try {
+      if (!asStream) throw new GwError('upstream.invalid', 'the provider did not answer with a stream')
+      const events = asStream(bytes)
+      const rest = answer.own?.continuation()
+      answer.commit()
+      answer.down!.write(rest ? rest.take(events) : events)
+      answer.down!.end()
+      return true
+    } catch (error) {
+      this.#stop(failureOf('malformed', isGwError(error) ? error.message : 'the answer could not be read', 'provider'))
+      return false
+    }
+  }
+}
+
+const nothingRead = { tokens: noTokens, id: null }
+
+const tooLong = ({ replyBytes }: Limits): UpstreamFailure =>
+  failureOf('malformed', `the answer is larger than ${replyBytes} bytes`, 'provider')
 
 /** Fields of which a real answer has one. */
 const answerFields = ['choices', 'output', 'content', 'data', 'candidates', 'promptFeedback']
@@ -208,9 +243,11 @@ function fieldsOf(bytes: Uint8Array): ((name: string) => unknown) | string {
   }
 }
 
+const utf8 = new TextDecoder()
+
 function parsed(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder().decode(bytes))
+    return JSON.parse(utf8.decode(bytes))
   } catch {
     return null
   }

@@ -1,6 +1,6 @@
-import { GwError } from '../base/mod.ts'
+import { GwError, type Watcher } from '../base/mod.ts'
 import { nothingToTry } from '../routing/mod.ts'
-import { type Answer, type AnswerField, createAnswer } from './answer.ts'
+import { Answer, type AnswerField } from './answer.ts'
 import { readAsk } from './ask.ts'
 import { attempt, busy, type Failed, type Line } from './attempt.ts'
 import type { Call } from './call.ts'
@@ -10,7 +10,7 @@ import { handoffFields } from './handoff.ts'
 import { planOrCatchUp } from './plan.ts'
 import { refuse } from './refuse.ts'
 import type { Rooms } from './seams.ts'
-import { openLedger } from './settle.ts'
+import { Ledger } from './settle.ts'
 import type { SurfaceRow } from './surfaces.ts'
 import { continued } from './turns.ts'
 
@@ -22,7 +22,7 @@ import { continued } from './turns.ts'
  * its upstream call with it. The ledger is closed exactly once, however the request ends.
  */
 export async function serve(call: Call, row: SurfaceRow, rooms: Rooms): Promise<Response> {
-  const ledger = openLedger(call, rooms)
+  const ledger = new Ledger(call, rooms)
   let notices: readonly AnswerField[] = []
   try {
     const principal = await rooms.access.authenticate(call.headers, call.peer)
@@ -37,7 +37,7 @@ export async function serve(call: Call, row: SurfaceRow, rooms: Rooms): Promise<
       throw nothingToTry(plan, ask.model ?? plan.resolved.model, plan.resolved.provider.id, rooms.clock.now())
     }
     ledger.admitted(await rooms.admitter.admit(ask, plan))
-    const answer = createAnswer((because) => errorResponse(because, call.dialect))
+    const answer = new Answer((because) => errorResponse(because, call.dialect))
     const line: Line = { call, row, ask, plan, answer, ledger, rooms, notices }
     watchCaller(line)
     keepCompany(line)
@@ -77,17 +77,22 @@ async function pursue(line: Line): Promise<void> {
 }
 
 /** Ends the work when the whole of it has taken longer than its owner allows. */
-function watchTime(answer: Answer, { ticker, limits: { totalMs } }: Rooms): () => void {
+function watchTime({ answer, ledger, rooms: { ticker, limits: { totalMs } } }: Line): void {
   const since = ticker.now
-  return ticker.watch((now) => {
-    if (now - since < totalMs) return
-    const hint = 'the limit is limits.total_secs'
-    answer.leave(new GwError('upstream.timeout', `the request took longer than ${totalMs / 1000} s`, { hint }))
-  })
+  const watcher: Watcher = {
+    beat(now) {
+      if (now - since < totalMs) return
+      const hint = 'the limit is limits.total_secs'
+      answer.leave(new GwError('upstream.timeout', `the request took longer than ${totalMs / 1000} s`, { hint }))
+    },
+  }
+  ticker.watch(watcher)
+  ledger.onClose(() => ticker.unwatch(watcher))
 }
 
 /** Ends the work when the caller goes, or loses its right to it. */
-function watchCaller({ call, ask, answer, ledger, rooms }: Line): void {
+function watchCaller(line: Line): void {
+  const { call, ask, answer, ledger, rooms } = line
   const { signal } = call.request
   const leave = (): void => answer.leave()
   // Not taken back at the end: a request that is over leaves nothing to stop, and its signal goes with it.
@@ -95,5 +100,5 @@ function watchCaller({ call, ask, answer, ledger, rooms }: Line): void {
   else signal.addEventListener('abort', leave, { once: true })
   const release = ask.stream && ask.principal.token !== null ? rooms.access.onEnd?.(ask.principal, leave) : undefined
   if (release) ledger.onClose(release)
-  if (rooms.limits.totalMs > 0) ledger.onClose(watchTime(answer, rooms))
+  if (rooms.limits.totalMs > 0) watchTime(line)
 }
