@@ -4,7 +4,7 @@ import type { Target } from '../accounts/mod.ts'
 import type { AuthScheme, Deployment, Provider } from '../catalog/mod.ts'
 import { assertAudience, type Credential, originsOf } from '../credentials/mod.ts'
 import type { Egress } from '../egress/mod.ts'
-import type { Dialling, ReplyHeaders } from '../platform/mod.ts'
+import type { Dialling, DialReply, ReplyHeaders } from '../platform/mod.ts'
 import type { UpstreamFailure } from '../protocol/mod.ts'
 import { baseOf, endpointUrl, type Environment, type Surface, urlOf } from './endpoint.ts'
 import { failureOf, type ReadFailure, readHttpFailure } from './failure.ts'
@@ -151,8 +151,8 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     }))
   }
 
-  async function receive(call: UpstreamCall, dialling: Dialling): Promise<UpstreamReply | UpstreamRefusal> {
-    const reply = await dialling.reply
+  /** An answer's head, read. @throws GwError `upstream.invalid` for a content coding nobody here knows */
+  function receive(call: UpstreamCall, reply: DialReply): UpstreamReply | Promise<UpstreamRefusal> {
     const coding = reply.headers.get('content-encoding')
     const coded = coding !== null && coding !== 'identity' && coding !== ''
     const body = coded ? inflate(reply.body, coding) : reply.body
@@ -163,9 +163,12 @@ export function createUpstream(options: UpstreamOptions): Upstream {
         `the provider answered in the unknown content coding ${redact(coding!, 40)}`,
       )
     }
-    if (reply.status >= 200 && reply.status < 300) {
-      return { ok: true, status: reply.status, headers: reply.headers, length: coded ? null : reply.length, body }
-    }
+    const { status, headers } = reply
+    if (status >= 200 && status < 300) return { ok: true, status, headers, length: coded ? null : reply.length, body }
+    return refused(call, reply, body)
+  }
+
+  async function refused(call: UpstreamCall, reply: DialReply, body: ByteSource): Promise<UpstreamRefusal> {
     const read = (options.readFailure?.(call.target)) ?? readHttpFailure
     if (reply.status >= 300 && reply.status < 400) {
       reply.body.cancel()
@@ -179,13 +182,26 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     return { ok: false, failure, answer: { status: reply.status, headers, body: clean } }
   }
 
-  return {
-    send(call) {
-      let dialling: Dialling | null = null
-      let cancelled = false
-      const go = (url: URL, headers: Field[], row: Provider | null): Promise<UpstreamReply | UpstreamRefusal> => {
-        if (cancelled) throw new GwError('cancelled', 'the call was given up')
-        dialling = egress.open({
+  class Call implements Sending {
+    readonly reply: Promise<UpstreamReply | UpstreamRefusal>
+    #dialling: Dialling | null = null
+    #cancelled = false
+
+    constructor(call: UpstreamCall) {
+      this.reply = this.#run(call)
+    }
+
+    cancel(): void {
+      this.#cancelled = true
+      this.#dialling?.cancel()
+    }
+
+    async #run(call: UpstreamCall): Promise<UpstreamReply | UpstreamRefusal> {
+      try {
+        const { url, headers, row, signed } = request(call)
+        if (signed) await signed
+        if (this.#cancelled) throw new GwError('cancelled', 'the call was given up')
+        const dialling = this.#dialling = egress.open({
           url,
           method: call.method,
           headers,
@@ -193,27 +209,15 @@ export function createUpstream(options: UpstreamOptions): Upstream {
           provider: call.target.provider,
           local: row?.local ?? false,
         })
-        return receive(call, dialling)
-      }
-      const run = (): Promise<UpstreamReply | UpstreamRefusal> => {
-        const { url, headers, row, signed } = request(call)
-        return signed ? signed.then(() => go(url, headers, row)) : go(url, headers, row)
-      }
-      let reply: Promise<UpstreamReply | UpstreamRefusal>
-      try {
-        reply = run().catch(refusalOf)
+        const received = receive(call, await dialling.reply)
+        return received instanceof Promise ? await received : received
       } catch (error) {
-        reply = Promise.resolve(refusalOf(error))
+        return refusalOf(error)
       }
-      return {
-        reply,
-        cancel() {
-          cancelled = true
-          dialling?.cancel()
-        },
-      }
-    },
+    }
   }
+
+  return { send: (call) => new Call(call) }
 }
 
 /** What stopped a call before it had an answer, as a failure. */

@@ -1,6 +1,6 @@
 import { GwError } from '../../base/mod.ts'
-import type { Dialer, Dialling, DialReply, DialRequest } from '../port.ts'
-import { Connection } from './connection.ts'
+import type { Dialer, Dialling, DialReply, DialRequest, Via } from '../port.ts'
+import { Connection, type Exchange } from './connection.ts'
 import type { Connect, Destination } from './socket.ts'
 import { connectThrough } from './tunnel.ts'
 
@@ -89,10 +89,12 @@ export function createClient(options: ClientOptions): Dialer {
     let place = places.get(url)
     if (place === undefined) {
       const secure = url.protocol === 'https:'
+      const host = url.hostname.replace(/^\[|\]$/g, '')
       place = {
         secure,
         port: url.port === '' ? secure ? 443 : 80 : Number(url.port),
-        host: url.hostname.replace(/^\[|\]$/g, ''),
+        host,
+        alone: [host],
         origin: url.origin,
       }
       places.set(url, place)
@@ -100,76 +102,12 @@ export function createClient(options: ClientOptions): Dialer {
     return place
   }
 
+  const rules: Rules = { ca, verify, connectMs }
+  const pool: Pool = { take, make: (to, name, key, via) => make(via ? connectThrough(via) : connect, key, to, name) }
+
   function dial(request: DialRequest): Dialling {
-    let current: Connection | null = null
-    let cancelled = false
-    const { url } = request
-    const { secure, port, host, origin } = placeOf(url)
-    const { via } = request
-    const addresses = via ? [host] : request.addresses ?? [host]
-    const label = via ? `${origin} via ${via.host}:${via.port}` : origin
-
-    async function fresh(address: string, key: string): Promise<DialReply> {
-      const to = { host: address, port, tls: secure ? { serverName: host, ca, verify } : null }
-      const connection = current = make(via ? connectThrough(via) : connect, key, to, url.host)
-      const reply = connection.send(request)
-      const timer = setTimeout(() => {
-        if (!connection.ready) connection.close()
-      }, connectMs)
-      try {
-        return await reply
-      } catch (error) {
-        if (cancelled || connection.ready || !(error instanceof GwError) || error.code !== 'cancelled') throw error
-        throw new GwError('upstream.unreachable', `could not connect to ${url.host} in ${connectMs} ms`)
-      } finally {
-        clearTimeout(timer)
-      }
-    }
-
-    async function run(): Promise<DialReply> {
-      let failure: unknown
-      for (const address of addresses) {
-        if (cancelled) throw new GwError('cancelled', 'the request was given up')
-        const key = `${label} ${address}`
-        // The first address's kept connection has been tried already.
-        const kept = address === addresses[0] ? null : take(key)
-        if (kept) {
-          current = kept
-          try {
-            return await kept.send(request)
-          } catch (error) {
-            if (!isStale(error, kept) || cancelled) throw error
-          }
-        }
-        try {
-          return await fresh(address, key)
-        } catch (error) {
-          failure = error
-          // Only where nobody was there is the next address worth a try: a request that was sent is never sent twice.
-          if (cancelled || (current as Connection | null)?.ready) throw error
-        }
-      }
-      throw failure ?? new GwError('upstream.unreachable', `${url.host} has no address`)
-    }
-
-    /** On a kept connection when there is one: the common case, and the cheap one. */
-    function begin(): Promise<DialReply> {
-      const kept = addresses.length === 0 ? null : take(`${label} ${addresses[0]!}`)
-      if (kept === null) return run()
-      current = kept
-      return kept.send(request).catch((error) => {
-        if (!isStale(error, kept) || cancelled) throw error
-        return run()
-      })
-    }
-
-    return {
-      reply: closed ? Promise.reject(new GwError('cancelled', 'gw is closing')) : begin(),
-      cancel() {
-        cancelled = true
-        current?.close()
-      },
-    }
+    if (closed) return { reply: Promise.reject(new GwError('cancelled', 'gw is closing')), cancel() {} }
+    return new Dial(request, placeOf(request.url), pool, rules)
   }
 
   return {
@@ -187,12 +125,151 @@ export function createClient(options: ClientOptions): Dialer {
   }
 }
 
+/** Where connections come from. */
+interface Pool {
+  /** A kept connection, or `null`. */
+  take(key: string): Connection | null
+  make(to: Destination, name: string, key: string, via: Via | null): Connection
+}
+
+/** How new connections are made. */
+interface Rules {
+  readonly ca: string | null
+  readonly verify: boolean
+  readonly connectMs: number
+}
+
+/** One request on its way through the connections that may carry it. */
+class Dial implements Dialling, Exchange {
+  readonly reply: Promise<DialReply>
+  readonly #request: DialRequest
+  readonly #place: Place
+  readonly #pool: Pool
+  readonly #rules: Rules
+  readonly #addresses: readonly string[]
+  readonly #label: string
+  #resolve!: (reply: DialReply) => void
+  #reject!: (error: unknown) => void
+  #current: Connection | null = null
+  #cancelled = false
+
+  constructor(
+    request: DialRequest,
+    place: Place,
+    pool: Pool,
+    rules: Rules,
+  ) {
+    const { via, addresses } = request
+    this.#request = request
+    this.#place = place
+    this.#pool = pool
+    this.#rules = rules
+    this.#addresses = via ? place.alone : addresses ?? place.alone
+    this.#label = via ? `${place.origin} via ${via.host}:${via.port}` : place.origin
+    this.reply = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    this.#begin()
+  }
+
+  cancel(): void {
+    this.#cancelled = true
+    this.#current?.close()
+  }
+
+  answered(reply: DialReply): void {
+    this.#resolve(reply)
+  }
+
+  /** The kept connection that was tried first is lost. */
+  failed(error: unknown): void {
+    if (!isStale(error, this.#current!) || this.#cancelled) this.#reject(error)
+    else this.#run().then(this.#resolve, this.#reject)
+  }
+
+  /** On a kept connection when there is one: the common case, and the cheap one. */
+  #begin(): void {
+    const first = this.#addresses[0]
+    const kept = first === undefined ? null : this.#pool.take(`${this.#label} ${first}`)
+    if (kept === null) return void this.#run().then(this.#resolve, this.#reject)
+    this.#current = kept
+    try {
+      kept.send(this.#request, this)
+    } catch (error) {
+      kept.close()
+      this.#reject(error)
+    }
+  }
+
+  /** One address after the other. */
+  async #run(): Promise<DialReply> {
+    let failure: unknown
+    const addresses = this.#addresses
+    for (const address of addresses) {
+      if (this.#cancelled) throw new GwError('cancelled', 'the request was given up')
+      const key = `${this.#label} ${address}`
+      // The first address's kept connection has been tried already.
+      const kept = address === addresses[0] ? null : this.#pool.take(key)
+      if (kept) {
+        this.#current = kept
+        try {
+          return await sent(kept, this.#request)
+        } catch (error) {
+          if (!isStale(error, kept) || this.#cancelled) throw error
+        }
+      }
+      try {
+        return await this.#fresh(address, key)
+      } catch (error) {
+        failure = error
+        // Only where nobody was there is the next address worth a try: a request that was sent is never sent twice.
+        if (this.#cancelled || this.#current?.ready) throw error
+      }
+    }
+    throw failure ?? new GwError('upstream.unreachable', `${this.#request.url.host} has no address`)
+  }
+
+  async #fresh(address: string, key: string): Promise<DialReply> {
+    const { secure, port, host } = this.#place
+    const { ca, verify, connectMs } = this.#rules
+    const { url, via } = this.#request
+    const to = { host: address, port, tls: secure ? { serverName: host, ca, verify } : null }
+    const connection = this.#current = this.#pool.make(to, url.host, key, via ?? null)
+    const timer = setTimeout(() => {
+      if (!connection.ready) connection.close()
+    }, connectMs)
+    try {
+      return await sent(connection, this.#request)
+    } catch (error) {
+      if (this.#cancelled || connection.ready || !(error instanceof GwError) || error.code !== 'cancelled') throw error
+      throw new GwError('upstream.unreachable', `could not connect to ${url.host} in ${connectMs} ms`)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}
+
+/** Sends a request on a connection. */
+function sent(connection: Connection, request: DialRequest): Promise<DialReply> {
+  return new Promise((resolve, reject) => {
+    try {
+      connection.send(request, { answered: resolve, failed: reject })
+    } catch (error) {
+      connection.close()
+      reject(error)
+    }
+  })
+}
+
 /** What a URL says about where to connect. */
 interface Place {
   readonly secure: boolean
   readonly port: number
   /** Without brackets. */
   readonly host: string
+  /** The host as the only address there is. */
+  readonly alone: readonly string[]
   readonly origin: string
 }
 

@@ -15,11 +15,10 @@ export interface ConnectionEvents {
   gone(connection: Connection): void
 }
 
-/** One request on a connection. */
-interface Exchange {
-  readonly method: string
-  readonly resolve: (reply: DialReply) => void
-  readonly reject: (error: unknown) => void
+/** Who waits for the answer to a request. One of the two is called, once. */
+export interface Exchange {
+  answered(reply: DialReply): void
+  failed(error: unknown): void
 }
 
 /** Answers of the 1xx kind that are passed over before the real one. */
@@ -53,6 +52,7 @@ export class Connection {
   #closed = false
   #unsent: Uint8Array | null = null
   #exchange: Exchange | null = null
+  #method = ''
   /** What is there of a head that is not whole. */
   #head: Uint8Array<ArrayBuffer> | null = null
   #interim = 0
@@ -85,20 +85,23 @@ export class Connection {
     return this.#closed
   }
 
-  /** Sends a request. The connection must be idle. */
-  send(request: DialRequest): Promise<DialReply> {
+  /**
+   * Sends a request. The connection must be idle.
+   *
+   * @throws GwError `request.invalid` for a header that cannot be sent; the connection is idle still
+   */
+  send(request: DialRequest, exchange: Exchange): void {
     this.answered = false
     this.#head = null
     this.#interim = 0
     this.#framing = null
     this.#keepAlive = true
     this.#body = null
-    return new Promise((resolve, reject) => {
-      this.#exchange = { method: request.method, resolve, reject }
-      const bytes = serialize(request)
-      if (this.#ready) this.#socket.write(bytes)
-      else this.#unsent = bytes
-    })
+    const bytes = serialize(request)
+    this.#exchange = exchange
+    this.#method = request.method
+    if (this.#ready) this.#socket.write(bytes)
+    else this.#unsent = bytes
   }
 
   /** Ends it at once. A request without an answer is rejected, a body that is under way just stops. */
@@ -108,7 +111,7 @@ export class Connection {
     this.#socket.close()
     const exchange = this.#exchange
     this.#exchange = null
-    if (exchange && this.#framing === null) exchange.reject(new GwError('cancelled', 'the request was given up'))
+    if (exchange && this.#framing === null) exchange.failed(new GwError('cancelled', 'the request was given up'))
     this.#events.gone(this)
   }
 
@@ -138,7 +141,7 @@ export class Connection {
     this.#socket.close()
     const exchange = this.#exchange
     this.#exchange = null
-    if (exchange && this.#framing === null) exchange.reject(error)
+    if (exchange && this.#framing === null) exchange.failed(error)
     else if (exchange) this.#body?.fail(error)
     this.#events.gone(this)
   }
@@ -188,7 +191,7 @@ export class Connection {
 
   #begin(head: Head, rest: Uint8Array<ArrayBuffer>): void {
     const exchange = this.#exchange!
-    const framing = framingOf(head, exchange.method)
+    const framing = framingOf(head, this.#method)
     const connection = head.headers.get('connection')?.toLowerCase() ?? ''
     this.#keepAlive = framing.is !== 'close' &&
       (head.modern ? !connection.includes('close') : connection.includes('keep-alive'))
@@ -196,7 +199,7 @@ export class Connection {
     this.#left = framing.is === 'length' ? framing.bytes : 0
     this.#chunked = framing.is === 'chunked' ? chunkedDecoder() : null
     const body = this.#body = new Body(this.#control)
-    exchange.resolve({
+    exchange.answered({
       status: head.status,
       headers: head.headers,
       length: framing.is === 'length' ? framing.bytes : framing.is === 'none' ? 0 : null,
