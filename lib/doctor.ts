@@ -217,7 +217,7 @@ async function openChecks(home: Home): Promise<Check[]> {
     if (!account.enabled) checks.push(warn(name, 'is switched off', `gw accounts enable ${account.id}`))
     else if (!home.catalog().provider(account.provider)) {
       checks.push(fail(name, `its provider ${account.provider} is unknown`, 'gw providers list'))
-    } else if (account.source.type === 'env' && !home.env[account.source.variable]) {
+    } else if (account.source.type === 'env' && !account.source.otherwise && !home.env[account.source.variable]) {
       checks.push(fail(name, `${account.source.variable} is not set`, `export ${account.source.variable}`))
     } else checks.push(ok(name, `with ${account.provider}; gw accounts check ${account.id} reads its credential`))
   }

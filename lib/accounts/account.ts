@@ -47,6 +47,12 @@ export interface Account {
 /** What an account's name may be: it stands in target keys, headers and file names. */
 export const accountIdPattern = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,127}$/
 
+/** Reference of the secret that an account keeps in the encrypted store, or `null`. */
+export function storedRef(source: SourceSpec): string | null {
+  if (source.type === 'store') return source.ref
+  return source.type === 'env' && source.otherwise ? source.otherwise.ref : null
+}
+
 /** Keys of a record that say where its secret is: at most one of them is written. */
 export const sourceKeys = [
   'token',

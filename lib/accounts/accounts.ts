@@ -4,7 +4,7 @@ import type { Provider } from '../catalog/mod.ts'
 import { type Credential, originsOf, type Reading, type ReadOptions, type Sources } from '../credentials/mod.ts'
 import type { SecretStore } from '../secrets/mod.ts'
 import type { Storage } from '../storage/mod.ts'
-import { type Account, accountIdPattern, sourceKeys } from './account.ts'
+import { type Account, accountIdPattern, sourceKeys, storedRef } from './account.ts'
 import type { AccountRecord } from './config.ts'
 import { discoverAccounts } from './discover.ts'
 import { isPlan, isPlanToken } from './plan.ts'
@@ -256,16 +256,15 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
     async remove(id) {
       const account = stored(id)
       await storage.write((tx) => tx.deleteFrom('accounts').where('id', '=', id).execute())
-      if (account.source.type === 'store' && account.source.ref.startsWith(secretPrefix)) {
-        await secrets.delete(account.source.ref)
-      }
+      const ref = storedRef(account.source)
+      if (ref?.startsWith(secretPrefix)) await secrets.delete(ref)
       sources.forget(account.source)
       identities.delete(id)
       plansByToken.delete(id)
       await read()
     },
     async credentialFor(account, readOptions = {}) {
-      const reading = account.source.type === 'none' && needsNothing(options.providers(), account)
+      const reading = needsNothing(account, options.providers(), env)
         ? nothingNeeded
         : await sources.read(account.source, readOptions)
       const accountId = account.accountId
@@ -309,10 +308,13 @@ const nothingNeeded: Reading = {
   freshUntil: Infinity,
 }
 
-function needsNothing(providers: readonly Provider[], account: Account): boolean {
+/** Whether a server is asked without a credential: it wants none, or it may do without the one that is not there. */
+function needsNothing({ source, ...account }: Account, providers: readonly Provider[], env: AccountsOptions['env']) {
   const provider = providers.find((provider) => provider.id === account.provider)
-  return provider !== undefined &&
-    (provider.auth.type === 'none' || provider.local === true || provider.keyOptional === true)
+  if (source.type === 'none') {
+    return provider?.auth.type === 'none' || provider?.local === true || provider?.keyOptional === true
+  }
+  return source.type === 'env' && !source.otherwise && !env[source.variable] && provider?.keyOptional === true
 }
 
 /** A base URL of its owner binds the credential there and nowhere else; else the vendor's or the provider's origins. */

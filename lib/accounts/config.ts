@@ -28,7 +28,9 @@ export const accountSchema = z.object({
   token_env: z.string().min(1).optional().describe('Environment variable that holds the secret'),
   token_file: z.string().min(1).optional().describe('File with the secret, or a folder with a login document'),
   token_command: argv.optional().describe('Program (argv, no shell) that prints exactly one token'),
-  token_store: z.string().min(1).optional().describe('Reference in the encrypted store of this home'),
+  token_store: z.string().min(1).optional().describe(
+    'Reference in the encrypted store of this home; beside token_env it is read when that is not set',
+  ),
   token_stdin: z.literal(true).optional().describe('Read the token from the standard input of gw, once'),
   keychain: z.object({ service: z.string().min(1), account: z.string().min(1) }).strict().optional().describe(
     'Item of the OS keychain',
@@ -56,6 +58,8 @@ export const accountSchema = z.object({
 }).strict().superRefine((value, context) => {
   for (const [keys, what] of [[sourceKeys, 'source of its secret'], [accountIdKeys, 'account id']] as const) {
     const given = keys.filter((key) => value[key] !== undefined)
+    // A stored secret may stand in for a variable that is not set.
+    if (given.length === 2 && given[0] === 'token_env' && given[1] === 'token_store') continue
     if (given.length > 1) {
       context.addIssue({ code: 'custom', path: [given[1]!], message: `only one ${what}: ${given.join(', ')}` })
     }

@@ -36,7 +36,10 @@ function sourceOf(record: AccountRecord): SourceSpec {
   const variable = token === undefined ? null : /^\$\{(\w+)\}$/.exec(token)
   if (variable) return { type: 'env', variable: variable[1]! }
   if (token !== undefined) return { type: 'literal', value: new Secret(token) }
-  if (record.token_env) return { type: 'env', variable: record.token_env }
+  if (record.token_env) {
+    const otherwise = record.token_store ? { type: 'store', ref: record.token_store } as const : null
+    return { type: 'env', variable: record.token_env, ...(otherwise ? { otherwise } : {}) }
+  }
   if (record.token_file) return { type: 'file', path: record.token_file }
   if (record.token_command) {
     return {

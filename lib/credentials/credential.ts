@@ -2,7 +2,12 @@ import type { Secret } from '../base/mod.ts'
 
 /** Where a credential comes from, as written in the config or stored with an account. Holds no readable secret. */
 export type SourceSpec =
-  | { readonly type: 'env'; readonly variable: string }
+  /** A variable, and what is read when it is not set. */
+  | {
+    readonly type: 'env'
+    readonly variable: string
+    readonly otherwise?: { readonly type: 'store'; readonly ref: string }
+  }
   /** A value written in the config file itself. */
   | { readonly type: 'literal'; readonly value: Secret }
   /** A file that holds one token, or a JSON document with one; a folder is searched for the usual names. */

@@ -38,8 +38,8 @@ export interface MigrationContext {
   readonly env: (name: string) => string | undefined
 }
 
-/** How a secret is written in a file: itself, or the variable that holds it. */
-export type SecretText = { readonly env: string } | { readonly literal: string }
+/** How a secret is written in a file: the variable that holds it, itself, or itself for when the variable is not set. */
+export type SecretText = { readonly env: string; readonly literal?: string } | { readonly literal: string }
 
 /** An account or provider as far as all systems agree. */
 export interface Upstream {
@@ -139,7 +139,7 @@ export class Draft {
       ...one.more,
     }
     if (one.secret && 'env' in one.secret) account.token_env = one.secret.env
-    else if (one.secret) {
+    if (one.secret?.literal !== undefined) {
       account.token_store = `import/${id}`
       this.#secrets.push({ ref: `import/${id}`, secret: new Secret(one.secret.literal) })
     }

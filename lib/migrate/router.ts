@@ -139,9 +139,20 @@ async function keyOf(
   context: MigrationContext,
 ): Promise<SecretText | null> {
   const env = textOf(record.api_key_env)
-  if (env !== undefined) return { env }
+  const key = await writtenKey(record, from, draft, context)
+  if (env === undefined) return key === null ? null : { literal: key }
+  return key === null ? { env } : { env, literal: key }
+}
+
+/** The key in the record itself: in clear, or sealed. */
+async function writtenKey(
+  record: Readonly<Record<string, unknown>>,
+  from: string,
+  draft: Draft,
+  context: MigrationContext,
+): Promise<string | null> {
   const literal = textOf(record.api_key)
-  if (literal !== undefined) return { literal }
+  if (literal !== undefined) return literal
   const sealed = textOf(record.encrypted_api_key)
   if (sealed === undefined) return null
   const key = context.env('TOKEN_SECRET')
@@ -150,7 +161,7 @@ async function keyOf(
     return null
   }
   try {
-    return { literal: await openRouterRecord(sealed, key) }
+    return await openRouterRecord(sealed, key)
   } catch {
     draft.leave(`${from}.encrypted_api_key`, 'it does not open with this TOKEN_SECRET')
     return null

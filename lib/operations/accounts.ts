@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Account, AccountRecord, NewAccount } from '../accounts/mod.ts'
+import { type Account, type AccountRecord, type NewAccount, sourceKeys } from '../accounts/mod.ts'
 import { GwError, type Json, redact, Secret, toGwError } from '../base/mod.ts'
 import type { SourceSpec } from '../credentials/mod.ts'
 import type { OperationRooms } from './context.ts'
@@ -31,7 +31,7 @@ const account = z.object({
 export function describeSource(source: SourceSpec): string {
   switch (source.type) {
     case 'env':
-      return `env:${source.variable}`
+      return `env:${source.variable}${source.otherwise ? `, else store:${source.otherwise.ref}` : ''}`
     case 'file':
     case 'google':
       return `${source.type}:${source.path}`
@@ -146,22 +146,6 @@ const changeable = {
   allow_undocumented_use: z.boolean().optional().describe('permit what the vendor does not document'),
 }
 
-const sources = [
-  'token',
-  'token_env',
-  'token_file',
-  'token_command',
-  'token_store',
-  'token_stdin',
-  'keychain',
-  'sops',
-  'age',
-  'aws_profile',
-  'google_key_file',
-  'login',
-  'foreign',
-] as const
-
 /** The record that an input means, and the secret that came with it. */
 function recordOf<T extends { from?: string | undefined; secret?: string | undefined }>(input: T, fresh: boolean) {
   const { from, secret, ...fields } = input
@@ -171,7 +155,7 @@ function recordOf<T extends { from?: string | undefined; secret?: string | undef
   // A new source takes the place of the old one: the two must not stand side by side.
   const cleared = fresh || (from ?? secret) === undefined
     ? {}
-    : Object.fromEntries(sources.map((key) => [key, undefined]))
+    : Object.fromEntries(sourceKeys.map((key) => [key, undefined]))
   const record = { ...cleared, ...fields, ...(from === undefined ? {} : sourceFields(from)) }
   return { record: record as Partial<AccountRecord>, secret: secret === undefined ? undefined : new Secret(secret) }
 }

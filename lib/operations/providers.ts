@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { GwError, type Json, Secret } from '../base/mod.ts'
 import type { StoredProvider } from '../catalog/mod.ts'
-import type { AccountRecord } from '../accounts/mod.ts'
+import { type AccountRecord, storedRef } from '../accounts/mod.ts'
 import type { OperationRooms } from './context.ts'
 import { area, nothing, operation } from './operation.ts'
 
@@ -47,7 +47,7 @@ export function viewStored(rooms: OperationRooms, stored: StoredProvider): z.out
     default_model: stored.defaultModel,
     models: [...stored.models],
     api_key_env: account?.source.type === 'env' ? account.source.variable : null,
-    has_encrypted_api_key: account?.source.type === 'store',
+    has_encrypted_api_key: account !== undefined && storedRef(account.source) !== null,
     enabled: stored.enabled,
   }
 }
@@ -149,11 +149,11 @@ export const providers = area({
     }
     // The account is written while its provider is there: one that is switched off is in no catalogue.
     await rooms.providerStore.put({ ...stored, enabled: true })
-    // `api_key_env` is asked first and a stored key is kept when neither is given, as the contract has it.
+    // The variable is asked first and the key when it is not set; what was there is kept when neither is given.
     const source: Partial<AccountRecord> = input.api_key_env
       ? { token_env: input.api_key_env, token_store: undefined }
       : {}
-    const secret = input.api_key_env || input.api_key === undefined ? undefined : new Secret(input.api_key)
+    const secret = input.api_key === undefined ? undefined : new Secret(input.api_key)
     if (existing?.origin === 'store') {
       await rooms.accounts.update(input.name, { ...source, enabled: input.enabled }, secret)
     } else await rooms.accounts.add({ ...source, id: input.name, provider: input.name, enabled: input.enabled }, secret)

@@ -21,9 +21,10 @@ export function expandHome(path: string, env: SourceContext['env']): string {
   return path === '~' || path.startsWith('~/') ? join(env.HOME || homedir(), path.slice(1)) : path
 }
 
-/** A variable of the environment. */
-export const readEnv: ReadSource<'env'> = (spec, { env }) => {
-  const value = env[spec.variable]?.trim()
+/** A variable of the environment, or the stored secret that stands in for one that is not set. */
+export const readEnv: ReadSource<'env'> = (spec, context, options) => {
+  const value = context.env[spec.variable]?.trim()
+  if (!value && spec.otherwise) return readStore(spec.otherwise, context, options)
   if (!value) {
     throw new GwError('credential.unavailable', `environment variable ${spec.variable} is not set`, {
       hint:

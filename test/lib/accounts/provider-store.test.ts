@@ -12,7 +12,7 @@ const whole: Step = (exchange) =>
 test('a provider of one’s own by HTTP: kept, shown without its key, used, switched off, removed', async () => {
   await using upstream = await fakeUpstream(whole)
   await using gw = await startGateway({
-    env: { HOUSE_KEY: 'sk-from-env' },
+    env: { HOUSE_KEY: 'sk-from-env', EMPTY_KEY: '' },
     settings: { 'egress.allow_origins': [upstream.url] },
   })
   const api = async (method: string, path: string, body?: unknown) => {
@@ -56,6 +56,27 @@ test('a provider of one’s own by HTTP: kept, shown without its key, used, swit
   expect((await api('POST', '', { ...record, api_key: undefined, api_key_env: 'HOUSE_KEY' })).status).toBe(200)
   expect((await chat('house/large')).status).toBe(200)
   expect(last().headers.get('authorization')).toBe('Bearer sk-from-env')
+  // Both sent, both kept: the variable is asked first, and the key where it is not set. Without either, nothing is sent.
+  for (
+    const [variable, key, authorization] of [
+      ['HOUSE_KEY', 'sk-canary-beside-it', 'Bearer sk-from-env'],
+      ['EMPTY_KEY', 'sk-canary-beside-it', 'Bearer sk-canary-beside-it'],
+      ['ABSENT_KEY', 'sk-canary-beside-it', 'Bearer sk-canary-beside-it'],
+      ['ABSENT_KEY', undefined, undefined],
+    ] as const
+  ) {
+    const both = await api('POST', '', { ...record, api_key: key, api_key_env: variable })
+    expect(both.status).toBe(200)
+    expect(JSON.parse(both.text)).toMatchObject({ api_key_env: variable, has_encrypted_api_key: key !== undefined })
+    expect(both.text).not.toContain('canary')
+    expect([variable, (await chat('house/large')).status]).toEqual([variable, 200])
+    expect([variable, last().headers.get('authorization')]).toEqual([variable, authorization])
+  }
+  // A later record without either keeps what is there.
+  expect((await api('POST', '', { ...record, api_key_env: 'ABSENT_KEY' })).status).toBe(200)
+  expect((await api('POST', '', { ...record, api_key: undefined, default_model: 'large' })).status).toBe(200)
+  expect((await chat('house/large')).status).toBe(200)
+  expect(last().headers.get('authorization')).toBe('Bearer sk-canary-of-the-house')
   expect(await api('POST', '', { ...record, enabled: false })).toMatchObject({ status: 200 })
   expect((await chat('house/large')).status).toBe(404)
   // A server that wants no key gets none.

@@ -112,13 +112,16 @@ test('each provider record of a router counts, and a sealed key opens with TOKEN
   const text = `# providers
 PROVIDER: {"name":"a","kind":"openai-compatible","base_url":"https://a.example/v1/","encrypted_api_key":"${sealed}"}
 PROVIDER: {"name":"b","base_url":"https://b.example/v1","api_key_env":"B_KEY","enabled":false}
+PROVIDER: {"name":"c","base_url":"https://c.example/v1","api_key_env":"C_KEY","encrypted_api_key":"${sealed}"}
 PROVIDER: {broken
 `
   const opened = await read('lr', text, 'providers.lenv', { env: () => 'test-secret' })
   expect(opened.set['accounts.a']).toEqual({ provider: 'a', token_store: 'import/a' })
   expect(opened.set['providers.a']).toEqual({ base_url: 'https://a.example/v1', protocol: 'openai-chat' })
   expect(opened.set['accounts.b']).toEqual({ provider: 'b', token_env: 'B_KEY', enabled: false })
-  expect(opened.secrets).toEqual({ 'import/a': 'sk-upstream' })
+  // Both: the variable is asked first, and the key where it is not set.
+  expect(opened.set['accounts.c']).toEqual({ provider: 'c', token_env: 'C_KEY', token_store: 'import/c' })
+  expect(opened.secrets).toEqual({ 'import/a': 'sk-upstream', 'import/c': 'sk-upstream' })
   expect(opened.left).toEqual({ PROVIDER: 'the record is no JSON' })
   for (const env of [() => undefined, () => 'another']) {
     const closed = await read('lr', text, 'providers.lenv', { env })
