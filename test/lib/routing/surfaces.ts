@@ -81,15 +81,23 @@ export const surfaces: readonly Surface[] = [
     empty: { ...response('completed', []), usage: { input_tokens: 1, output_tokens: 0, total_tokens: 1 } },
     events: [
       ['response.created', { type: 'response.created', sequence_number: 0, response: response('in_progress', []) }],
-      ['response.output_text.delta', {
-        ...{ type: 'response.output_text.delta', sequence_number: 1, item_id: 'i', output_index: 0, content_index: 0 },
-        delta: said,
-      }],
-      ['response.completed', {
-        type: 'response.completed',
-        sequence_number: 2,
-        response: response('completed', spoken),
-      }],
+      ...spoken.flatMap(({ content: [part], ...opened }) => {
+        const at = { item_id: opened.id, output_index: 0 }
+        const empty = { ...part!, text: '' }
+        return [
+          {
+            type: 'response.output_item.added',
+            output_index: 0,
+            item: { ...opened, status: 'in_progress', content: [] },
+          },
+          { type: 'response.content_part.added', ...at, content_index: 0, part: empty },
+          { type: 'response.output_text.delta', ...at, content_index: 0, delta: said, logprobs: [] },
+          { type: 'response.output_text.done', ...at, content_index: 0, text: said, logprobs: [] },
+          { type: 'response.content_part.done', ...at, content_index: 0, part },
+          { type: 'response.output_item.done', output_index: 0, item: spoken[0] },
+          { type: 'response.completed', response: response('completed', spoken) },
+        ].map((event, i) => [event.type, { ...event, sequence_number: i + 1 }] as const)
+      }),
     ],
     broken: [
       ['response.created', { type: 'response.created', sequence_number: 0, response: response('in_progress', []) }],
