@@ -397,20 +397,24 @@ function leaserOf(home: Home): Leaser {
   const { clock } = home
   const known = new WeakMap<Account, { readonly credential: Credential; readonly until: number }>()
   return {
-    lease(target, refused) {
+    lease(target, { headers, protocol, refused }) {
       const account = home.accounts.get(target.account)
+      /** What was planned as an API key may have turned out to be a plan, a moment ago or by this very reading. */
+      const permitted = (credential: Credential): Credential => {
+        const now = accountOf(home, account.id) ?? account
+        const provider = now.plan && !now.allowUndocumentedUse ? home.catalog().provider(now.provider) : null
+        const passesThrough = protocol === null || protocol === target.deployment.protocol
+        if (!provider || entitlementOf(now, provider, headers, passesThrough) !== 'undocumented') return credential
+        throw new GwError('credential.unavailable', `account ${now.id} is a plan: ${entitlementRemedy(now, provider)}`)
+      }
       const hit = known.get(account)
-      if (hit && !refused && hit.until > clock.monotonic()) return hit.credential
+      if (hit && !refused && hit.until > clock.monotonic()) {
+        return account.plan ? permitted(hit.credential) : hit.credential
+      }
       return home.accounts.credentialFor(account, refused ? { force: true } : {}).then((credential) => {
-        if (!account.plan && accountOf(home, account.id)?.plan === true) {
-          // Planned as an API key. The next plan knows better, and this one must not use it where it may not be used.
-          throw new GwError('credential.unavailable', `account ${account.id} holds a plan token, not an API key`, {
-            hint: `ask again; plan = true on the account says so beforehand`,
-          })
-        }
         const expiresInMs = credential.expiresAt === null ? leaseMs : credential.expiresAt - clock.now()
         known.set(account, { credential, until: clock.monotonic() + Math.min(leaseMs, expiresInMs) })
-        return credential
+        return permitted(credential)
       })
     },
   }
@@ -480,7 +484,7 @@ function directoryOf(home: Home): Directory {
       home.catalog().providers.filter((provider) =>
         isNativeClient(provider, headers) && provider.deployments.some((deployment) => deployment.protocol === protocol)
       ),
-    target(provider, principal, headers) {
+    targets(provider, principal, headers) {
       const accounts = home.accounts.list().filter((one) =>
         one.enabled && home.catalog().provider(one.provider)?.id === provider.id &&
         (principal.account === null || principal.account === one.id)
@@ -493,13 +497,21 @@ function directoryOf(home: Home): Directory {
         })
       }
       // What passes raw has the vendor's terms like everything else.
-      const account = accounts.find((one) =>
+      const permitted = accounts.filter((one) =>
         one.allowUndocumentedUse || entitlementOf(one, provider, headers, true) !== 'undocumented'
       )
-      if (!account) throw new GwError('route.none', entitlementRemedy(first, provider))
-      const key = formatTarget(provider.id, account.id)
+      if (permitted.length === 0) throw new GwError('route.none', entitlementRemedy(first, provider))
       const capability = deployment.capabilities[0] ?? 'chat'
-      return { key, provider: provider.id, account: account.id, capability, deployment, model: '' }
+      return permitted.map(({ id }) => ({
+        ...{
+          key: formatTarget(provider.id, id),
+          provider: provider.id,
+          account: id,
+          capability,
+          deployment,
+          model: '',
+        },
+      }))
     },
   }
 }

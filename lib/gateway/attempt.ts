@@ -107,11 +107,12 @@ async function send(target: Target, claim: Claim, given: Line): Promise<Failed |
   const without = line.plan.controls && !keepsControls(target, rooms) ? controlKeys : []
   const body = translation?.body ?? ask.body.rewrite(target.model, without)
   const own = ownCredential(target, ask, rooms)
-  let credential = own ?? await rooms.leaser.lease(target)
+  const use = { headers: line.call.headers, protocol: row.protocol }
+  let credential = own ?? await rooms.leaser.lease(target, use)
   let reply = await call({ target, credential, body, translation }, line)
   if (!reply.ok && reply.failure.kind === 'unauthorized' && !answer.left && own === null) {
     // A token may have been replaced a moment ago, by us or by another program: one look, one more try.
-    const renewed = await rooms.leaser.lease(target, credential)
+    const renewed = await rooms.leaser.lease(target, { ...use, refused: credential })
     if (renewed.secret.reveal() !== credential.secret.reveal()) {
       credential = renewed
       reply = await call({ target, credential, body, translation }, line)

@@ -1,7 +1,8 @@
-import { type AccountId, GwError } from '../base/mod.ts'
+import { type AccountId, GwError, type Secret } from '../base/mod.ts'
 import { allowsProvider, requireScope } from '../access/mod.ts'
 import { formatTarget, type Target } from '../accounts/mod.ts'
 import type { Provider } from '../catalog/mod.ts'
+import type { Credential } from '../credentials/mod.ts'
 import { noTokens, wires } from '../protocol/mod.ts'
 import { errorResponse } from './errors.ts'
 import { failureOf, type Field, forwardHeaders, replyFields } from '../upstream/mod.ts'
@@ -42,10 +43,9 @@ export async function proxy(call: Call, slug: string, path: string, rooms: Rooms
     ? null
     : await readBytes(call.request, rooms.limits, rooms.ticker)
   const own = keys.get(provider.id)
-  const target = own ? ownTarget(provider) : rooms.directory.target(provider, principal, call.headers)
-  const credential = own
-    ? { kind: 'api-key' as const, secret: own, accountId: null, expiresAt: null, audience: [], identity: null }
-    : await rooms.leaser.lease(target)
+  const { target, credential } = own
+    ? ownTarget(provider, own)
+    : await firstLeased(rooms.directory.targets(provider, principal, call.headers), call, rooms)
   const ledger = new Ledger(call, rooms)
   const answer = new Answer((because) => errorResponse(because, call.dialect))
   const headers: Field[] = forwardHeaders(call.headers, { raw: true })
@@ -106,19 +106,41 @@ export async function proxy(call: Call, slug: string, path: string, rooms: Rooms
   return errorResponse(error, call.dialect)
 }
 
+/** A target and what proves us there. */
+interface Leased {
+  readonly target: Target
+  readonly credential: Credential
+}
+
+/** The first target whose credential can be read. */
+async function firstLeased(targets: readonly Target[], { headers }: Call, { leaser }: Rooms): Promise<Leased> {
+  let failed: unknown
+  for (const target of targets) {
+    try {
+      return { target, credential: await leaser.lease(target, { headers, protocol: null }) }
+    } catch (error) {
+      failed ??= error
+    }
+  }
+  throw failed
+}
+
 /** The target of a raw call with the caller's own key. */
-function ownTarget(provider: Provider): Target {
+function ownTarget(provider: Provider, secret: Secret): Leased {
   const deployment = provider.deployments[0]
   if (!deployment) throw new GwError('request.unsupported', `${provider.id} has no deployment`)
   const account = 'provider-key' as AccountId
-  const key = formatTarget(provider.id, account)
+  const capability = deployment.capabilities[0] ?? 'chat'
   return {
-    key,
-    provider: provider.id,
-    account,
-    capability: deployment.capabilities[0] ?? 'chat',
-    deployment,
-    model: '',
+    target: {
+      key: formatTarget(provider.id, account),
+      provider: provider.id,
+      account,
+      capability,
+      deployment,
+      model: '',
+    },
+    credential: { kind: 'api-key', secret, accountId: null, expiresAt: null, audience: [], identity: null },
   }
 }
 

@@ -69,11 +69,18 @@ export type Router = Pick<RoutingRouter, 'plan' | 'claim' | 'next' | 'countReque
 
 /** What proves us at a target, right now. */
 export interface Leaser {
-  /**
-   * @param refused the credential that the provider just refused, when another is asked for
-   * @throws GwError `credential.…` and `secret.…`
-   */
-  lease(target: Target, refused?: Credential): Credential | Promise<Credential>
+  /** @throws GwError `credential.…` and `secret.…`; `credential.unavailable` too for a use that a plan's terms rule out */
+  lease(target: Target, use: Use): Credential | Promise<Credential>
+}
+
+/** What a credential is wanted for. */
+export interface Use {
+  /** The caller's. */
+  readonly headers: Headers
+  /** The caller's; `null` where its bytes pass raw. */
+  readonly protocol: ProtocolId | null
+  /** The credential that the provider just refused, when another is asked for. */
+  readonly refused?: Credential
 }
 
 /** How targets fare, as serving sees it. */
@@ -108,11 +115,11 @@ export interface Directory {
   /** Providers whose vendor lets its own client's plan token pass through a gateway, for this client and protocol. */
   passthrough(headers: Headers, protocol: ProtocolId): readonly Provider[]
   /**
-   * An account of a provider for a raw call by this client.
+   * The accounts of a provider that a raw call by this client may use, first choice first; never none.
    *
    * @throws GwError `route.no_account`, `route.none` where its vendor documents no such use of any
    */
-  target(provider: Provider, principal: Principal, headers: Headers): Target
+  targets(provider: Provider, principal: Principal, headers: Headers): readonly Target[]
 }
 
 /** One model that can be asked for. */

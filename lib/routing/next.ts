@@ -16,6 +16,7 @@ export interface NextInput {
   readonly tried: readonly number[]
   /** The failures of those attempts, in the same order. */
   readonly failures: readonly UpstreamFailure[]
+  /** Most calls of upstreams; what never left this machine is none. */
   readonly maxAttempts: number
   /** Upstream statuses after which a fallback is tried; absent is every one. */
   readonly retryStatuses?: readonly number[]
@@ -37,7 +38,7 @@ export function nextAttempt(plan: RoutePlan, { tried, failures, maxAttempts, ret
   const left = plan.targets.map((_, index) => index)
     .filter((index) => !used.has(index) && (mayFallBack || plan.targets[index]!.fallback !== true))
   if (tried.length === 0) return left.length > 0 ? { is: 'target', index: left[0]! } : over('nothing_left')
-  if (tried.length >= maxAttempts) return over('max_attempts')
+  if (failures.filter(wasSent).length >= maxAttempts) return over('max_attempts')
   const last = failures.at(-1)
   if (!last) return left.length > 0 ? { is: 'target', index: left[0]! } : over('nothing_left')
   const failed = plan.targets[tried.at(-1)!]!.target
@@ -54,5 +55,9 @@ export function nextAttempt(plan: RoutePlan, { tried, failures, maxAttempts, ret
   }
   return { is: 'target', index: left[0]! }
 }
+
+/** Whether a failed attempt was a call of an upstream: not without a credential, and not while another proves the target. */
+export const wasSent = ({ kind, status }: UpstreamFailure): boolean =>
+  kind !== 'local' && (kind !== 'concurrency' || status !== null)
 
 const over = (because: Extract<Next, { is: 'over' }>['because']): Next => ({ is: 'over', because })

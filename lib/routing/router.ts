@@ -9,7 +9,7 @@ import type { RoutingSettings } from './config.ts'
 import { type RouteBody, routeBody } from './body.ts'
 import { type Controls, controlsOf } from './controls.ts'
 import { createLoad } from './load.ts'
-import { type Next, nextAttempt } from './next.ts'
+import { type Next, nextAttempt, wasSent } from './next.ts'
 import type { RoutePlan } from './plan.ts'
 import { planRoute } from './planner.ts'
 import type { PlanRequest, Snapshot } from './snapshot.ts'
@@ -362,7 +362,8 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
         retryStatuses: fallback.retry_statuses,
         now: clock.now(),
       })
-      if (next.is !== 'target' || tried.length === 0) return next
+      const last = failures.at(-1)
+      if (next.is !== 'target' || last === undefined || !wasSent(last)) return next
       if (!load.mayRetry(part)) return { is: 'over', because: 'retry_budget' }
       load.countRetry()
       return next

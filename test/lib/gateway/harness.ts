@@ -123,7 +123,7 @@ export async function openLine(options: LineOptions) {
       providers: () => [row],
       provider: (id) => id === 'fake' ? row : null,
       passthrough: () => [row],
-      target: () => targets[0]!,
+      targets: () => targets,
     },
     serves: () => true,
     turns: null,

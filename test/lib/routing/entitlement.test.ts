@@ -191,10 +191,12 @@ for (
         'accounts.kept': { provider: 'anthropic', base_url: upstream.url, ...settings },
       },
     })
-    // What only reading can tell is told by the first reading, and not sent.
+    // What only reading can tell is told by the first reading, and not sent: its sentence is that of every later one.
     const first = await send(gw, '/v1/chat/completions', chat)
-    expect(first.status).toBe(503)
-    await first.text()
+    expect([first.status, await first.text()]).toEqual([
+      503,
+      expect.stringContaining('or set allow_undocumented_use = true on account kept'),
+    ])
     const reply = await send(gw, '/v1/chat/completions', chat)
     expect([reply.status, await reply.text()]).toEqual([503, expect.stringContaining('undocumented_use')])
     expect(upstream.requests).toHaveLength(0)
@@ -202,6 +204,73 @@ for (
     expect([own.status, upstream.requests.length]).toEqual([200, 1])
   })
 }
+
+test("a plan token that only reading reveals: the first request is the next account's, or its own where it may be", async () => {
+  await using upstream = await fakeUpstream(message)
+  const revealed = {
+    provider: 'anthropic',
+    base_url: upstream.url,
+    token_command: ['/bin/sh', '-c', `echo ${planToken}`],
+  }
+  const settings = {
+    'egress.allow_origins': [upstream.url],
+    'routing.strategy': 'priority',
+    'accounts.kept': { ...revealed, priority: 5 },
+    'accounts.spare': { provider: 'anthropic', base_url: upstream.url, token_env: 'SPARE' },
+  }
+  await using gw = await startGateway({ env: { SPARE: 'sk-ant-api03-spare' }, settings })
+  const reply = await send(gw, '/v1/chat/completions', chat)
+  expect([reply.status, reply.headers.get('x-gw-target'), reply.headers.get('x-gw-attempts')])
+    .toEqual([200, 'anthropic:spare#chat', '2'])
+  const told = await fetch(`${gw.url}/api/route/why?request=${reply.headers.get('x-gw-request-id')}`, {
+    headers: { authorization: `Bearer ${gw.token}` },
+  }).then((answer) => answer.json()) as { attempts: { target: string; failure: string; message: string }[] }
+  expect(told.attempts[0]).toMatchObject({
+    ...{ target: 'anthropic:kept#chat', failure: 'local' },
+    message: expect.stringContaining('allow_undocumented_use = true on account kept'),
+  })
+  expect(upstream.requests.map(({ headers }) => headers.get('x-api-key'))).toEqual(['sk-ant-api03-spare'])
+  expect(gw.gateway.rooms.board.all().filter(({ liveness }) => liveness.state !== 'live')).toEqual([])
+  const next = await send(gw, '/v1/chat/completions', chat)
+  expect([next.status, next.headers.get('x-gw-attempts')]).toEqual([200, '1'])
+
+  // The vendor's own client may use it: its very first request is served with it.
+  await using other = await startGateway({ env: { SPARE: 'sk-ant-api03-spare' }, settings })
+  const own = await send(other, '/v1/messages', oddBody, native)
+  expect([own.status, own.headers.get('x-gw-target')]).toEqual([200, 'anthropic:kept#chat'])
+  expect(upstream.requests.at(-1)!.headers.get('authorization')).toBe(`Bearer ${planToken}`)
+})
+
+test('a plan token that was revealed while a request was under way is not sent for it', async () => {
+  const held = Promise.withResolvers<void>()
+  await using upstream = await fakeUpstream(message)
+  await using slow = await fakeUpstream(async (exchange) => {
+    await held.promise
+    await exchange.json({ type: 'error', error: { type: 'api_error', message: 'down' } }, { status: 500 })
+  })
+  await using gw = await startGateway({
+    env: { FIRST: 'sk-ant-api03-first' },
+    settings: {
+      'egress.allow_origins': [upstream.url, slow.url],
+      'routing.strategy': 'priority',
+      'providers.first': { protocol: 'anthropic-messages', base_url: slow.url, auth: 'anthropic', models: { m: {} } },
+      'routing.pools.both': { members: ['first/m', 'anthropic/claude-sonnet-4-5'] },
+      'accounts.first': { provider: 'first', token_env: 'FIRST', priority: 5 },
+      'accounts.kept': {
+        ...{ provider: 'anthropic', base_url: upstream.url },
+        token_command: ['/bin/sh', '-c', `echo ${planToken}`],
+      },
+    },
+  })
+  const waiting = send(gw, '/v1/chat/completions', chat.replace(/"model":"[^"]+"/, '"model":"both"'))
+  await slow.request()
+  // Planned with both accounts as keys; meanwhile somebody else's request reads the second one.
+  expect((await send(gw, '/v1/messages', oddBody, native)).status).toBe(200)
+  held.resolve()
+  const reply = await waiting
+  expect([reply.status >= 500, await reply.text()]).toEqual([true, expect.stringContaining('allow_undocumented_use')])
+  expect(upstream.requests).toHaveLength(1)
+})
 
 test("its owner's word beats what a token looks like", async () => {
   await using upstream = await fakeUpstream(message)
@@ -226,4 +295,26 @@ test('the raw proxy has the same terms', async () => {
   expect(upstream.requests).toHaveLength(0)
   const passed = await send(gw, '/v1/proxy/anthropic/v1/messages', oddBody, native)
   expect([passed.status, upstream.requests[0]?.text()]).toEqual([200, oddBody])
+})
+
+test('the raw proxy passes over an account whose source fails, and over one that turns out to be a plan', async () => {
+  await using upstream = await fakeUpstream(message)
+  const here = { provider: 'anthropic', base_url: upstream.url }
+  await using gw = await startGateway({
+    env: { SPARE: 'sk-ant-api03-spare' },
+    settings: {
+      'egress.allow_origins': [upstream.url],
+      'accounts.absent': { ...here, token_file: '/no/such/file' },
+      'accounts.kept': { ...here, token_command: ['/bin/sh', '-c', `echo ${planToken}`] },
+      'accounts.spare': { ...here, token_env: 'SPARE' },
+    },
+  })
+  const reply = await send(gw, '/v1/proxy/anthropic/v1/messages', oddBody)
+  expect([reply.status, upstream.requests[0]?.headers.get('x-api-key')]).toEqual([200, 'sk-ant-api03-spare'])
+  await using none = await startGateway({
+    settings: { 'egress.allow_origins': [upstream.url], 'accounts.absent': { ...here, token_file: '/no/such/file' } },
+  })
+  const failed = await send(none, '/v1/proxy/anthropic/v1/messages', oddBody)
+  expect([failed.status, await failed.text()]).toEqual([503, expect.stringContaining('/no/such/file')])
+  expect(upstream.requests).toHaveLength(1)
 })
