@@ -36,7 +36,7 @@ const batchSize = 50
  * @example
  * ```ts
  * const gw = createAdminClient({ url: 'http://127.0.0.1:8080', token: process.env.GW_TOKEN! })
- * const { accounts } = await gw.accounts.list.query()
+ * const { data } = await gw.accounts.list.query()
  * const { token } = await gw.tokens.issue.mutate({ label: 'laptop', ttl_hours: 720 })
  * ```
  */

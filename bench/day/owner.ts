@@ -37,7 +37,7 @@ export async function disturb(gateway: DayGateway, vendor: Vendor, pace: Pace, s
       await new Promise((resolve) => setTimeout(resolve, pace.deathMs / 2))
       vendor.restore(keys[account])
       // The owner who has mended a key says so; gw would find out by itself at its next probe.
-      const { standings } = await gateway.call('liveness.list') as { standings: { key: string }[] }
+      const { data: standings } = await gateway.call('liveness.list') as { data: { key: string }[] }
       for (const { key } of standings) {
         if (key.includes(`:${account}`)) await gateway.call('liveness.reset', { key })
       }

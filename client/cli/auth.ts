@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { GwError, isObject } from '../../lib/base/mod.ts'
 import { openBrowser } from './browser.ts'
-import { printFields } from './output.ts'
+import { printFields, printJson } from './output.ts'
 import { printable } from './words.ts'
 import type { AddCommands, CommandContext } from './program.ts'
 import type { Session } from './session.ts'
@@ -72,7 +72,7 @@ export const authCommands: AddCommands = (program, context) => {
           ...(flags.binding ? { binding: flags.binding } : {}),
           ...(flags.authFile ? { auth_file: flags.authFile } : {}),
         }) as { removed: boolean; revoked: boolean }
-        if (context.options().json) return context.io.out(`${JSON.stringify(done, null, 2)}\n`)
+        if (context.options().json) return printJson(context.io, done)
         printFields(context.io, done)
       })
     )
@@ -119,9 +119,9 @@ function storeCommands(auth: Command, context: CommandContext): void {
           token: access,
           ...(flags.binding ? { binding: flags.binding } : {}),
           ...(refresh ? { refresh } : {}),
-          ...(expiresAt ? { expires_at: expiresAt } : {}),
+          ...(expiresAt ? { expires_at: Math.floor(expiresAt / 1_000) } : {}),
         }) as { account: string | null; login: Record<string, unknown> }
-        if (context.options().json) return io.out(`${JSON.stringify(kept, null, 2)}\n`)
+        if (context.options().json) return printJson(io, kept)
         printFields(io, { vendor, where: String(kept.login.where ?? ''), account: kept.account ?? 'none' })
       })
     )
@@ -137,7 +137,7 @@ function addKey(context: CommandContext, provider: string, { id }: KeepFlags): P
       })
     }
     const added = await session.call(mutation('accounts.add'), { provider, secret, ...(id ? { id } : {}) })
-    if (context.options().json) return io.out(`${JSON.stringify(added, null, 2)}\n`)
+    if (context.options().json) return printJson(io, added)
     printFields(io, { account: isObject(added) ? String(added.id) : '', provider })
   })
 }
@@ -211,7 +211,7 @@ function login(context: CommandContext, name: string, flags: LoginFlags, server?
       throw new GwError(code as GwError['code'], message, hint ? { hint } : {})
     }
     if (context.options().json) {
-      return io.out(`${JSON.stringify({ login: state.login, account: state.account }, null, 2)}\n`)
+      return printJson(io, { login: state.login, account: state.account })
     }
     const found = isObject(state.login) ? state.login : {}
     printFields(io, {

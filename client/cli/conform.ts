@@ -1,6 +1,6 @@
 import { GwError } from '../../lib/base/mod.ts'
 import type { ConformanceReport } from '../../lib/conform/mod.ts'
-import { bold, dim, green, red } from './output.ts'
+import { bold, dim, green, printJson, red } from './output.ts'
 import { printable } from './words.ts'
 import type { AddCommands } from './program.ts'
 
@@ -48,7 +48,7 @@ export const conform: AddCommands = (program, { io, options, withSession, exitWi
       if (report.cases.length === 0) {
         throw new GwError('usage.invalid', `no case holds ${printable(only ?? '')} in its id`)
       }
-      if (options().json) io.out(`${JSON.stringify(report, null, 2)}\n`)
+      if (options().json) printJson(io, report)
       else print(report)
       if (report.failed > 0) exitWith(1)
     })

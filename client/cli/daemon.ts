@@ -1,4 +1,5 @@
 import { GwError } from '../../lib/base/mod.ts'
+import { printJson } from './output.ts'
 import type { AddCommands } from './program.ts'
 import { findServing } from './session.ts'
 import { withRepair } from './stay-afloat.ts'
@@ -59,7 +60,7 @@ export const daemon: AddCommands = (program, context) => {
           transport: 'http',
           socket: serving?.url ?? null,
         }
-        if (context.options().json) return context.io.out(`${JSON.stringify(report, null, 2)}\n`)
+        if (context.options().json) return printJson(context.io, report)
         context.io.out(
           serving
             ? `a gateway runs at ${serving.url} and ${hosted ? 'looks' : 'does not look'} after the accounts\n`

@@ -1,5 +1,5 @@
 import type { Check, Diagnosis } from '../../lib/doctor.ts'
-import { green, red, yellow } from './output.ts'
+import { green, printJson, red, yellow } from './output.ts'
 import { printable } from './words.ts'
 import type { AddCommands } from './program.ts'
 
@@ -14,7 +14,7 @@ export const doctor: AddCommands = (program, { io, options, withSession, exitWit
           ? session.call({ name: 'system.doctor', kind: 'query' }, {}) as Promise<Diagnosis>
           : examineHere()
       )
-      if (options().json) io.out(`${JSON.stringify(diagnosis, null, 2)}\n`)
+      if (options().json) printJson(io, diagnosis)
       else for (const check of diagnosis.checks) printCheck(check)
       if (strict && !diagnosis.ok) exitWith(1)
     })

@@ -7,8 +7,8 @@ import { printable } from './words.ts'
 export function reportError(io: CliIo, error: unknown, json: boolean): number {
   const own: GwError = toGwError(error)
   if (json) {
-    const { code, message, hint, param, details } = own
-    io.err(`${JSON.stringify({ error: { code, message: redact(message), hint, param, details } })}\n`)
+    const { code, message, hint, param, retryAfterMs, details } = own
+    io.err(`${JSON.stringify({ error: { code, message: redact(message), hint, param, retryAfterMs, details } })}\n`)
     return own.exit
   }
   const [first, ...more] = own.message.split('\n')

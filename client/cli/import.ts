@@ -2,6 +2,7 @@ import { basename } from 'node:path'
 import type { Command } from 'commander'
 import { GwError } from '../../lib/base/mod.ts'
 import type { ForeignSystem } from '../../lib/migrate/mod.ts'
+import { printJson } from './output.ts'
 import { printable } from './words.ts'
 import type { AddCommands, CommandContext } from './program.ts'
 import { areaCommand } from './program.ts'
@@ -32,7 +33,7 @@ export const importCommands: AddCommands = (program, context) => {
 
 /** What the operation reports. */
 interface Outcome {
-  readonly dry_run: boolean
+  readonly dryRun: boolean
   readonly config: string
   readonly taken: readonly { readonly from: string; readonly to: string }[]
   readonly left: readonly { readonly from: string; readonly why: string }[]
@@ -50,7 +51,13 @@ async function run(command: Command, context: CommandContext, system: string): P
     ])
     const text = await readBounded(file, 4 * 1024 * 1024)
     if (text === null) throw new GwError('config.unreadable', `there is no file ${file}`)
-    const tokens = dataDir === undefined ? {} : { tokens: await readRouterTokens(dataDir) }
+    const tokens = dataDir === undefined ? {} : {
+      tokens: (await readRouterTokens(dataDir)).map(({ issuedAt, expiresAt, ...token }) => ({
+        ...token,
+        issued_at: issuedAt,
+        expires_at: expiresAt,
+      })),
+    }
     const operation = { name: 'migrate.run', kind: 'mutation', effect: 'mutates' } as const
     const input = { system, text, name: basename(file), dry_run: dryRun, ...tokens }
     report(context, await session.call(operation, input) as Outcome)
@@ -58,8 +65,8 @@ async function run(command: Command, context: CommandContext, system: string): P
 }
 
 function report({ io, options }: CommandContext, outcome: Outcome): void {
-  if (options().json) return io.out(`${JSON.stringify(outcome, null, 2)}\n`)
-  const { taken, left, secrets, tokens, config, dry_run: dry } = outcome
+  if (options().json) return printJson(io, outcome)
+  const { taken, left, secrets, tokens, config, dryRun: dry } = outcome
   io.out(`${dry ? 'would take' : 'took'} ${taken.length} settings${dry ? '' : ` into ${config}`}\n`)
   for (const { from, to } of taken) io.out(`  ${printable(from)} → ${printable(to)}\n`)
   if (tokens !== null) io.out(`${dry ? 'would take' : 'took'} ${tokens.found} client tokens\n`)

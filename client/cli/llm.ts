@@ -3,6 +3,7 @@ import { GwError, type Json } from '../../lib/base/mod.ts'
 import type { Fetch } from '../../lib/credentials/mod.ts'
 import type { LlmBridge, LlmChange, LlmSettings, ShowLogin } from '../../lib/llm-bridge/mod.ts'
 import { openBrowser } from './browser.ts'
+import { printJson } from './output.ts'
 import { printable } from './words.ts'
 import type { AddCommands, CommandContext } from './program.ts'
 import { onRecord } from './recorded.ts'
@@ -33,7 +34,7 @@ export const llmCommands: AddCommands = (program, context) => {
       withBridge(context, async (bridge) => {
         const show = showLogin(context, flags.skipBrowser === true)
         const token = await bridge.token({ ...(show ? { show } : {}) })
-        context.io.out(`${token.reveal()}\n`)
+        printValue(context, token.reveal())
       })
     )
   proxyCommands(llm, context)
@@ -64,7 +65,7 @@ function configCommands(llm: Command, context: CommandContext): void {
             await bridge.set(change)
           },
         )
-        context.io.err('saved\n')
+        done(context, 'saved')
       })
     )
   config.command('show').description('Show the connection').option('--format <format>', 'text or json', 'text')
@@ -73,7 +74,7 @@ function configCommands(llm: Command, context: CommandContext): void {
       withBridge(context, async (bridge) => {
         const settings = await bridge.settings()
         if (format === 'json' || context.options().json) {
-          return context.io.out(`${JSON.stringify(settings, null, 2)}\n`)
+          return printJson(context.io, settings)
         }
         if (format !== 'text') throw new GwError('usage.invalid', `--format is text or json, not ${format}`)
         context.io.out(await shown(bridge, settings))
@@ -83,8 +84,7 @@ function configCommands(llm: Command, context: CommandContext): void {
     .action(() =>
       withBridge(context, async (bridge, home) => {
         const { purged } = await onRecord(home, { operation: 'llm.reset', input: {} }, () => bridge.reset())
-        if (!purged) context.io.err('gw: the cached tokens could not be removed\n')
-        context.io.err('reset\n')
+        done(context, purged ? 'reset' : 'reset; the cached tokens could not be removed', { purged })
       })
     )
 }
@@ -120,14 +120,15 @@ function proxyCommands(llm: Command, context: CommandContext): void {
       })
     )
   proxy.command('key').description('Print the key that tools give the proxy').exitOverride()
-    .action(() => withBridge(context, async (bridge) => context.io.out(`${(await bridge.proxyKey()).reveal()}\n`)))
+    .action(() => withBridge(context, async (bridge) => printValue(context, (await bridge.proxyKey()).reveal())))
   proxy.command('status').description('Say whether it runs').exitOverride()
     .action(() =>
       withBridge(context, async (bridge) => {
         const found = await ask(bridge, 'GET')
-        context.io.out(
-          found ? `running on http://127.0.0.1:${found.port}/v1 (process ${found.pid})\n` : 'not running\n',
-        )
+        if (context.options().json) printJson(context.io, { running: found !== null, ...found })
+        else {context.io.out(
+            found ? `running on http://127.0.0.1:${found.port}/v1 (process ${found.pid})\n` : 'not running\n',
+          )}
         if (!found) context.exitWith(1)
       })
     )
@@ -135,9 +136,21 @@ function proxyCommands(llm: Command, context: CommandContext): void {
     .action(() =>
       withBridge(context, async (bridge) => {
         const found = await ask(bridge, 'DELETE')
-        context.io.err(found ? 'stopped\n' : 'it was not running\n')
+        done(context, found ? 'stopped' : 'it was not running', { stopped: found !== null })
       })
     )
+}
+
+/** The one value that a program wants of a command: alone on standard output. */
+function printValue({ io, options }: CommandContext, value: string): void {
+  if (options().json) printJson(io, { value })
+  else io.out(`${value}\n`)
+}
+
+/** Says to people what was done, and to programs what came of it. */
+function done({ io, options }: CommandContext, text: string, result: Record<string, boolean> = {}): void {
+  if (options().json) printJson(io, { ok: true, ...result })
+  else io.err(`${text}\n`)
 }
 
 const skipWarning = 'whoever is on the way can read and change everything'

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { GwError, type Json } from '../../lib/base/mod.ts'
 import type { ConfigChange, EnrollRequest } from '../../lib/repair/mod.ts'
 import { givenTo } from './fields.ts'
+import { printJson } from './output.ts'
 import { printable } from './words.ts'
 import type { AddCommands, CommandContext } from './program.ts'
 import { onRecord } from './recorded.ts'
@@ -22,7 +23,7 @@ export const onboarding: AddCommands = (program, context) => {
 }
 
 const print = ({ io, options }: CommandContext, report: object, text: string): void =>
-  io.out(options().json ? `${JSON.stringify(report, null, 2)}\n` : `${printable(text)}\n`)
+  options().json ? printJson(io, report) : io.out(`${printable(text)}\n`)
 
 const edits = (changes: readonly ConfigChange[]) => changes.map(({ path, value }) => ({ path: [...path], value }))
 
@@ -184,7 +185,7 @@ function addCodex(program: Command, context: CommandContext): void {
         const change = { operation: 'onboarding.stores', input: { root, accounts } }
         const folders = await onRecord(await session.home(), change, () => bootstrapStores(root, accounts))
         if (context.options().json) {
-          return context.io.out(`${JSON.stringify({ ok: true, created: folders }, null, 2)}\n`)
+          return printJson(context.io, { ok: true, created: folders })
         }
         for (const folder of folders) context.io.out(`created/verified ${printable(folder)}\n`)
         if (name !== 'bootstrap-dirs') {

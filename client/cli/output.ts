@@ -10,7 +10,7 @@ import { heading, printable, valueText } from './words.ts'
  */
 export function printResult(io: CliIo, operation: OperationDescription, result: unknown, json: boolean): void {
   const hints = operation.cli ?? {}
-  if (json || !isObject(result)) return io.out(`${JSON.stringify(result, null, 2)}\n`)
+  if (json || !isObject(result)) return printJson(io, result)
   if (hints.print !== undefined) {
     const value = result[hints.print]
     return io.out(`${typeof value === 'string' ? value : JSON.stringify(value, null, 2)}\n`)
@@ -19,7 +19,7 @@ export function printResult(io: CliIo, operation: OperationDescription, result: 
   if (lists.length !== 1) return printFields(io, result as JsonObject)
   const [name, rows] = lists[0] as [string, JsonObject[]]
   printTable(io, rows, hints.columns ?? Object.keys(rows[0] ?? {}))
-  if (rows.length === 0 && io.terminal) io.err(`no ${name === 'data' ? operation.name.split('.')[0] : name}\n`)
+  if (rows.length === 0 && io.terminal) io.err('nothing to show\n')
   const rest = Object.entries(result).filter(([key, value]) => key !== name && key !== 'next' && noteworthy(value))
   if (rest.length > 0 && io.terminal) {
     io.out('\n')
@@ -35,6 +35,9 @@ function isTable(operation: OperationDescription, name: string): boolean {
 }
 
 const noteworthy = (value: unknown): boolean => value !== null && !(Array.isArray(value) && value.length === 0)
+
+/** What a program asked for with `--json`: one object. */
+export const printJson = (io: CliIo, value: unknown): void => io.out(`${JSON.stringify(value, null, 2)}\n`)
 
 /** `name  value`, one per line. */
 export function printFields(io: CliIo, fields: JsonObject): void {

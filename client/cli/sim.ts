@@ -1,5 +1,5 @@
 import { GwError, type JsonObject } from '../../lib/base/mod.ts'
-import { printTable } from './output.ts'
+import { printJson, printTable } from './output.ts'
 import type { AddCommands } from './program.ts'
 
 /** `gw sim`: lives through a day of many sessions with each way of routing, and prints the days side by side. */
@@ -15,7 +15,7 @@ export const sim: AddCommands = (program, { io, options }) => {
       const seed = whole('--seed', given.seed, 0, 0xffff_ffff)
       const { simulateDays } = await import('../../lib/simulate-days.ts')
       const days = await simulateDays({ sessions, seed })
-      if (options().json) return io.out(`${JSON.stringify({ sessions, seed, days }, null, 2)}\n`)
+      if (options().json) return printJson(io, { sessions, seed, days })
       const percent = (part: number) => `${(part * 100).toFixed(1)} %`
       const rows = days.map(({ name, day }): JsonObject => ({
         routing: name,

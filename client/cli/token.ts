@@ -3,7 +3,7 @@ import { GwError, isGwError, isObject, type JsonObject, Secret } from '../../lib
 import type { LoginPlace, Logins, Selector } from '../../lib/credentials/mod.ts'
 import type { Home } from '../../lib/open-home.ts'
 import { embeddedAnthropic, type EmbeddedCredentials } from './embedded.ts'
-import { printFields } from './output.ts'
+import { printFields, printJson } from './output.ts'
 import type { AddCommands, CommandContext } from './program.ts'
 
 interface TokenFlags {
@@ -116,7 +116,7 @@ function inspectCommand(auth: Command, context: CommandContext): void {
             ...(flags.binding ? { binding: flags.binding } : {}),
             ...(flags.authFile ? { auth_file: flags.authFile } : {}),
           })
-        if (context.options().json) return context.io.out(`${JSON.stringify(shown, null, 2)}\n`)
+        if (context.options().json) return printJson(context.io, shown)
         printFields(context.io, shown as JsonObject)
       })
     )
@@ -203,7 +203,8 @@ function print(context: CommandContext, flags: TokenFlags, value: Print): Promis
     }
     const printed = await value(await session.home(), flags)
     const text = typeof printed === 'string' ? printed : printed.reveal()
-    context.io.out(context.options().json ? `${JSON.stringify({ value: text })}\n` : `${text}\n`)
+    if (context.options().json) return printJson(context.io, { value: text })
+    context.io.out(`${text}\n`)
   })
 }
 

@@ -4,7 +4,7 @@ import { createAdminClient } from '../../client/mod.ts'
 
 const [url = 'http://127.0.0.1:8080', lastEventId] = process.argv.slice(2)
 const gw = createAdminClient({ url, token: process.env.GW_TOKEN ?? '' })
-const { accounts } = await gw.accounts.list.query()
+const { data: accounts } = await gw.accounts.list.query()
 const { id, label } = await gw.tokens.issue.mutate({ label: 'laptop', ttl_hours: 24, scopes: ['read'] })
 console.log(JSON.stringify({ accounts: accounts.map((account) => account.id), id, label }))
 const events = gw.usage.watch.subscribe({ lastEventId: lastEventId ?? null }, {

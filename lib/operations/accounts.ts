@@ -171,12 +171,12 @@ export const accounts = area({
     effect: 'reads',
     mcp: true,
     input: z.object({ provider: z.string().max(128).optional().describe('only those of one provider') }).strict(),
-    output: z.object({ accounts: z.array(account) }),
+    output: z.object({ data: z.array(account) }),
     cli: { columns: ['id', 'provider', 'source', 'enabled', 'priority', 'plan', 'origin'] },
   }).query(async ({ ctx: { rooms }, input }) => {
     await rooms.accounts.reload()
     const all = rooms.accounts.list().filter((one) => input.provider === undefined || one.provider === input.provider)
-    return { accounts: all.map((one) => view(rooms, one)) }
+    return { data: all.map((one) => view(rooms, one)) }
   }),
 
   show: operation({

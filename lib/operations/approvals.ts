@@ -21,10 +21,10 @@ export const approvals = area({
     scope: 'admin',
     effect: 'reads',
     input: z.object({ pending: z.boolean().default(false).describe('only what is still open') }).strict(),
-    output: z.object({ approvals: z.array(approval) }),
+    output: z.object({ data: z.array(approval) }),
     cli: { columns: ['id', 'state', 'principal', 'subject', 'preview', 'expiresAt'] },
   }).query(async ({ ctx, input }) => ({
-    approvals: await ctx.rooms.approvals.list({ pendingOnly: input.pending }),
+    data: await ctx.rooms.approvals.list({ pendingOnly: input.pending }),
   })),
 
   approve: operation({

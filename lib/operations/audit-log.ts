@@ -12,7 +12,7 @@ export const audit = area({
       cursor: z.string().max(100).optional().describe('the next of the page before'),
     }).strict(),
     output: z.object({
-      records: z.array(z.object({
+      data: z.array(z.object({
         id: z.string(),
         at: z.int().describe('epoch ms'),
         principal: z.string(),
@@ -29,7 +29,7 @@ export const audit = area({
     }),
     cli: { columns: ['at', 'principal', 'surface', 'operation', 'state', 'error', 'input'] },
   }).query(async ({ ctx, input }) => {
-    const records = await ctx.audit.list(input)
-    return { records, next: records.length === input.limit ? records[records.length - 1]!.id : null }
+    const data = await ctx.audit.list(input)
+    return { data, next: data.length === input.limit ? data[data.length - 1]!.id : null }
   }),
 })

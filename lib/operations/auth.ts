@@ -107,7 +107,7 @@ export const auth = area({
     effect: 'reads',
     input: nothing,
     output: z.object({
-      vendors: z.array(z.object({
+      data: z.array(z.object({
         id: z.string(),
         name: z.string(),
         aliases: z.array(z.string()),
@@ -120,7 +120,7 @@ export const auth = area({
     }),
     cli: { columns: ['id', 'name', 'provider', 'browser', 'device', 'docs'] },
   }).query(({ ctx: { rooms } }) => ({
-    vendors: rooms.logins.vendors().list().map((one) => ({
+    data: rooms.logins.vendors().list().map((one) => ({
       id: one.id,
       name: one.name,
       aliases: [...one.aliases],
@@ -138,10 +138,10 @@ export const auth = area({
     effect: 'reads',
     mcp: true,
     input: nothing,
-    output: z.object({ logins: z.array(login) }),
+    output: z.object({ data: z.array(login) }),
     cli: { columns: ['vendor', 'binding', 'email', 'plan', 'expiresAt', 'accounts', 'problem'] },
   }).query(async ({ ctx: { rooms } }) => ({
-    logins: (await rooms.logins.list()).map((info) => view(rooms, info)),
+    data: (await rooms.logins.list()).map((info) => view(rooms, info)),
   })),
 
   discover: operation({
@@ -150,10 +150,10 @@ export const auth = area({
     effect: 'reads',
     mcp: true,
     input: nothing,
-    output: z.object({ logins: z.array(login) }),
+    output: z.object({ data: z.array(login) }),
     cli: { columns: ['tool', 'where', 'email', 'plan', 'expiresAt', 'accounts', 'problem'] },
   }).query(async ({ ctx: { rooms } }) => ({
-    logins: (await rooms.logins.discover()).map((info) => view(rooms, info)),
+    data: (await rooms.logins.discover()).map((info) => view(rooms, info)),
   })),
 
   import: operation({
@@ -308,7 +308,7 @@ export const auth = area({
       ...place,
       token: z.string().min(8).max(65_536).meta({ secret: true }).describe('the access token'),
       refresh: z.string().min(8).max(65_536).optional().meta({ secret: true }).describe('its refresh token'),
-      expires_at: z.int().optional().describe('epoch milliseconds'),
+      expires_at: z.int().min(0).optional().describe('epoch seconds'),
     }).strict(),
     output: z.object({ account: z.string().nullable(), login }),
     hide: (input) => ({ ...input, token: '[secret]', ...(input.refresh ? { refresh: '[secret]' } : {}) }),
@@ -316,7 +316,7 @@ export const auth = area({
     keepToken(rooms, input.vendor, at(input), {
       token: input.token,
       refresh: input.refresh ?? null,
-      expiresAt: input.expires_at ?? null,
+      expiresAt: input.expires_at === undefined ? null : input.expires_at * 1_000,
     })
   ),
 

@@ -178,7 +178,7 @@ export const configFile = {
     mcp: true,
     input: nothing,
     output: z.object({
-      snapshots: z.array(z.object({ name: z.string(), at: z.int(), bytes: z.int(), etag, active: z.boolean() })),
+      data: z.array(z.object({ name: z.string(), at: z.int(), bytes: z.int(), etag, active: z.boolean() })),
     }),
     cli: { columns: ['name', 'at', 'bytes', 'active'] },
   }).query(async ({ ctx: { rooms } }) => {
@@ -188,7 +188,7 @@ export const configFile = {
       const etag = etagOf(await kept.read(one.name))
       return { ...one, etag, active: etag === now }
     })
-    return { snapshots: await Promise.all(all) }
+    return { data: await Promise.all(all) }
   }),
 
   save: operation({

@@ -66,11 +66,11 @@ export const config = area({
     effect: 'reads',
     mcp: true,
     input: z.object({ all: z.boolean().default(false).describe('include what stands at its default') }).strict(),
-    output: z.object({ path: z.string(), settings: z.array(row), warnings: z.array(z.string()) }),
+    output: z.object({ path: z.string(), data: z.array(row), warnings: z.array(z.string()) }),
     cli: { columns: ['key', 'value', 'from'] },
   }).query(({ ctx: { rooms }, input }) => {
     const loaded = rooms.config.current()
-    return { path: loaded.path, settings: rows(loaded, input.all), warnings: [...loaded.warnings] }
+    return { path: loaded.path, data: rows(loaded, input.all), warnings: [...loaded.warnings] }
   }),
 
   validate: operation({

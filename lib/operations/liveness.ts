@@ -79,7 +79,7 @@ export const liveness = area({
     effect: 'reads',
     mcp: true,
     input: z.object({ key: key.optional().describe('only this key and what is below it') }).strict(),
-    output: z.object({ standings: z.array(standing) }),
+    output: z.object({ data: z.array(standing) }),
     cli: { columns: ['key', 'summary', 'until', 'headroom', 'nextResetAt', 'latencyMs'] },
   }).query(async ({ ctx: { rooms, clock }, input }) => {
     await rooms.board.sync()
@@ -88,7 +88,7 @@ export const liveness = area({
     const all = rooms.board.all().filter((one) =>
       wanted === null || one.key === wanted || one.key.startsWith(`${wanted}#`)
     )
-    return { standings: all.map((one) => viewStanding(one, now)) }
+    return { data: all.map((one) => viewStanding(one, now)) }
   }),
 
   quota: operation({
@@ -98,7 +98,7 @@ export const liveness = area({
     mcp: true,
     input: z.object({ account: z.string().max(200).optional().describe('only this account') }).strict(),
     output: z.object({
-      windows: z.array(z.object({
+      data: z.array(z.object({
         provider: z.string(),
         account: z.string(),
         window: z.string(),
@@ -120,7 +120,7 @@ export const liveness = area({
   }).query(async ({ ctx: { rooms, clock }, input }) => {
     await rooms.board.sync()
     const rows = quotaRows(rooms.board.all(), clock.now())
-    return { windows: rows.filter(({ account }) => input.account === undefined || account === input.account) }
+    return { data: rows.filter(({ account }) => input.account === undefined || account === input.account) }
   }),
 
   reset: operation({

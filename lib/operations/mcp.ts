@@ -10,7 +10,7 @@ export const mcp = area({
     mcp: true,
     input: z.object({}).strict(),
     output: z.object({
-      servers: z.array(z.object({
+      data: z.array(z.object({
         name: z.string(),
         kind: z.enum(['http', 'stdio']),
         merged: z.boolean().describe('whether its tools are in the merged endpoint'),
@@ -19,7 +19,7 @@ export const mcp = area({
       })),
     }),
     cli: { columns: ['name', 'kind', 'merged', 'tools', 'error'] },
-  }).query(async ({ ctx }) => ({ servers: await (await ctx.rooms.mcp()).servers() })),
+  }).query(async ({ ctx }) => ({ data: await (await ctx.rooms.mcp()).servers() })),
 
   login: operation({
     summary: 'Make a tool server one can log in to: find who protects it and register gw there',
@@ -39,7 +39,7 @@ export const mcp = area({
       server: z.string().max(64).optional().describe('only this server').meta({ positional: 0 }),
     }).strict(),
     output: z.object({
-      tools: z.array(z.object({
+      data: z.array(z.object({
         server: z.string(),
         tool: z.string(),
         name: z.string().describe('in the merged endpoint'),
@@ -52,7 +52,7 @@ export const mcp = area({
     cli: { columns: ['name', 'action', 'rule', 'changed', 'description'] },
   }).query(async ({ ctx, input }) => {
     const tools = await (await ctx.rooms.mcp()).tools(ctx.principal)
-    return { tools: input.server === undefined ? tools : tools.filter(({ server }) => server === input.server) }
+    return { data: input.server === undefined ? tools : tools.filter(({ server }) => server === input.server) }
   }),
 
   calls: operation({
@@ -64,7 +64,7 @@ export const mcp = area({
       limit: z.int().min(1).max(500).default(50),
     }).strict(),
     output: z.object({
-      calls: z.array(z.object({
+      data: z.array(z.object({
         id: z.string(),
         at: z.int().describe('epoch ms'),
         principal: z.string(),
@@ -80,6 +80,6 @@ export const mcp = area({
     }),
     cli: { columns: ['at', 'principal', 'server', 'tool', 'action', 'rule', 'outcome', 'durationMs'] },
   }).query(async ({ ctx, input: { server, limit } }) => ({
-    calls: await (await ctx.rooms.mcp()).calls({ limit, ...(server === undefined ? {} : { server }) }),
+    data: await (await ctx.rooms.mcp()).calls({ limit, ...(server === undefined ? {} : { server }) }),
   })),
 })

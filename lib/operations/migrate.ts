@@ -6,8 +6,8 @@ import { area, operation } from './operation.ts'
 const token = z.object({
   id: z.string().min(1).max(200),
   label: z.string().max(1_000),
-  issuedAt: z.int(),
-  expiresAt: z.int(),
+  issued_at: z.int().describe('epoch seconds'),
+  expires_at: z.int().describe('epoch seconds'),
   revoked: z.boolean(),
   account: z.string().max(200).nullable(),
 }).strict()
@@ -29,7 +29,7 @@ export const migrate = area({
     }).strict(),
     output: z.object({
       ok: z.boolean(),
-      dry_run: z.boolean(),
+      dryRun: z.boolean(),
       config: z.string(),
       taken: z.array(z.object({ from: z.string(), to: z.string() })),
       left: z.array(z.object({ from: z.string(), why: z.string() })),
@@ -56,7 +56,11 @@ export const migrate = area({
     })
     const edits = found.changes.map(({ path, value }) => ({ path: [...path], value }))
     await asked(rooms.config.check(edits))
-    const tokens: readonly RouterToken[] | null = input.tokens ?? null
+    const tokens: readonly RouterToken[] | null = input.tokens?.map(({ issued_at, expires_at, ...token }) => ({
+      ...token,
+      issuedAt: issued_at,
+      expiresAt: expires_at,
+    })) ?? null
     let adopted = { added: 0, known: 0, revoked: 0 }
     if (!input.dry_run) {
       for (const { ref, secret } of found.secrets) await rooms.secrets.put(ref, secret)
@@ -65,7 +69,7 @@ export const migrate = area({
     }
     return {
       ok: true,
-      dry_run: input.dry_run,
+      dryRun: input.dry_run,
       config: path,
       taken: [...found.taken],
       left: [...found.left],

@@ -59,7 +59,7 @@ export const models = area({
       match: z.string().max(300).optional().describe('only names that hold this text'),
       limit: z.int().min(1).max(2_000).default(500),
     }).strict(),
-    output: z.object({ models: z.array(model), total: z.int() }),
+    output: z.object({ data: z.array(model), total: z.int() }),
     cli: { columns: ['id', 'contextTokens', 'price', 'accounts', 'heardAt'] },
   }).query(async ({ ctx, input }) => {
     const { rooms, principal, clock } = ctx
@@ -93,7 +93,7 @@ export const models = area({
       .filter(({ provider, id }) => input.match === undefined || `${provider}/${id}`.includes(input.match))
     return {
       total: found.length,
-      models: found.slice(0, input.limit).map(({ provider, id, accounts }) => {
+      data: found.slice(0, input.limit).map(({ provider, id, accounts }) => {
         const facts = catalog.model(provider, id, now)
         return {
           id: `${provider}/${id}`,
@@ -116,13 +116,13 @@ export const models = area({
     mcp: true,
     input: nothing,
     output: z.object({
-      aliases: z.array(z.object({ name: z.string(), model: z.string() })),
+      data: z.array(z.object({ name: z.string(), model: z.string() })),
       defaultModel: z.string().nullable(),
     }),
   }).query(({ ctx: { rooms } }) => {
     const catalog = rooms.catalog()
     return {
-      aliases: [...catalog.aliases].map(([name, model]) => ({ name, model })),
+      data: [...catalog.aliases].map(([name, model]) => ({ name, model })),
       defaultModel: catalog.defaultModel,
     }
   }),

@@ -66,7 +66,7 @@ export const providers = area({
     effect: 'reads',
     mcp: true,
     input: z.object({ mine: z.boolean().default(false).describe('only those with an account') }).strict(),
-    output: z.object({ providers: z.array(provider) }),
+    output: z.object({ data: z.array(provider) }),
     cli: { columns: ['id', 'name', 'protocols', 'auth', 'accounts', 'env'] },
   }).query(({ ctx, input }) => {
     const { rooms, principal } = ctx
@@ -86,7 +86,7 @@ export const providers = area({
       docs: one.docs,
     }))
     const have = new Set(rooms.accounts.list().map((account) => account.provider))
-    return { providers: input.mine ? all.filter(({ id }) => have.has(id)) : all }
+    return { data: input.mine ? all.filter(({ id }) => have.has(id)) : all }
   }),
 
   stored: operation({

@@ -114,7 +114,7 @@ export const usage = area({
       from: z.int(),
       to: z.int(),
       by: z.string(),
-      rows: z.array(totals.extend({ key: z.string() })),
+      data: z.array(totals.extend({ key: z.string() })),
       totals,
       truncated: z.boolean(),
     }),
@@ -136,8 +136,8 @@ export const usage = area({
     if (!ctx.principal.scopes.has('admin') && (input.by === 'account' || input.by === 'token')) {
       throw new GwError('access.scope', `Authenticated token is missing required scope 'admin'.`, { param: 'by' })
     }
-    const found = await ctx.rooms.usage.summary({ ...input, ...own(ctx.principal) })
-    return { ...found, rows: [...found.rows] }
+    const { rows, ...rest } = await ctx.rooms.usage.summary({ ...input, ...own(ctx.principal) })
+    return { ...rest, data: [...rows] }
   }),
 
   requests: operation({
@@ -151,13 +151,13 @@ export const usage = area({
       cursor: z.string().max(200).optional().describe('the next of the page before'),
       ...filter,
     }).strict(),
-    output: z.object({ requests: z.array(request), next: z.string().nullable() }),
+    output: z.object({ data: z.array(request), next: z.string().nullable() }),
     cli: {
       columns: ['at', 'id', 'model', 'account', 'outcome', 'status', 'inputTokens', 'outputTokens', 'costMicros'],
     },
   }).query(async ({ ctx, input }) => {
     const page = await ctx.rooms.usage.requests({ ...input, ...own(ctx.principal) })
-    return { requests: page.requests.map((one) => view(one, ctx.principal)), next: page.next }
+    return { data: page.requests.map((one) => view(one, ctx.principal)), next: page.next }
   }),
 
   request: operation({
@@ -211,16 +211,16 @@ export const usage = area({
       cursor: z.string().max(200).optional().describe('the next of the answer before; absent begins now'),
       limit: z.int().min(1).max(mostMissed).default(100),
     }).strict(),
-    output: z.object({ requests: z.array(request), next: z.string() }),
+    output: z.object({ data: z.array(request), next: z.string() }),
     cli: { hidden: true },
   }).query(async ({ ctx, input }) => {
-    if (input.cursor === undefined) return { requests: [], next: `${ctx.clock.now()}.0` }
+    if (input.cursor === undefined) return { data: [], next: `${ctx.clock.now()}.0` }
     const after = readCursor(input.cursor)
     const page = await ctx.rooms.usage.requests({ from: after.at, limit: 500, ...own(ctx.principal) })
     const fresh = page.requests.filter((one) => one.at > after.at || one.id > after.id).reverse().slice(0, input.limit)
     const last = fresh[fresh.length - 1]
     return {
-      requests: fresh.map((one) => view(one, ctx.principal)),
+      data: fresh.map((one) => view(one, ctx.principal)),
       next: last ? cursorOf(last) : input.cursor,
     }
   }),

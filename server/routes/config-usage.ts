@@ -31,7 +31,7 @@ interface Summary {
   readonly from: number
   readonly to: number
   readonly totals: Sums
-  readonly rows: readonly (Sums & { readonly key: string })[]
+  readonly data: readonly (Sums & { readonly key: string })[]
 }
 
 type Run = (request: Request, name: string, input: JsonObject) => Promise<JsonObject>
@@ -54,8 +54,8 @@ export function configUsage(run: Run, hook: (summary: string) => object) {
   for (const [path, [by, key, summary]] of Object.entries(cuts)) {
     routes.get(`/config/usage/${path}`, async ({ request }) => {
       const cut = by === 'day' && new URL(request.url).searchParams.get('granularity') === 'hour' ? 'hour' : by
-      const { rows } = await ask(request, cut)
-      return Response.json({ [path]: rows.map((row) => ({ [key]: row.key, ...sums(row) })) })
+      const { data } = await ask(request, cut)
+      return Response.json({ [path]: data.map((row) => ({ [key]: row.key, ...sums(row) })) })
     }, hook(summary))
   }
   routes.get('/config/usage/summary', async ({ request }) => {
@@ -66,15 +66,15 @@ export function configUsage(run: Run, hook: (summary: string) => object) {
     const [days, providers, models] = await Promise.all(['day', 'provider', 'model'].map((by) => ask(request, by)))
     return Response.json({
       summary: sums(days!.totals),
-      chart: days!.rows.map((row) => ({ date: row.key, ...sums(row) })),
-      providers: providers!.rows.slice(0, 10).map((row) => ({ provider: row.key, ...sums(row) })),
-      models: models!.rows.slice(0, 10).map((row) => ({ model: row.key, ...sums(row) })),
+      chart: days!.data.map((row) => ({ date: row.key, ...sums(row) })),
+      providers: providers!.data.slice(0, 10).map((row) => ({ provider: row.key, ...sums(row) })),
+      models: models!.data.slice(0, 10).map((row) => ({ model: row.key, ...sums(row) })),
     })
   }, hook('Usage at a glance'))
   routes.get('/config/usage/provider-telemetry', async ({ request }) => {
-    const { rows } = await ask(request, 'provider')
+    const { data } = await ask(request, 'provider')
     return Response.json({
-      providers: rows.map((row) => ({
+      providers: data.map((row) => ({
         provider: row.key,
         requests: row.requests,
         errors: row.errors,
@@ -86,11 +86,11 @@ export function configUsage(run: Run, hook: (summary: string) => object) {
   }, hook('How providers fare'))
   routes.get('/config/usage/recent', async ({ request }) => {
     const limit = number(request, 'limit') ?? 50
-    const { requests } = await run(request, 'usage.requests', { limit, ...span(request) }) as unknown as {
-      requests: readonly Listed[]
+    const { data } = await run(request, 'usage.requests', { limit, ...span(request) }) as unknown as {
+      data: readonly Listed[]
     }
     return Response.json({
-      recent: requests.map((one) => ({
+      recent: data.map((one) => ({
         id: one.id,
         ts: one.at,
         provider: one.provider,

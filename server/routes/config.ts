@@ -374,10 +374,10 @@ export function configRoutes(door: Door) {
     }, hook('Test the credential of an auth profile'))
     .get('/config/profiles', async ({ request }) => {
       const { run } = await enter(request)
-      const { snapshots } = await run('config.snapshots', {}) as { snapshots: { name: string; active: boolean }[] }
+      const { data } = await run('config.snapshots', {}) as { data: { name: string; active: boolean }[] }
       return Response.json({
-        profiles: snapshots,
-        active: snapshots.find(({ active }) => active)?.name ?? null,
+        profiles: data,
+        active: data.find(({ active }) => active)?.name ?? null,
       })
     }, hook('List the snapshots of the configuration'))
     .post('/config/profiles', async ({ request }) => {

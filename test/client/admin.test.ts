@@ -21,7 +21,7 @@ async function ask(): Promise<void> {
 }
 
 test('the typed client lists accounts and issues a token', async () => {
-  const { accounts } = await client.accounts.list.query()
+  const { data: accounts } = await client.accounts.list.query()
   expect(accounts.map((account) => account.id)).toEqual(['demo'])
   const { token, label } = await client.tokens.issue.mutate({ label: 'laptop', scopes: ['read'] })
   expect(label).toBe('laptop')
@@ -62,7 +62,7 @@ test('a stream shows requests as they end, and goes on after the last one that w
   expect(new Set(missed).size).toBe(2)
   expect(missed).not.toContain(seen)
   const polled = await client.usage.since.query({ cursor: seen })
-  expect(polled.requests.map((one) => `${one.at}.${one.id}`)).toEqual(missed)
+  expect(polled.data.map((one) => `${one.at}.${one.id}`)).toEqual(missed)
 }, 20_000)
 
 test('revoking a token ends its streams', async () => {

@@ -373,8 +373,8 @@ test(
     })
     await ask('/v1/chat/completions', { body: '{"canary-broken": ' })
     await ask('/nowhere?key=canary-query-0001', { method: 'DELETE' })
-    const approvals = JSON.parse((await ask('/api/approvals/list')).text) as { approvals: { id: string }[] }
-    for (const { id } of approvals.approvals) await ask(`/approvals/${id}`)
+    const approvals = JSON.parse((await ask('/api/approvals/list')).text) as { data: { id: string }[] }
+    for (const { id } of approvals.data) await ask(`/approvals/${id}`)
 
     const remote = { ...planted, GW_URL: url, GW_TOKEN: planted.CLIENT_TOKEN }
     await Promise.all(commands.map((argv, i) => command(argv, '', i % 3 === 0 ? remote : planted)))

@@ -140,7 +140,7 @@ describe('gw auth login', () => {
     const at = home()
     expect((await chatgpt(at, 'a@b.test')).code).toBe(0)
     const { stdout: list } = await at.run(['auth', 'list', '--json'])
-    expect(JSON.parse(list).logins.map((one: { vendor: string }) => one.vendor).sort()).toEqual(['chatgpt', 'corp'])
+    expect(JSON.parse(list).data.map((one: { vendor: string }) => one.vendor).sort()).toEqual(['chatgpt', 'corp'])
     const { stdout: shown } = await at.run(['auth', 'inspect', 'chatgpt', '--json'])
     const { email, uses } = JSON.parse(shown)
     expect([email, uses.length > 0, uses.every((use: { page: string }) => use.page.startsWith('https://'))]).toEqual([

@@ -71,7 +71,7 @@ function home(server: FixtureHttpServer, more = ''): ProcessHome {
 
 const listed = async (at: ProcessHome) => {
   const { stdout } = await at.run(['mcp', 'servers', '--json'])
-  const { servers: [server] } = JSON.parse(stdout) as { servers: { tools: number; error: string | null }[] }
+  const { data: [server] } = JSON.parse(stdout) as { data: { tools: number; error: string | null }[] }
   return server!
 }
 

@@ -24,7 +24,7 @@ const litellm = `model_list:
 
 async function records(run: ReturnType<typeof home>['run']) {
   const { stdout } = await run(['audit', 'list', '--json'])
-  return (JSON.parse(stdout) as { records: { operation: string; state: string; surface: string }[] }).records
+  return (JSON.parse(stdout) as { data: { operation: string; state: string; surface: string }[] }).data
 }
 
 const changes: readonly (readonly [operation: string, argv: (root: string) => string[]])[] = [
@@ -70,11 +70,11 @@ test('a file is taken over through --url too, read where the command runs', asyn
     chmodSync(path, 0o600)
     const argv = ['import', 'litellm', path, '--url', served.url, '--json']
     const dry = await cli([...argv, '--dry-run'], { env: { GW_TOKEN: served.token } })
-    expect(JSON.parse(dry.stdout)).toMatchObject({ ok: true, dry_run: true, taken: expect.any(Array) })
+    expect(JSON.parse(dry.stdout)).toMatchObject({ ok: true, dryRun: true, taken: expect.any(Array) })
     expect(existsSync(join(served.root, 'config.toml'))).toBe(false)
     const done = await cli(argv, { env: { GW_TOKEN: served.token } })
     const report = JSON.parse(done.stdout)
-    expect(report).toMatchObject({ ok: true, dry_run: false })
+    expect(report).toMatchObject({ ok: true, dryRun: false })
     expect(report.secrets.length).toBe(1)
     expect(readFileSync(join(served.root, 'config.toml'), 'utf8')).not.toContain(key)
     const { rooms } = served.gateway

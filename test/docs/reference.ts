@@ -78,17 +78,38 @@ function operationsPage(): string {
         operation.mcp ? `, tool ${code(operation.name.replaceAll('.', '_'))}` : ''
       }.`,
       ...(fields.length > 0 ? [table(['Field', 'Type', 'Required', ''], fields)] : []),
+      ...answerOf(operation.output as Schema | null),
     ].join('\n\n')
   })
   return [
     '# Operations',
     generated,
     'Each is there on tRPC under its name, over HTTP under its path, as a tool of the MCP server where one is named, and as a [command](commands.md).',
+    conventions,
     ...sections,
   ].join('\n\n')
 }
 
+const conventions =
+  `What goes in is named like a setting, in small letters with underscores; the flag of it has dashes. What comes out is one
+object with names in camel case, and every field is there, \`null\` where there is nothing to say. The rows of a list stand
+under \`data\`, and \`next\` is the cursor of the next page, or \`null\`. A number carries its unit: \`…At\` is epoch
+milliseconds, \`…Ms\` a span, \`…Micros\` millionths of a US dollar. Shapes that were fixed before gw stay as they were, with
+underscores and times \`…_at\` in epoch seconds: client tokens and stored providers (Link.Assistant.Router), and what
+stay-afloat reports (oauth-mux). An error is one object too, \`{"error": {code, message, hint, param, …}}\` on the command
+line; its [code](errors.md) is the same everywhere. Why so: [decision 3](../decisions/0003-json-conventions.md).`
+
+/** The names of what an operation answers with. */
+function answerOf(output: Schema | null): readonly string[] {
+  const { properties = {} } = output ?? {}
+  const names = Object.entries(properties).map(([name, { items }]) =>
+    items?.properties ? `${code(name)} (rows of ${Object.keys(items.properties).map(code).join(', ')})` : code(name)
+  )
+  return names.length === 0 ? [] : [`Answer: ${names.join(', ')}.`]
+}
+
 interface Schema {
+  readonly properties?: Readonly<Record<string, Schema>>
   readonly type?: string
   readonly enum?: readonly string[]
   readonly description?: string

@@ -142,7 +142,7 @@ for (const [path, tool] of [['/v1/mcp/fixture', 'echo'], ['/v1/mcp', 'fixture__e
       await expect(call()).rejects.toThrow(/needs an approval/)
       await expect(call()).rejects.toThrow(/needs an approval/)
       expect(questions[0]).toContain('{"value":1}')
-      const { approvals } = await run('approvals.list', {}) as { approvals: { state: string }[] }
+      const { data: approvals } = await run('approvals.list', {}) as { data: { state: string }[] }
       expect(approvals.map(({ state }) => state)).toEqual(['denied', 'used'])
     })
 

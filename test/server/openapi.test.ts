@@ -48,7 +48,7 @@ const { data: listed } = await gw.GET('/api/accounts/list', { params: { query: {
 const { data: issued } = await gw.POST('/api/tokens/issue', { body: { label: 'generated', ttl_hours: 1, scopes: ['read'] } })
 const { error } = await gw.GET('/api/tokens/show', { params: { query: { id: 'nobody' } } })
 const label: string = issued!.label
-const ids: string[] = listed!.accounts.map((account) => account.id)
+const ids: string[] = listed!.data.map((account) => account.id)
 console.log(JSON.stringify({ ids, label, code: error!.title }))
 `
 

@@ -139,8 +139,8 @@ test('accounts are added with their secret in the store, changed and removed, an
 test('each change leaves a record: who, what, before and after, without secrets', async () => {
   await callOperation('accounts.add', { provider: 'beta', id: 'one', secret: 'sk-canary-abcdefgh' }, home.context())
   await callOperation('accounts.update', { id: 'one', priority: 7 }, home.context())
-  const { records } = await callOperation('audit.list', { limit: 2 }, home.context()) as {
-    records: { operation: string; before: unknown; after: unknown; state: string; input: unknown }[]
+  const { data: records } = await callOperation('audit.list', { limit: 2 }, home.context()) as {
+    data: { operation: string; before: unknown; after: unknown; state: string; input: unknown }[]
   }
   expect(records[0]).toMatchObject({
     principal: 'operator',
@@ -157,7 +157,7 @@ test('a failed change is recorded as failed, and one whose record cannot be writ
   expect((await failure(callOperation('accounts.remove', { id: 'nobody' }, home.context()))).code).toBe(
     'account.not_found',
   )
-  const { records } = await callOperation('audit.list', { limit: 1 }, home.context()) as { records: unknown[] }
+  const { data: records } = await callOperation('audit.list', { limit: 1 }, home.context()) as { data: unknown[] }
   expect(records[0]).toMatchObject({ operation: 'accounts.remove', state: 'failed', error: 'account.not_found' })
   const broken = {
     ...home.context(),
@@ -177,8 +177,8 @@ test('a failed change is recorded as failed, and one whose record cannot be writ
 test('config.set changes the file and the configuration in force, config.show says where a value comes from', async () => {
   await callOperation('config.set', { key: 'log.level', value: 'warn' }, home.context())
   expect(home.rooms.config.current().config.log.level).toBe('warn')
-  const shown = await callOperation('config.show', {}, home.context()) as { settings: { key: string; from: string }[] }
-  expect(shown.settings.find(({ key }) => key === 'log.level')?.from).toEndWith('config.toml:2')
+  const shown = await callOperation('config.show', {}, home.context()) as { data: { key: string; from: string }[] }
+  expect(shown.data.find(({ key }) => key === 'log.level')?.from).toEndWith('config.toml:2')
   expect((await failure(callOperation('config.set', { key: 'log.level', value: 'loud' }, home.context()))).code).toBe(
     'config.rejected',
   )
@@ -229,8 +229,8 @@ test('what the policy marks ask runs once after somebody approved that exact cal
 test('route.why and liveness.quota answer over the rooms', async () => {
   const home = await openHome()
   try {
-    const quota = await callOperation('liveness.quota', {}, home.context()) as { windows: unknown[] }
-    expect(quota.windows).toEqual([])
+    const quota = await callOperation('liveness.quota', {}, home.context()) as { data: unknown[] }
+    expect(quota.data).toEqual([])
     const { board } = home.home
     board.note('alpha:one' as Parameters<typeof board.note>[0], {
       is: 'windows',
@@ -247,7 +247,7 @@ test('route.why and liveness.quota answer over the rooms', async () => {
       }],
     })
     const after = await callOperation('liveness.quota', { account: 'one' }, home.context())
-    expect(after).toMatchObject({ windows: [{ account: 'one', window: '5h', used: 0.4, passed: false }] })
+    expect(after).toMatchObject({ data: [{ account: 'one', window: '5h', used: 0.4, passed: false }] })
     const error = await failure(callOperation('route.why', { request: 'req_nobody' }, home.context()))
     expect(error.code).toBe('request.not_found')
   } finally {

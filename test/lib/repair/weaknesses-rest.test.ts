@@ -118,8 +118,8 @@ describe('18: metrics, history and the use of each account', () => {
     })
     expect(reply.status).toBe(200)
     await reply.text()
-    const by = await (await ask('/api/usage/summary?by=account')).json() as { rows: Record<string, unknown>[] }
-    expect(by.rows).toContainEqual(
+    const by = await (await ask('/api/usage/summary?by=account')).json() as { data: Record<string, unknown>[] }
+    expect(by.data).toContainEqual(
       expect.objectContaining({ key: 'openai', requests: 1, inputTokens: 3, outputTokens: 2 }),
     )
     const { board } = gateway.gateway.rooms
@@ -142,7 +142,7 @@ describe('18: metrics, history and the use of each account', () => {
     const first = await page('limit=2')
     const second = await page(`limit=2&before=${first.next}`)
     expect([first, second].map(({ events }) => events.length)).toEqual([2, 1])
-    const requests = await (await ask('/api/usage/requests?account=openai')).json() as { requests: unknown[] }
-    expect(requests.requests.length).toBe(1)
+    const requests = await (await ask('/api/usage/requests?account=openai')).json() as { data: unknown[] }
+    expect(requests.data.length).toBe(1)
   })
 })

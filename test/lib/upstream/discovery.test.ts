@@ -3,7 +3,7 @@ import { fakeUpstream } from '../../support/fake-upstream.ts'
 import { providerAt, startGateway, type TestGateway } from '../../support/gateway.ts'
 
 interface Listed {
-  readonly models: readonly {
+  readonly data: readonly {
     readonly id: string
     readonly accounts: readonly string[]
     readonly heardAt: number | null
@@ -28,8 +28,8 @@ test('what a provider lists is asked once, kept, and shown with the accounts tha
   await using gw = await startGateway({ settings })
   expect(upstream.requests).toHaveLength(0)
   const shown = await list(gw, 'available=true')
-  expect(shown.models).toMatchObject([{ id: 'up/new-model', accounts: ['up'], contextTokens: 4_000 }])
-  expect(shown.models[0]!.heardAt).toBeGreaterThan(0)
+  expect(shown.data).toMatchObject([{ id: 'up/new-model', accounts: ['up'], contextTokens: 4_000 }])
+  expect(shown.data[0]!.heardAt).toBeGreaterThan(0)
   expect(upstream.requests.map(({ method, target }) => [method, target])).toEqual([['GET', '/v1/models']])
   await list(gw, 'available=true')
   expect(upstream.requests).toHaveLength(1)
@@ -40,7 +40,7 @@ test('what a provider lists is asked once, kept, and shown with the accounts tha
 test('a provider that does not tell is left alone, and stands as it stood', async () => {
   await using upstream = await fakeUpstream((exchange) => exchange.json({ error: { message: 'no' } }, { status: 401 }))
   await using gw = await startGateway({ settings: providerAt(upstream.url, 'openai-chat') })
-  expect((await list(gw, 'available=true')).models).toEqual([])
+  expect((await list(gw, 'available=true')).data).toEqual([])
   await list(gw, 'available=true')
   expect(upstream.requests).toHaveLength(1)
   expect(gw.gateway.rooms.board.all()).toEqual([])
