@@ -28,9 +28,9 @@ const commands: readonly (readonly [argv: readonly string[], code: number, says:
   [['login-github-copilot'], 203, ''],
   [['logout', 'chatgpt'], 0, 'removed'],
   [['anthropic-logout'], 0, 'removed'],
-  [['list'], 0, 'logins'],
-  [['vendors'], 0, 'chatgpt'],
-  [['discover'], 0, 'logins'],
+  [['list'], 0, '"data"'],
+  [['"data"'], 0, 'chatgpt'],
+  [['discover'], 0, '"data"'],
   [['import', 'nothing'], 1, 'known are'],
   [['inspect', 'chatgpt'], 203, 'gw auth login chatgpt'],
   [['anthropic-inspect'], 203, 'gw auth login claude'],
@@ -98,6 +98,6 @@ describe('gw auth', () => {
   test('gw tplumb takes the words of token-plumber', async () => {
     const done = await at.run(['tplumb', 'auth', 'chatgpt-access-token'])
     expect([done.code, done.stdout]).toEqual([203, ''])
-    expect((await at.run(['tplumb', 'auth', 'list', '--json'])).stdout).toContain('logins')
+    expect((await at.run(['tplumb', 'auth', 'list', '--json'])).stdout).toContain('data')
   }, limitMs)
 })
