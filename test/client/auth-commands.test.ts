@@ -29,7 +29,7 @@ const commands: readonly (readonly [argv: readonly string[], code: number, says:
   [['logout', 'chatgpt'], 0, 'removed'],
   [['anthropic-logout'], 0, 'removed'],
   [['list'], 0, '"data"'],
-  [['"data"'], 0, 'chatgpt'],
+  [['vendors'], 0, 'chatgpt'],
   [['discover'], 0, '"data"'],
   [['import', 'nothing'], 1, 'known are'],
   [['inspect', 'chatgpt'], 203, 'gw auth login chatgpt'],
