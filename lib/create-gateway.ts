@@ -354,17 +354,15 @@ function limitsOf({ limits }: Config): Limits {
 /** Prices each record and hands it to the batched writer. */
 function recorderOf(home: Home): Recorder {
   return {
-    record(record, plan) {
-      if (plan) home.receipts.keep(record.id, plan)
-      home.usage.record(priced(home, record))
-    },
-    keep({ body, headers }, { id, outcome }) {
+    planned: (id, plan) => home.receipts.keep(id, plan),
+    record: (record) => home.usage.record(priced(home, record)),
+    keep({ json, bytes, contentType }, { id, outcome }) {
       const { capture } = home.usage
       const failed = outcome !== 'ok'
-      if (!body.json) {
-        if (capture.wantsAudio) void keepAudio(capture, id, body.bytes, headers.get('content-type') ?? '')
+      if (!json) {
+        if (capture.wantsAudio) void keepAudio(capture, id, bytes, contentType ?? '')
       } else if (capture.wantsBodies(failed)) {
-        capture.bodies(id, failed, { request: new TextDecoder().decode(body.bytes) })
+        capture.bodies(id, failed, { request: new TextDecoder().decode(bytes) })
       }
     },
   }

@@ -1,5 +1,7 @@
-import { GwError } from '../lib/base/mod.ts'
+import { GwError, type OpenDownstream, openDownstream } from '../lib/base/mod.ts'
 import type { Gateway } from '../lib/create-gateway.ts'
+import type { Peer } from '../lib/gateway/mod.ts'
+import type { ServedPeer } from '../lib/platform/mod.ts'
 import { createApp } from './app.ts'
 import type { McpHandler } from './door.ts'
 
@@ -41,15 +43,7 @@ export async function startServer(gateway: Gateway, options: ListenOptions = {})
       port: options.port ?? wanted.port,
       // The runtime would cut the connection without a word: gw counts for itself, and says why it refuses.
       maxBodyBytes: 1024 * 1024 * 1024 * 1024,
-      fetch: (request, peer) =>
-        app.answer(request, {
-          get address() {
-            return peer.address
-          },
-          get loopback() {
-            return onLoopback && isLoopback(peer.address)
-          },
-        }),
+      fetch: (request, peer) => app.answer(request, new CallingPeer(peer, onLoopback)),
     })
   ).catch((error) => {
     throw unbound(error, host, options.port ?? wanted.port)
@@ -86,6 +80,29 @@ export async function startServer(gateway: Gateway, options: ListenOptions = {})
     host,
     port: server.port,
     stop: ({ graceMs = 0, drainMs = wanted.drain_secs * 1000 } = {}) => stopping ??= stop(graceMs, drainMs),
+  }
+}
+
+/** Who calls, looked up only when somebody asks. */
+class CallingPeer implements Peer {
+  readonly #served: ServedPeer
+  readonly #onLoopback: boolean
+
+  constructor(served: ServedPeer, onLoopback: boolean) {
+    this.#served = served
+    this.#onLoopback = onLoopback
+  }
+
+  get address(): string {
+    return this.#served.address
+  }
+
+  get loopback(): boolean {
+    return this.#onLoopback && isLoopback(this.#served.address)
+  }
+
+  get openDownstream(): OpenDownstream {
+    return this.#served.openDownstream ?? openDownstream
   }
 }
 

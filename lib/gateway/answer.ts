@@ -1,12 +1,19 @@
-import { GwError } from '../base/mod.ts'
+import { type Downstream, type DownstreamOwner, GwError, type OpenDownstream, openDownstream } from '../base/mod.ts'
 import type { OwnStream } from '../protocol/mod.ts'
-import { createDownstream, type Downstream } from './downstream.ts'
 
 /** A header field of an answer. */
 export type AnswerField = readonly [name: string, value: string]
 
+/** Who works for a caller, and is told when to stop and when it may go on. */
+export interface Serving {
+  /** The caller is gone. */
+  left(): void
+  /** A slow caller has read. */
+  drained(): void
+}
+
 /** The caller's side of one request: what it is given, and whether it is still there. */
-export class Answer {
+export class Answer implements DownstreamOwner {
   /** Resolves when there is something to give: at once for a whole answer, at its opening for a stream. Never rejects. */
   readonly response: Promise<Response>
   /** Why the caller is gone; `null` while it is there. */
@@ -17,15 +24,19 @@ export class Answer {
   down: Downstream | null = null
   /** The stream that gw began itself, which may still be anybody's to go on with; `null` when there is none. */
   own: OwnStream | null = null
-  readonly #gone: (because: GwError) => Response
-  #resolve!: (response: Response) => void
-  #done = false
-  #stop: (() => void) | null = null
-  #resume: (() => void) | null = null
+  /** Both `null` once the caller has been given something: a stream that runs for an hour holds nothing of its start. */
+  #gone: ((because: GwError) => Response) | null
+  #resolve: ((response: Response) => void) | null = null
+  readonly #openDown: OpenDownstream
+  #serving: Serving | null = null
 
-  /** @param gone what a caller that left would get */
-  constructor(gone: (because: GwError) => Response) {
+  /**
+   * @param gone what a caller that left would get
+   * @param openDown how the body of a stream is opened
+   */
+  constructor(gone: (because: GwError) => Response, openDown: OpenDownstream = openDownstream) {
     this.#gone = gone
+    this.#openDown = openDown
     this.response = new Promise((resolve) => this.#resolve = resolve)
   }
 
@@ -41,22 +52,23 @@ export class Answer {
 
   /** The last word: a whole answer. */
   whole(response: Response): void {
-    if (this.#done) return
-    this.#done = true
-    this.#resolve(response)
+    const resolve = this.#resolve
+    this.#resolve = null
+    this.#gone = null
+    resolve?.(response)
   }
 
   /** Sends the head of a stream and returns its body. */
   open(status: number, fields: readonly AnswerField[]): Downstream {
     if (this.down) return this.down
-    const down = this.down = createDownstream({ drained: () => this.#resume?.(), left: () => this.leave() })
+    const down = this.down = this.#openDown(this)
     this.whole(new Response(down.stream, { status, headers: fields as [string, string][] }))
     return down
   }
 
   /** Opens the stream with gw's own start. */
   begin(own: OwnStream, fields: readonly AnswerField[]): void {
-    if (this.down || this.#done) return
+    if (this.down || this.#resolve === null) return
     this.own = own
     this.open(200, fields).write(own.start())
   }
@@ -66,23 +78,34 @@ export class Answer {
     this.committed = true
   }
 
-  /** What to stop when the caller leaves; the latest counts. */
-  onLeave(stop: () => void): void {
-    this.#stop = stop
-    if (this.because !== null) stop()
+  /** Who works for the caller from now on, and is told at once when it is gone already; the latest counts. */
+  serve(serving: Serving): void {
+    this.#serving = serving
+    if (this.because !== null) serving.left()
   }
 
-  /** What to go on with when a slow caller has read; the latest counts. */
-  onDrain(resume: () => void): void {
-    this.#resume = resume
+  /** Goes with the caller's signal. It is not let go of: a request that is over leaves nothing to stop. */
+  follow(signal: AbortSignal): void {
+    if (signal.aborted) this.leave()
+    else signal.addEventListener('abort', this, { once: true })
+  }
+
+  /** The signal that is followed has fired. */
+  handleEvent(): void {
+    this.leave()
+  }
+
+  /** A slow caller has read. */
+  drained(): void {
+    this.#serving?.drained()
   }
 
   /** The caller is gone, or its time or its right is: stops what runs for it. */
   leave(because: GwError = new GwError('cancelled', 'the caller left')): void {
-    if (this.because !== null || (this.#done && !this.down)) return
+    if (this.because !== null || (this.#resolve === null && !this.down)) return
     this.because = because
-    this.#stop?.()
-    if (!this.#done) this.whole(this.#gone(because))
+    this.#serving?.left()
+    if (this.#gone) this.whole(this.#gone(because))
   }
 }
 

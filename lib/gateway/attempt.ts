@@ -10,7 +10,7 @@ import {
   type UpstreamRefusal,
   type UpstreamReply,
 } from '../upstream/mod.ts'
-import type { Answer, AnswerField } from './answer.ts'
+import type { Answer, AnswerField, Serving } from './answer.ts'
 import type { Call } from './call.ts'
 import { pass } from './pass.ts'
 import { type Claim, controlKeys, type RoutedPlan } from '../routing/mod.ts'
@@ -162,9 +162,9 @@ async function call(
       : withBetas(forwardHeaders(call.headers), ask.wrapped?.betas ?? []),
     body,
   })
-  answer.onLeave(() => sending.cancel())
   const { ticker, limits: { headMs } } = rooms
   const wait = new HeadWait(sending, ticker.now + headMs)
+  answer.serve(wait)
   ticker.watch(wait)
   const reply = await sending.reply
   ticker.unwatch(wait)
@@ -174,7 +174,7 @@ async function call(
 }
 
 /** The wait for the head of an answer, which ends the call when it takes too long. */
-class HeadWait implements Watcher {
+class HeadWait implements Watcher, Serving {
   late = false
   readonly #sending: Sending
   readonly #until: number
@@ -189,6 +189,12 @@ class HeadWait implements Watcher {
     this.late = true
     this.#sending.cancel()
   }
+
+  left(): void {
+    this.#sending.cancel()
+  }
+
+  drained(): void {}
 }
 
 /** The header fields with beta flags that a client wrote into its body. */

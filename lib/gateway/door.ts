@@ -33,9 +33,9 @@ export function createDoor(rooms: Rooms): Door {
     },
     recorder: {
       ...rooms.recorder,
-      record(record, plan) {
+      record(record) {
         open--
-        rooms.recorder.record(record, plan)
+        rooms.recorder.record(record)
       },
     },
   }

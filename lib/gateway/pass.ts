@@ -5,9 +5,11 @@ import {
   type Loss,
   noTokens,
   responseId,
+  type StreamTracker,
   type TokenCounts,
   type Translator,
   type UpstreamFailure,
+  type Wire,
 } from '../protocol/mod.ts'
 import type { Claim } from '../routing/mod.ts'
 import { lossFields, type Translation } from './translated.ts'
@@ -15,11 +17,13 @@ import { streamSource, wholeAsStream, wholeSource } from './translated-answer.ts
 import { unframed } from './unframed.ts'
 import { classifyFailure } from '../liveness/mod.ts'
 import { failureOf, replyFields, type UpstreamReply } from '../upstream/mod.ts'
-import type { AnswerField } from './answer.ts'
+import type { Answer, AnswerField } from './answer.ts'
 import type { Line } from './attempt.ts'
 import { stemOf } from './call.ts'
-import { relayStream } from './relay-stream.ts'
+import { relayStream, type StreamBooks, type StreamEnd } from './relay-stream.ts'
 import { relayWhole } from './relay-whole.ts'
+import type { Ask, Rooms } from './seams.ts'
+import type { Ledger } from './settle.ts'
 import { wireOf } from './surfaces.ts'
 import { keepName, keepTurn } from './turns.ts'
 
@@ -63,86 +67,13 @@ export function pass(
     ...line.notices,
   )
 
-  let committedAt = rooms.clock.monotonic()
-  const committed = (): void => {
-    ledger.firstByte()
-    committedAt = rooms.clock.monotonic()
-    if (own) return
-    rooms.observer.served(target, {
-      status: reply.status,
-      headers: reply.headers,
-      firstByteMs: ledger.attemptMs ?? 0,
-    })
-  }
-  /** Milliseconds from the first content to now: what the output tokens took. */
-  const writingMs = (): number => rooms.clock.monotonic() - committedAt
-  const ended = (
-    failure: UpstreamFailure | null,
-    tokens: TokenCounts,
-    bytes: number,
-    id: string | null,
-    guessedTokens: number | null,
-    answered: readonly Loss[] = [],
-  ): void => {
-    const aborted = failure?.kind === 'cancelled'
-    const { own: begun } = answer
-    if (begun?.closing && id !== null && id !== begun.id && rooms.turns) {
-      keepName(line.ask, begun.closing, id, rooms.turns)
-    }
-    ledger.end(failure)
-    if (failure === null && !own) rooms.observer.finished?.(target, tokens.outputTokens, writingMs())
-    claim.end(
-      failure === null
-        ? { is: 'answered', responseId: row.surface === 'responses' ? id : null }
-        : aborted
-        ? { is: 'abandoned' }
-        : { is: 'failed', failure },
-    )
-    if (failure && !aborted && !own) rooms.observer.failed(target, failure)
-    ledger.close({
-      outcome: failure === null ? 'ok' : aborted ? 'aborted' : 'truncated',
-      status: reply.status,
-      error: failure?.message ?? null,
-      tokens,
-      guessedTokens,
-      losses: answered.length > 0 ? [...asked, ...answered] : asked,
-      responseBytes: bytes,
-      session: plan.session?.key ?? null,
-    })
-  }
-
-  /** What failed, without the credential that the provider may have repeated in saying so. */
-  const discreet = (failure: UpstreamFailure): UpstreamFailure => ({
-    ...failure,
-    message: cutCredential(failure.message, credential.secret),
-  })
-  const shared = {
-    source: body,
-    answer,
-    status: reply.status,
-    fields,
-    limits: rooms.limits,
-    ticker: rooms.ticker,
-    reported: (said: unknown) =>
-      discreet(classifyFailure({
-        status: reply.status,
-        headers: reply.headers,
-        body: { error: said ?? { message: 'the provider reported an error' } },
-        now: rooms.clock.now(),
-        model: target.model,
-      })),
-    committed,
-  }
-  if (translation?.exchange && wire) return passTranslated(translation.exchange)
+  const session = plan.session?.key ?? null
+  const books = new Books({ line, target, claim, own, reply, secret: credential.secret, losses: asked, session })
+  const shared = { source: body, answer, status: reply.status, fields, limits: rooms.limits, ticker: rooms.ticker }
+  if (translation?.exchange && wire) return passTranslated(translation.exchange, wire)
   if (wire && eventStream.test(type)) {
-    const tracker = wire.tracker()
-    return relayStream({
-      ...shared,
-      tracker,
-      clean: (bytes) => withoutSecret(bytes, credential.secret),
-      ended: ({ failure, guessedTokens }) =>
-        ended(failure, tracker.tokens, answer.down?.bytes ?? 0, tracker.id, guessedTokens),
-    })
+    const tracker = books.tracker = wire.tracker()
+    return relayStream({ ...shared, tracker, books })
   }
   if (row.json && webPage.test(type)) {
     reply.body.cancel()
@@ -154,22 +85,25 @@ export function pass(
     wire,
     json: row.json,
     asStream: line.ask.stream && wire?.own ? (bytes) => wholeAsStream(target, line, bytes) : null,
-    ended: ({ failure, tokens, bytes, id }) => ended(failure, tokens, bytes, id, guessWhole(bytes)),
+    reported: (said) => books.reported(said),
+    committed: () => books.committed(),
+    ended: ({ failure, tokens, bytes, id }) =>
+      books.close(failure, { tokens, bytes, id, guessedTokens: guessWhole(bytes) }),
   })
 
   /** The same, through the translator: what is relayed is the caller's protocol already. */
-  async function passTranslated(exchange: Translator): Promise<UpstreamFailure | null> {
+  async function passTranslated(exchange: Translator, wire: Wire): Promise<UpstreamFailure | null> {
     const named = (value: string): AnswerField[] => [
       ...fields.filter(([name]) => name !== 'content-type'),
       ['content-type', value],
     ]
     const keeps = translation?.keeps === true
     const id = responseId(stemOf(call))
+    const { ask } = line
     const keep = (failure: UpstreamFailure | null, answer: JsonObject | null): void => {
-      if (keeps && failure === null && answer !== null && rooms.turns) keepTurn(line.ask, answer, rooms.turns)
+      if (keeps && failure === null && answer !== null && rooms.turns) keepTurn(ask, answer, rooms.turns)
     }
-    const clean = (bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> => withoutSecret(bytes, credential.secret)
-    if (line.ask.stream) {
+    if (ask.stream) {
       const through = streamSource(body, exchange, id, rooms.limits.replyBytes, keeps)
       const failure = await relayStream({
         ...shared,
@@ -177,20 +111,23 @@ export function pass(
         whole: true,
         fields: named('text/event-stream; charset=utf-8'),
         tracker: through.tracker,
-        clean,
-        ended({ failure, guessedTokens }) {
-          keep(failure, through.answer)
-          ended(
-            failure && discreet(through.failure ?? failure),
-            through.usage ?? noTokens,
-            answer.down?.bytes ?? 0,
-            through.tracker.id,
-            guessedTokens,
-            through.losses,
-          )
+        books: {
+          reported: (said) => books.reported(said),
+          clean: (bytes) => books.clean(bytes),
+          committed: () => books.committed(),
+          ended({ failure, guessedTokens }) {
+            keep(failure, through.answer)
+            books.close(failure && books.discreet(through.failure ?? failure), {
+              tokens: through.usage ?? noTokens,
+              bytes: answer.down?.bytes ?? 0,
+              id: through.tracker.id,
+              guessedTokens,
+              losses: through.losses,
+            })
+          },
         },
       })
-      return failure && discreet(through.failure ?? failure)
+      return failure && books.discreet(through.failure ?? failure)
     }
     const through = wholeSource(body, exchange, rooms.limits.replyBytes)
     const failure = await relayWhole({
@@ -202,21 +139,154 @@ export function pass(
       // The translator has read it.
       json: false,
       asStream: null,
+      reported: (said) => books.reported(said),
+      committed: () => books.committed(),
       ended({ failure, bytes }) {
         keep(failure, through.answer)
-        ended(failure && discreet(failure), through.usage ?? noTokens, bytes, id, guessWhole(bytes), through.losses)
+        books.close(failure && books.discreet(failure), {
+          tokens: through.usage ?? noTokens,
+          bytes,
+          id,
+          guessedTokens: guessWhole(bytes),
+          losses: through.losses,
+        })
       },
     })
-    return failure && discreet(through.failure ?? failure)
+    return failure && books.discreet(through.failure ?? failure)
+  }
+}
+
+/** What {@link Books} are opened with. */
+interface Passed extends Pick<Served, 'target' | 'claim' | 'own' | 'reply' | 'losses'> {
+  readonly line: Line
+  readonly secret: Secret
+  readonly session: string | null
+}
+
+/** What an answer came to. */
+interface Sum {
+  readonly tokens: TokenCounts
+  readonly bytes: number
+  /** The answer's own id. */
+  readonly id: string | null
+  readonly guessedTokens: number | null
+  /** What its translation left out. */
+  readonly losses?: readonly Loss[]
+}
+
+/**
+ * The books of one answer. They keep of the request what is needed at the end and not the request itself, its plan or its
+ * call: a stream holds them for as long as it lasts.
+ */
+class Books implements StreamBooks {
+  /** Of a stream that is passed on as it is. */
+  tracker: StreamTracker | null = null
+  readonly #rooms: Rooms
+  readonly #answer: Answer
+  readonly #ledger: Ledger
+  readonly #target: Target
+  readonly #claim: Claim
+  readonly #own: boolean
+  readonly #status: number
+  readonly #headers: UpstreamReply['headers']
+  readonly #secret: Secret
+  readonly #losses: readonly Loss[]
+  readonly #session: string | null
+  readonly #surface: string
+  /** Needed to keep the turn of a stream that gw began itself; `null` when it turns out that it did not. */
+  #ask: Ask | null
+  #committedAt: number
+
+  constructor({ line, target, claim, own, reply, secret, losses, session }: Passed) {
+    this.#rooms = line.rooms
+    this.#answer = line.answer
+    this.#ledger = line.ledger
+    this.#ask = line.ask
+    this.#surface = line.row.surface
+    this.#target = target
+    this.#claim = claim
+    this.#own = own
+    this.#status = reply.status
+    this.#headers = reply.headers
+    this.#secret = secret
+    this.#losses = losses
+    this.#session = session
+    this.#committedAt = line.rooms.clock.monotonic()
+  }
+
+  committed(): void {
+    this.#ledger.firstByte()
+    this.#committedAt = this.#rooms.clock.monotonic()
+    if (this.#answer.own === null) this.#ask = null
+    if (this.#own) return
+    this.#rooms.observer.served(this.#target, {
+      status: this.#status,
+      headers: this.#headers,
+      firstByteMs: this.#ledger.attemptMs ?? 0,
+    })
+  }
+
+  ended({ failure, guessedTokens }: StreamEnd): void {
+    const { tokens, id } = this.tracker!
+    this.close(failure, { tokens, bytes: this.#answer.down?.bytes ?? 0, id, guessedTokens })
+  }
+
+  /** The answer is over. */
+  close(failure: UpstreamFailure | null, { tokens, bytes, id, guessedTokens, losses = [] }: Sum): void {
+    const { observer, turns, clock } = this.#rooms
+    const ledger = this.#ledger
+    const aborted = failure?.kind === 'cancelled'
+    const begun = this.#answer.own
+    if (begun?.closing && id !== null && id !== begun.id && turns && this.#ask) {
+      keepName(this.#ask, begun.closing, id, turns)
+    }
+    ledger.end(failure)
+    if (failure === null && !this.#own) {
+      // From the first content to now: what the output tokens took.
+      observer.finished?.(this.#target, tokens.outputTokens, clock.monotonic() - this.#committedAt)
+    }
+    this.#claim.end(
+      failure === null
+        ? { is: 'answered', responseId: this.#surface === 'responses' ? id : null }
+        : aborted
+        ? { is: 'abandoned' }
+        : { is: 'failed', failure },
+    )
+    if (failure && !aborted && !this.#own) observer.failed(this.#target, failure)
+    ledger.close({
+      outcome: failure === null ? 'ok' : aborted ? 'aborted' : 'truncated',
+      status: this.#status,
+      error: failure?.message ?? null,
+      tokens,
+      guessedTokens,
+      losses: losses.length > 0 ? [...this.#losses, ...losses] : this.#losses,
+      responseBytes: bytes,
+      session: this.#session,
+    })
+  }
+
+  reported(said: unknown): UpstreamFailure {
+    return this.discreet(classifyFailure({
+      status: this.#status,
+      headers: this.#headers,
+      body: { error: said ?? { message: 'the provider reported an error' } },
+      now: this.#rooms.clock.now(),
+      model: this.#target.model,
+    }))
+  }
+
+  /** What failed, without the credential that the provider may have repeated in saying so. */
+  discreet(failure: UpstreamFailure): UpstreamFailure {
+    return { ...failure, message: cutCredential(failure.message, this.#secret) }
+  }
+
+  /** An upstream may echo what we sent in its error: our credential never reaches the caller. */
+  clean(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+    const text = new TextDecoder().decode(bytes)
+    const cut = cutCredential(text, this.#secret)
+    return cut === text ? bytes : new TextEncoder().encode(cut)
   }
 }
 
 /** About what the tokens of a whole answer come to that counts none, by its length in bytes. */
 const guessWhole = (bytes: number): number => Math.ceil(bytes / 4)
-
-/** An upstream may echo what we sent in its error: our credential never reaches the caller. */
-function withoutSecret(bytes: Uint8Array<ArrayBuffer>, secret: Secret): Uint8Array<ArrayBuffer> {
-  const text = new TextDecoder().decode(bytes)
-  const cut = cutCredential(text, secret)
-  return cut === text ? bytes : new TextEncoder().encode(cut)
-}

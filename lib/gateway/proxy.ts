@@ -47,7 +47,7 @@ export async function proxy(call: Call, slug: string, path: string, rooms: Rooms
     ? ownTarget(provider, own)
     : await firstLeased(rooms.directory.targets(provider, principal, call.headers), call, rooms)
   const ledger = new Ledger(call, rooms)
-  const answer = new Answer((because) => errorResponse(because, call.dialect))
+  const answer = new Answer((because) => errorResponse(because, call.dialect), call.peer.openDownstream)
   const headers: Field[] = forwardHeaders(call.headers, { raw: true })
   ledger.begin(target)
   const sending = rooms.upstream.send({
@@ -59,8 +59,8 @@ export async function proxy(call: Call, slug: string, path: string, rooms: Rooms
     headers,
     body,
   })
-  call.request.signal.addEventListener('abort', () => answer.leave(), { once: true })
-  answer.onLeave(() => sending.cancel())
+  answer.follow(call.request.signal)
+  answer.serve({ left: () => sending.cancel(), drained() {} })
   const reply = await sending.reply
   if (!reply.ok) {
     ledger.end(reply.failure)

@@ -1,16 +1,16 @@
-import { type ByteSource, GwError, isGwError, type Ticker, type Watcher } from '../base/mod.ts'
+import { type ByteSink, type ByteSource, GwError, isGwError, type Ticker, type Watcher } from '../base/mod.ts'
 import {
   type Continuation,
+  type EventReader,
   type EventScanner,
   eventScanner,
   type FailureKind,
-  type OnEvent,
   type StreamFailure,
   type StreamTracker,
   type UpstreamFailure,
 } from '../protocol/mod.ts'
 import { failureOf } from '../upstream/mod.ts'
-import type { Answer, AnswerField } from './answer.ts'
+import type { Answer, AnswerField, Serving } from './answer.ts'
 import type { Limits } from './limits.ts'
 
 /** How a stream went on after its commit. */
@@ -19,6 +19,18 @@ export interface StreamEnd {
   readonly failure: UpstreamFailure | null
   /** A guess at the tokens that passed, for an upstream that names none. */
   readonly guessedTokens: number
+}
+
+/** Who keeps the books of a stream. */
+export interface StreamBooks {
+  /** What an error means that the upstream reports inside its answer. */
+  reported(said: StreamFailure | null): UpstreamFailure
+  /** Cuts our credential out of an event in which the upstream reports an error. */
+  clean(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>
+  /** Called at the commit point: the first event with content is about to go out. */
+  committed(): void
+  /** Called once, after the commit, when the stream is over on either side. */
+  ended(end: StreamEnd): void
 }
 
 /** What {@link relayStream} works with. */
@@ -32,14 +44,7 @@ export interface StreamParts {
   readonly fields: readonly AnswerField[]
   readonly limits: Limits
   readonly ticker: Ticker
-  /** What an error means that the upstream reports inside its answer. */
-  readonly reported: (said: StreamFailure | null) => UpstreamFailure
-  /** Cuts our credential out of an event in which the upstream reports an error. */
-  readonly clean: (bytes: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>
-  /** Called at the commit point: the first event with content is about to go out. */
-  readonly committed: () => void
-  /** Called once, after the commit, when the stream is over on either side. */
-  readonly ended: (end: StreamEnd) => void
+  readonly books: StreamBooks
 }
 
 const blankLine = new Uint8Array([10, 10])
@@ -54,178 +59,228 @@ const blankLine = new Uint8Array([10, 10])
  * @returns `null` at the commit, or the failure that came before it
  */
 export function relayStream(parts: StreamParts): Promise<UpstreamFailure | null> {
-  const { source, tracker, answer, limits, ticker } = parts
-  return new Promise((resolve) => {
-    let held: Uint8Array<ArrayBuffer>[] = []
-    let committed = false
-    let over = false
-    let content = false
-    let ended = false
-    let broke = false
-    let empty = false
-    let seen = false
-    const written = contentMeter()
-    let lastIn = ticker.now
-    let lastOut = ticker.now
-    // Where the last event of the protocol ended: what an upstream sends behind it is not passed on.
-    let lastEvent: { readonly bytes: Uint8Array; readonly end: number } | null = null
-    let rest: Continuation | null = null
+  return new Promise((resolve) => new Relay(parts, resolve).start())
+}
 
-    const onEvent: OnEvent = (bytes, start, end) => {
-      if (ended || broke) return
-      seen = true
-      switch (tracker.read(bytes, start, end)) {
-        case 'content':
-          content = true
-          written.add(end - start)
-          break
-        case 'end':
-          // An end after nothing at all, not even a counted token, is no answer: another target may have one.
-          empty = !content && parts.whole !== true && !tracker.tokens.outputTokens
-          content = ended = true
-          lastEvent = { bytes, end }
-          break
-        case 'failure':
-          broke = true
-          lastEvent = { bytes, end }
+/** What is needed up to the commit point, and not held by the many streams that are past it. */
+interface Opening {
+  readonly status: number
+  readonly fields: readonly AnswerField[]
+  readonly held: Uint8Array<ArrayBuffer>[]
+  readonly resolve: (failure: UpstreamFailure | null) => void
+}
+
+/** One stream on its way. There are thousands at a time: its members are all that it keeps. */
+class Relay implements ByteSink, EventReader, Serving, Watcher {
+  readonly #source: ByteSource
+  readonly #tracker: StreamTracker
+  readonly #whole: boolean
+  readonly #answer: Answer
+  readonly #limits: Limits
+  readonly #ticker: Ticker
+  readonly #books: StreamBooks
+  readonly #scanner: EventScanner
+  readonly #written = new ContentMeter()
+  /** `null` from the commit point on. */
+  #opening: Opening | null
+  #over = false
+  #content = false
+  #ended = false
+  #broke = false
+  #empty = false
+  #seen = false
+  #lastIn: number
+  #lastOut: number
+  /** Where the last event of the protocol ended: what an upstream sends behind it is not passed on. */
+  #lastEvent: { readonly bytes: Uint8Array; readonly end: number } | null = null
+  #rest: Continuation | null = null
+
+  constructor(parts: StreamParts, resolve: (failure: UpstreamFailure | null) => void) {
+    this.#source = parts.source
+    this.#tracker = parts.tracker
+    this.#whole = parts.whole === true
+    this.#answer = parts.answer
+    this.#limits = parts.limits
+    this.#ticker = parts.ticker
+    this.#books = parts.books
+    this.#scanner = this.#whole ? new WholePieces(this) : eventScanner(this, parts.limits.eventBytes)
+    this.#opening = { status: parts.status, fields: parts.fields, held: [], resolve }
+    this.#lastIn = this.#lastOut = parts.ticker.now
+  }
+
+  start(): void {
+    this.#ticker.watch(this)
+    this.#answer.serve(this)
+    this.#source.start(this)
+  }
+
+  event(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): void {
+    if (this.#ended || this.#broke) return
+    this.#seen = true
+    switch (this.#tracker.read(bytes, start, end)) {
+      case 'content':
+        this.#content = true
+        this.#written.add(end - start)
+        break
+      case 'end':
+        // An end after nothing at all, not even a counted token, is no answer: another target may have one.
+        this.#empty = !this.#content && !this.#whole && !this.#tracker.tokens.outputTokens
+        this.#content = this.#ended = true
+        this.#lastEvent = { bytes, end }
+        break
+      case 'failure':
+        this.#broke = true
+        this.#lastEvent = { bytes, end }
+    }
+  }
+
+  chunk(bytes: Uint8Array<ArrayBuffer>): void {
+    if (this.#over) return
+    this.#lastIn = this.#ticker.now
+    const { down } = this.#answer
+    // Nearly every piece of a stream whose pieces are judged as they are: content behind content.
+    if (
+      this.#opening === null && this.#whole && this.#rest === null &&
+      this.#tracker.read(bytes, 0, bytes.length) === 'content'
+    ) {
+      this.#lastOut = this.#lastIn
+      down!.write(bytes)
+      if (down!.full) this.#source.pause()
+      return
+    }
+    let pieces: readonly Uint8Array<ArrayBuffer>[]
+    try {
+      pieces = this.#scanner.feed(bytes)
+    } catch (error) {
+      return this.#cut('malformed', isGwError(error) ? error.message : 'the stream could not be read')
+    }
+    if (pieces.length === 0) return
+    this.#forward(pieces)
+    if (this.#opening !== null) {
+      if (this.#empty) return this.#cut('empty', 'the answer was empty')
+      if (this.#broke && !this.#content) {
+        this.#source.cancel()
+        return this.#giveUp(this.#opening, this.#books.reported(this.#tracker.failure))
       }
+      if (this.#content || this.#broke) this.#commit(this.#opening)
+    } else this.#lastOut = this.#lastIn
+    if (!this.#ended && !this.#broke) {
+      if (this.#answer.down?.full) this.#source.pause()
+      return
     }
-    const scanner = parts.whole ? wholePieces(onEvent) : eventScanner(onEvent, limits.eventBytes)
+    this.#endDown()
+    this.#finish(this.#broke ? this.#books.reported(this.#tracker.failure) : null)
+  }
 
-    const watcher: Watcher = { beat }
-    ticker.watch(watcher)
-    const unwatch = (): void => ticker.unwatch(watcher)
-
-    function beat(now: number): void {
-      if (over) return
-      // A caller that does not read keeps its upstream waiting: that silence is not the upstream's.
-      if (answer.down?.full) lastIn = now
-      if (now - lastIn > limits.idleMs) {
-        return cut('timeout', `the provider was silent for ${Math.round((now - lastIn) / 1000)} s`)
-      }
-      if (committed && answer.down && !answer.down.full && now - lastOut >= limits.keepAliveMs) {
-        lastOut = now
-        answer.down.write((answer.own ?? tracker).keepAlive())
-      }
+  end(): void {
+    if (this.#over) return
+    const pending = this.#scanner.pending
+    if (!pending && this.#tracker.finished) {
+      if (this.#opening) this.#commit(this.#opening)
+      this.#endDown()
+      return this.#finish(null)
     }
+    this.#cut(
+      this.#seen || pending ? 'truncated' : 'empty',
+      this.#seen ? 'the answer broke off' : 'the answer was empty',
+    )
+  }
 
-    function write(piece: Uint8Array<ArrayBuffer>): void {
-      answer.down!.write(rest ? rest.take(piece) : piece)
+  fail(error: unknown): void {
+    this.#cut('truncated', error instanceof GwError ? error.message : 'the connection broke off')
+  }
+
+  beat(now: number): void {
+    if (this.#over) return
+    const { down } = this.#answer
+    // A caller that does not read keeps its upstream waiting: that silence is not the upstream's.
+    if (down?.full) this.#lastIn = now
+    const silent = now - this.#lastIn
+    if (silent > this.#limits.idleMs) {
+      return this.#cut('timeout', `the provider was silent for ${Math.round(silent / 1000)} s`)
     }
-
-    /** Ends the caller's stream behind the upstream's last event. */
-    function endDown(): void {
-      if (rest) answer.down!.write(rest.end())
-      answer.down!.end()
+    if (this.#opening === null && down && !down.full && now - this.#lastOut >= this.#limits.keepAliveMs) {
+      this.#lastOut = now
+      down.write(this.#voice.keepAlive())
     }
+  }
 
-    function finish(failure: UpstreamFailure | null): void {
-      over = true
-      unwatch()
-      parts.ended({ failure, guessedTokens: written.tokens })
+  left(): void {
+    if (this.#over) return
+    this.#source.cancel()
+    const failure = failureOf('cancelled', this.#answer.because?.message ?? 'the caller left', 'request')
+    if (this.#opening) return this.#giveUp(this.#opening, failure)
+    // Where it is the right to the stream that ended, the caller is still there to be told.
+    this.#answer.down?.write(this.#voice.failureEvent(ending(this.#answer)))
+    this.#answer.down?.end()
+    this.#finish(failure)
+  }
+
+  drained(): void {
+    this.#source.resume()
+  }
+
+  /** Who speaks to the caller beside the upstream: the stream that gw began, where it did. */
+  get #voice(): Pick<StreamTracker, 'keepAlive' | 'failureEvent'> {
+    return this.#answer.own ?? this.#tracker
+  }
+
+  #write(piece: Uint8Array<ArrayBuffer>): void {
+    this.#answer.down!.write(this.#rest ? this.#rest.take(piece) : piece)
+  }
+
+  /** Ends the caller's stream behind the upstream's last event. */
+  #endDown(): void {
+    const down = this.#answer.down!
+    if (this.#rest) down.write(this.#rest.end())
+    down.end()
+  }
+
+  #finish(failure: UpstreamFailure | null): void {
+    this.#over = true
+    this.#ticker.unwatch(this)
+    this.#books.ended({ failure, guessedTokens: this.#written.tokens })
+  }
+
+  /** Nothing has gone out: another target may serve. */
+  #giveUp({ resolve }: Opening, failure: UpstreamFailure): void {
+    this.#over = true
+    this.#ticker.unwatch(this)
+    resolve(failure)
+  }
+
+  #commit({ status, fields, held, resolve }: Opening): void {
+    this.#opening = null
+    this.#answer.commit()
+    this.#books.committed()
+    this.#answer.open(status, fields)
+    this.#rest = this.#answer.own?.continuation() ?? null
+    for (const piece of held) this.#write(piece)
+    this.#lastOut = this.#ticker.now
+    resolve(null)
+  }
+
+  /** The upstream broke off: another target's turn before the commit, an error event after it. */
+  #cut(kind: FailureKind, message: string): void {
+    if (this.#over) return
+    this.#source.cancel()
+    const failure = failureOf(kind, message, 'provider')
+    if (this.#opening) return this.#giveUp(this.#opening, failure)
+    const { down } = this.#answer
+    down?.write(this.#voice.failureEvent({ type: 'api_error', code: `upstream_${kind}`, message }))
+    down?.end()
+    this.#finish(failure)
+  }
+
+  #forward(pieces: readonly Uint8Array<ArrayBuffer>[]): void {
+    for (const piece of pieces) {
+      const cutPiece = this.#lastEvent ? upTo(piece, this.#lastEvent) : piece
+      const out = this.#broke ? this.#books.clean(cutPiece) : cutPiece
+      if (this.#opening) this.#opening.held.push(out)
+      else this.#write(out)
+      if (cutPiece !== piece) break
     }
-
-    function commit(): void {
-      committed = true
-      answer.commit()
-      parts.committed()
-      answer.open(parts.status, parts.fields)
-      rest = answer.own?.continuation() ?? null
-      for (const piece of held) write(piece)
-      held = []
-      lastOut = ticker.now
-      resolve(null)
-    }
-
-    /** The upstream broke off: another target's turn before the commit, an error event after it. */
-    function cut(kind: FailureKind, message: string): void {
-      if (over) return
-      source.cancel()
-      const failure = failureOf(kind, message, 'provider')
-      if (!committed) {
-        over = true
-        unwatch()
-        return resolve(failure)
-      }
-      answer.down?.write((answer.own ?? tracker).failureEvent({ type: 'api_error', code: `upstream_${kind}`, message }))
-      answer.down?.end()
-      finish(failure)
-    }
-
-    function forward(pieces: readonly Uint8Array<ArrayBuffer>[]): void {
-      for (const piece of pieces) {
-        const cutPiece = lastEvent ? upTo(piece, lastEvent) : piece
-        const out = broke ? parts.clean(cutPiece) : cutPiece
-        if (committed) write(out)
-        else held.push(out)
-        if (cutPiece !== piece) break
-      }
-    }
-
-    answer.onLeave(() => {
-      if (over) return
-      source.cancel()
-      const failure = failureOf('cancelled', answer.because?.message ?? 'the caller left', 'request')
-      if (committed) {
-        // Where it is the right to the stream that ended, the caller is still there to be told.
-        answer.down?.write((answer.own ?? tracker).failureEvent(ending(answer)))
-        answer.down?.end()
-        return finish(failure)
-      }
-      over = true
-      unwatch()
-      resolve(failure)
-    })
-    answer.onDrain(() => source.resume())
-
-    source.start({
-      chunk(bytes) {
-        if (over) return
-        lastIn = ticker.now
-        // Nearly every piece of a stream whose pieces are judged as they are: content behind content.
-        if (committed && parts.whole === true && rest === null && tracker.read(bytes, 0, bytes.length) === 'content') {
-          lastOut = lastIn
-          answer.down!.write(bytes)
-          if (answer.down!.full) source.pause()
-          return
-        }
-        let pieces: readonly Uint8Array<ArrayBuffer>[]
-        try {
-          pieces = scanner.feed(bytes)
-        } catch (error) {
-          return cut('malformed', isGwError(error) ? error.message : 'the stream could not be read')
-        }
-        if (pieces.length === 0) return
-        forward(pieces)
-        if (!committed) {
-          if (empty) return cut('empty', 'the answer was empty')
-          if (broke && !content) {
-            over = true
-            unwatch()
-            source.cancel()
-            return resolve(parts.reported(tracker.failure))
-          }
-          if (content || broke) commit()
-        } else lastOut = lastIn
-        if (!ended && !broke) {
-          if (answer.down?.full) source.pause()
-          return
-        }
-        endDown()
-        finish(broke ? parts.reported(tracker.failure) : null)
-      },
-      end() {
-        if (over) return
-        if (!scanner.pending && tracker.finished) {
-          if (!committed) commit()
-          endDown()
-          return finish(null)
-        }
-        cut(seen || scanner.pending ? 'truncated' : 'empty', seen ? 'the answer broke off' : 'the answer was empty')
-      },
-      fail: (error) => cut('truncated', error instanceof GwError ? error.message : 'the connection broke off'),
-    })
-  })
+  }
 }
 
 /** What a token takes in a text, about. */
@@ -236,35 +291,41 @@ const bytesPerToken = 4
  * where events are longer than the shortest but one, whose length is taken for what an event costs without its text (the
  * very shortest may be the odd one that says why the model stopped).
  */
-function contentMeter() {
-  let events = 0
-  let bytes = 0
-  let shortest = Infinity
-  let second = Infinity
-  return {
-    add(length: number): void {
-      events++
-      bytes += length
-      if (length < shortest) {
-        second = shortest
-        shortest = length
-      } else if (length < second) second = length
-    },
-    get tokens(): number {
-      const bare = events > 2 ? second : shortest
-      return events === 0 ? 0 : Math.max(events, Math.round((bytes - events * bare) / bytesPerToken))
-    },
+class ContentMeter {
+  #events = 0
+  #bytes = 0
+  #shortest = 0x7fffffff
+  #second = 0x7fffffff
+
+  add(length: number): void {
+    this.#events++
+    this.#bytes += length
+    if (length < this.#shortest) {
+      this.#second = this.#shortest
+      this.#shortest = length
+    } else if (length < this.#second) this.#second = length
+  }
+
+  get tokens(): number {
+    const bare = this.#events > 2 ? this.#second : this.#shortest
+    return this.#events === 0
+      ? 0
+      : Math.max(this.#events, Math.round((this.#bytes - this.#events * bare) / bytesPerToken))
   }
 }
 
 /** A scanner of pieces that hold whole events and are judged as they are. */
-function wholePieces(onEvent: OnEvent): EventScanner {
-  return {
-    feed(piece) {
-      onEvent(piece, 0, piece.length)
-      return [piece]
-    },
-    pending: false,
+class WholePieces implements EventScanner {
+  readonly pending = false
+  readonly #reader: EventReader
+
+  constructor(reader: EventReader) {
+    this.#reader = reader
+  }
+
+  feed(piece: Uint8Array<ArrayBuffer>): readonly Uint8Array<ArrayBuffer>[] {
+    this.#reader.event(piece, 0, piece.length)
+    return [piece]
   }
 }
 

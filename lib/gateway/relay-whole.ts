@@ -11,7 +11,7 @@ import {
 } from '../base/mod.ts'
 import { noTokens, parseSpan, scanFields, type TokenCounts, type UpstreamFailure, type Wire } from '../protocol/mod.ts'
 import { failureOf } from '../upstream/mod.ts'
-import type { Answer, AnswerField } from './answer.ts'
+import type { Answer, AnswerField, Serving } from './answer.ts'
 import type { Limits } from './limits.ts'
 
 /** What {@link relayWhole} works with. */
@@ -64,7 +64,7 @@ export function relayWhole(parts: WholeParts): Promise<UpstreamFailure | null> {
   return new Promise((resolve) => new WholeRelay(parts, resolve).start())
 }
 
-class WholeRelay implements ByteSink, Watcher {
+class WholeRelay implements ByteSink, Serving, Watcher {
   readonly #parts: WholeParts
   readonly #resolve: (failure: UpstreamFailure | null) => void
   #chunks: Uint8Array<ArrayBuffer>[] = []
@@ -84,8 +84,7 @@ class WholeRelay implements ByteSink, Watcher {
   start(): void {
     const { source, answer, limits, length, ticker } = this.#parts
     ticker.watch(this)
-    answer.onLeave(() => this.#stop(failureOf('cancelled', answer.because?.message ?? 'the caller left', 'request')))
-    answer.onDrain(() => source.resume())
+    answer.serve(this)
     if (length !== null && length > limits.replyBytes) return this.#stop(tooLong(limits))
     source.start(this)
   }
@@ -96,6 +95,14 @@ class WholeRelay implements ByteSink, Watcher {
     if (now - this.#lastIn > limits.idleMs) {
       this.#stop(failureOf('timeout', 'the provider stopped in mid-answer', 'provider'))
     }
+  }
+
+  left(): void {
+    this.#stop(failureOf('cancelled', this.#parts.answer.because?.message ?? 'the caller left', 'request'))
+  }
+
+  drained(): void {
+    this.#parts.source.resume()
   }
 
   chunk(bytes: Uint8Array<ArrayBuffer>): void {

@@ -1,5 +1,5 @@
 /** What the straight line needs of its neighbours: a handful of methods each, made in the composition root. */
-import type { Clock, Logger, RequestId, Secret, Ticker } from '../base/mod.ts'
+import type { Clock, Logger, OpenDownstream, RequestId, Secret, Ticker } from '../base/mod.ts'
 import type { Principal } from '../access/mod.ts'
 import type { Target } from '../accounts/mod.ts'
 import type { Capability, Provider } from '../catalog/mod.ts'
@@ -18,6 +18,8 @@ export interface Peer {
   readonly address: string
   /** Whether gw listens on loopback only and the caller is on it. */
   readonly loopback: boolean
+  /** The server's own way to send an answer in pieces; absent, web streams are used. */
+  readonly openDownstream?: OpenDownstream
 }
 
 /** Headers → who acts. */
@@ -50,6 +52,17 @@ export interface Ask {
   readonly planToken: Secret | null
   /** Epoch milliseconds. */
   readonly at: number
+}
+
+/** What is left of an {@link Ask} once its answer has begun. */
+export interface Asked extends Pick<Ask, 'surface' | 'capability' | 'model' | 'stream'> {
+  readonly principal: Principal['id']
+  /** Whether {@link bytes} are JSON; else they are a form. */
+  readonly json: boolean
+  /** The caller's body. */
+  readonly bytes: Uint8Array<ArrayBuffer>
+  /** Of a form. */
+  readonly contentType: string | null
 }
 
 /** What was set aside for a request, and how it is given back. */
@@ -100,10 +113,11 @@ export type Priced = 'costMicros' | 'shadowCostMicros' | 'priceSource'
 
 /** Where records go. Must not block and must not throw. */
 export interface Recorder {
-  /** `plan` is `null` for a request that never came so far. */
-  record(record: Omit<RequestRecord, Priced>, plan: RoutedPlan | null): void
+  record(record: Omit<RequestRecord, Priced>): void
+  /** The plan of a request that came so far, once: when its answer begins, or before its record. */
+  planned?(id: RequestId, plan: RoutedPlan): void
   /** Keeps what the caller sent, where its owner wants that; called once for a request whose body was read. */
-  keep?(ask: Ask, record: Omit<RequestRecord, Priced>): void
+  keep?(asked: Asked, record: Omit<RequestRecord, Priced>): void
 }
 
 /** What there is: models and providers to show, and the account of a raw call. */

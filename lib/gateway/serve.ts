@@ -1,4 +1,4 @@
-import { GwError, type Watcher } from '../base/mod.ts'
+import { GwError, openDownstream, type Watcher } from '../base/mod.ts'
 import { nothingToTry } from '../routing/mod.ts'
 import { Answer, type AnswerField } from './answer.ts'
 import { readAsk } from './ask.ts'
@@ -37,7 +37,11 @@ export async function serve(call: Call, row: SurfaceRow, rooms: Rooms): Promise<
       throw nothingToTry(plan, ask.model ?? plan.resolved.model, plan.resolved.provider.id, rooms.clock.now())
     }
     ledger.admitted(await rooms.admitter.admit(ask, plan))
-    const answer = new Answer((because) => errorResponse(because, call.dialect))
+    const answer = new Answer(
+      (because) => errorResponse(because, call.dialect),
+      // A cloud's envelope goes round the stream, which has to be read for that.
+      row.envelope ? openDownstream : call.peer.openDownstream,
+    )
     const line: Line = { call, row, ask, plan, answer, ledger, rooms, notices }
     watchCaller(line)
     keepCompany(line)
@@ -87,18 +91,16 @@ function watchTime({ answer, ledger, rooms: { ticker, limits: { totalMs } } }: L
     },
   }
   ticker.watch(watcher)
-  ledger.onClose(() => ticker.unwatch(watcher))
+  ledger.onClose({ closed: () => ticker.unwatch(watcher) })
 }
 
 /** Ends the work when the caller goes, or loses its right to it. */
 function watchCaller(line: Line): void {
   const { call, ask, answer, ledger, rooms } = line
-  const { signal } = call.request
-  const leave = (): void => answer.leave()
-  // Not taken back at the end: a request that is over leaves nothing to stop, and its signal goes with it.
-  if (signal.aborted) leave()
-  else signal.addEventListener('abort', leave, { once: true })
-  const release = ask.stream && ask.principal.token !== null ? rooms.access.onEnd?.(ask.principal, leave) : undefined
-  if (release) ledger.onClose(release)
+  answer.follow(call.request.signal)
+  const release = ask.stream && ask.principal.token !== null
+    ? rooms.access.onEnd?.(ask.principal, () => answer.leave())
+    : undefined
+  if (release) ledger.onClose({ closed: release })
   if (rooms.limits.totalMs > 0) watchTime(line)
 }

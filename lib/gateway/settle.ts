@@ -1,11 +1,16 @@
 import type { RoutedPlan } from '../routing/mod.ts'
-import type { FailureKind, Loss, TokenCounts } from '../protocol/mod.ts'
+import type { FailureKind, Loss, ProtocolId, TokenCounts } from '../protocol/mod.ts'
 import { estimateTokens, noTokens } from '../protocol/mod.ts'
-import { isObject, type Json, type JsonObject } from '../base/mod.ts'
+import { type Clock, isObject, type Json, type JsonObject, type RequestId } from '../base/mod.ts'
 import type { Target } from '../accounts/mod.ts'
 import type { Attempt, Outcome, RequestRecord } from '../usage/mod.ts'
 import type { Call } from './call.ts'
-import type { Admission, Ask, Priced, Rooms } from './seams.ts'
+import type { Admission, Ask, Asked, Priced, Recorder, Rooms } from './seams.ts'
+
+/** Who is told at the end of a request. */
+export interface Closer {
+  closed(): void
+}
 
 /** How a request ended. */
 export interface LedgerEnd {
@@ -22,13 +27,20 @@ export interface LedgerEnd {
 
 /** What has happened to a request so far; becomes its record. */
 export class Ledger {
-  readonly #call: Call
-  readonly #rooms: Rooms
-  readonly #closers: (() => void)[] = []
+  readonly #clock: Clock
+  readonly #recorder: Recorder
+  readonly #id: RequestId
+  /** When it came: epoch, and on the clock that never jumps. */
+  readonly #cameAt: number
+  readonly #cameMono: number
+  readonly #surface: string
+  readonly #protocol: ProtocolId | null
+  readonly #client: string | null
+  #closers: Set<Closer> | null = null
   readonly attempts: Attempt[] = []
   /** When the first byte went to the caller, milliseconds after the request came. */
   firstByteMs: number | null = null
-  #ask: Ask | null = null
+  #asked: Asked | null = null
   #plan: RoutedPlan | null = null
   #admission: Admission | null = null
   /** The target that is being tried. */
@@ -41,19 +53,28 @@ export class Ledger {
   #status: number | null = null
   #closed = false
 
-  constructor(call: Call, rooms: Rooms) {
-    this.#call = call
-    this.#rooms = rooms
+  /** Keeps what the record will say and not the call itself: a stream may last for hours. */
+  constructor(call: Call, { clock, recorder }: Rooms) {
+    this.#clock = clock
+    this.#recorder = recorder
+    this.#id = call.id
+    this.#cameAt = call.at
+    this.#cameMono = call.startedAt
+    this.#surface = call.surface
+    this.#protocol = call.protocol
+    this.#client = call.headers.get('user-agent')?.slice(0, 120) ?? null
   }
 
   /** Milliseconds since the try that is running began: what came before it is not this target's time. */
   get attemptMs(): number | null {
-    return this.#current === null ? null : this.#rooms.clock.monotonic() - this.#mono
+    return this.#current === null ? null : this.#clock.monotonic() - this.#mono
   }
 
   /** Its body has been read; one that never is was refused at the door. */
-  asked(ask: Ask): void {
-    this.#ask = ask
+  asked({ principal, surface, capability, model, stream, body, headers }: Ask): void {
+    const { json, bytes } = body
+    const contentType = json ? null : headers.get('content-type')
+    this.#asked = { principal: principal.id, surface, capability, model, stream, json, bytes, contentType }
   }
 
   /** Where it may go, and why. */
@@ -66,14 +87,19 @@ export class Ledger {
     this.#admission = admission
   }
 
-  /** Calls `then` when the request is over. */
-  onClose(then: () => void): void {
-    this.#closers.push(then)
+  /** Tells `closer` when the request is over. */
+  onClose(closer: Closer): void {
+    ;(this.#closers ??= new Set()).add(closer)
+  }
+
+  /** `closer` waits for nothing any more. */
+  offClose(closer: Closer): void {
+    this.#closers?.delete(closer)
   }
 
   /** A try begins. */
   begin(target: Target): void {
-    const { clock } = this.#rooms
+    const clock = this.#clock
     this.#current = this.#last = target
     this.#at = clock.now()
     this.#mono = clock.monotonic()
@@ -84,7 +110,7 @@ export class Ledger {
   /** The head of its answer is here. */
   head(status: number): void {
     if (this.#current === null) return
-    this.#headMs = this.#rooms.clock.monotonic() - this.#mono
+    this.#headMs = this.#clock.monotonic() - this.#mono
     this.#status = status
   }
 
@@ -99,7 +125,7 @@ export class Ledger {
       model: target.model,
       startedAt: this.#at,
       headMs: this.#headMs,
-      durationMs: this.#rooms.clock.monotonic() - this.#mono,
+      durationMs: this.#clock.monotonic() - this.#mono,
       status: this.#status ?? failure?.status ?? null,
       failure: failure?.kind ?? null,
       message: failure?.message ?? null,
@@ -109,55 +135,63 @@ export class Ledger {
 
   /** The first byte goes to the caller. */
   firstByte(): void {
-    this.firstByteMs ??= this.#rooms.clock.monotonic() - this.#call.startedAt
+    this.firstByteMs ??= this.#clock.monotonic() - this.#cameMono
+    this.#keepPlan()
   }
 
   /** The request is over. Records it, once. */
   close(end: LedgerEnd): void {
     if (this.#closed) return
     this.#closed = true
-    const call = this.#call
-    const ask = this.#ask
-    const { clock, recorder } = this.#rooms
+    const asked = this.#asked
+    const recorder = this.#recorder
     const reported = end.tokens ?? noTokens
-    const guessed = reported.outputTokens === null && end.guessedTokens ? guessedCounts(ask, end.guessedTokens) : null
+    const guessed = reported.outputTokens === null && end.guessedTokens ? guessedCounts(asked, end.guessedTokens) : null
     const served = end.outcome === 'denied' ? null : this.#last
     const record: Omit<RequestRecord, Priced> = {
-      id: call.id,
-      at: call.at,
-      principal: ask?.principal.id ?? ('' as RequestRecord['principal']),
-      surface: call.surface,
-      clientProtocol: call.protocol,
-      requestedModel: ask?.model ?? null,
+      id: this.#id,
+      at: this.#cameAt,
+      principal: asked?.principal ?? ('' as RequestRecord['principal']),
+      surface: this.#surface,
+      clientProtocol: this.#protocol,
+      requestedModel: asked?.model ?? null,
       model: served?.model ?? null,
       provider: served?.provider ?? null,
       account: served?.account ?? null,
       attempts: this.attempts,
-      stream: ask?.stream ?? false,
+      stream: asked?.stream ?? false,
       tokens: guessed ?? reported,
       estimated: guessed !== null,
       status: end.status,
       outcome: end.outcome,
       error: end.error,
       firstByteMs: this.firstByteMs,
-      durationMs: clock.monotonic() - call.startedAt,
-      requestBytes: ask?.body.bytes.length ?? 0,
+      durationMs: this.#clock.monotonic() - this.#cameMono,
+      requestBytes: asked?.bytes.length ?? 0,
       responseBytes: end.responseBytes ?? 0,
       losses: end.losses ?? [],
       session: end.session ?? null,
-      client: call.headers.get('user-agent')?.slice(0, 120) ?? null,
+      client: this.#client,
     }
     this.#admission?.settle(record)
-    if (ask) recorder.keep?.(ask, record)
-    recorder.record(record, this.#plan)
-    for (const then of this.#closers) then()
+    if (asked) recorder.keep?.(asked, record)
+    this.#keepPlan()
+    recorder.record(record)
+    if (this.#closers) { for (const closer of this.#closers) closer.closed() }
+  }
+
+  #keepPlan(): void {
+    const plan = this.#plan
+    if (plan === null) return
+    this.#plan = null
+    this.#recorder.planned?.(this.#id, plan)
   }
 }
 
 /** Counts for an answer whose upstream named none: only of a model's turn, which is what is paid by the token. */
-function guessedCounts(ask: Ask | null, outputTokens: number): TokenCounts | null {
-  if (!ask || ask.capability !== 'chat' || ask.surface === 'count_tokens' || !ask.body.json) return null
-  const body = JSON.parse(new TextDecoder().decode(ask.body.bytes)) as Json
+function guessedCounts(asked: Asked | null, outputTokens: number): TokenCounts | null {
+  if (!asked || asked.capability !== 'chat' || asked.surface === 'count_tokens' || !asked.json) return null
+  const body = JSON.parse(new TextDecoder().decode(asked.bytes)) as Json
   return {
     ...noTokens,
     inputTokens: isObject(body) ? estimateTokens(body as JsonObject).inputTokens : null,

@@ -26,6 +26,7 @@ export type {
   HttpServer,
   Platform,
   ReplyHeaders,
+  ServedPeer,
   ServeOptions,
   SqliteConnection,
   SqliteStatement,

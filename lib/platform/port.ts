@@ -1,4 +1,4 @@
-import type { ByteSource } from '../base/mod.ts'
+import type { ByteSource, OpenDownstream } from '../base/mod.ts'
 
 /** A prepared statement, in the shape Kysely's SQLite dialect asks for. */
 export interface SqliteStatement {
@@ -16,13 +16,20 @@ export interface SqliteConnection {
   close(): void
 }
 
+/** The other end of a connection that is served. */
+export interface ServedPeer {
+  /** Looked up when it is read, which costs. */
+  readonly address: string
+  /** The server's own way to send an answer in pieces, where it has one. */
+  readonly openDownstream?: OpenDownstream
+}
+
 /** How to listen. */
 export interface ServeOptions {
   readonly host: string
   /** 0 picks a free port. */
   readonly port: number
-  /** `peer.address` is looked up when it is read, which costs. */
-  readonly fetch: (request: Request, peer: { readonly address: string }) => Response | Promise<Response>
+  readonly fetch: (request: Request, peer: ServedPeer) => Response | Promise<Response>
   /** Largest request body the runtime lets through, bytes; far above gw's own limit, which answers in the caller's words. */
   readonly maxBodyBytes: number
 }

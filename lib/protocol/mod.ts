@@ -49,7 +49,7 @@ export {
 } from './translate.ts'
 export { noTokens, type TokenCounts } from './usage.ts'
 export { responseId } from './openai-responses/echo.ts'
-export { type EventScanner, eventScanner, type OnEvent } from './wire/event-scanner.ts'
+export { type EventReader, type EventScanner, eventScanner } from './wire/event-scanner.ts'
 export { type FieldScan, parseSpan, scanFields, type Span, splice } from './wire/json-fields.ts'
 export { boundaryOf, type FormField, scanForm } from './wire/multipart.ts'
 export type { Continuation, OwnStream, OwnStreamOptions } from './wire/own-stream.ts'

@@ -121,7 +121,7 @@ describe('eventScanner()', () => {
         const whole = bytes(wire + (cut ? 'data: half' : ''))
         const seen: string[] = []
         const out: Uint8Array[] = []
-        const scanner = eventScanner((data, start, end) => void seen.push(text(data.subarray(start, end))), 1e6)
+        const scanner = eventScanner({ event: (data, start, end) => void seen.push(text(data.subarray(start, end))) }, 1e6)
         const at = [...new Set([0, ...cuts.map((n) => n % (whole.length + 1)), whole.length])].sort((a, b) => a - b)
         for (let i = 1; i < at.length; i++) out.push(...scanner.feed(whole.slice(at[i - 1]!, at[i]!)))
         expect(seen).toEqual(list.map(({ lines, newline }) => lines.join(newline)))
@@ -133,7 +133,7 @@ describe('eventScanner()', () => {
   })
 
   test('refuses an event that outgrows its bound', () => {
-    const scanner = eventScanner(() => {}, 100)
+    const scanner = eventScanner({ event() {} }, 100)
     expect(() => {
       for (let i = 0; i < 20; i++) scanner.feed(bytes('data: 0123456789'))
     }).toThrow('larger than 100 bytes')
