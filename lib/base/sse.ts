@@ -20,6 +20,11 @@ export interface SseParser {
   readonly pending: boolean
 }
 
+const streaming = { stream: true } as const
+
+/** Reads what is whole by itself. It keeps a byte order mark, which only counts at the start of a stream. */
+const whole = new TextDecoder('utf-8', { ignoreBOM: true })
+
 /**
  * Parses text/event-stream from arbitrary byte splits: inside UTF-8 sequences and between CR and LF too.
  *
@@ -28,96 +33,134 @@ export interface SseParser {
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
  */
 export function sseParser(maxEventBytes = 16 * 1024 * 1024): SseParser {
-  const decoder = new TextDecoder()
-  let buffer = ''
-  let scanned = 0
-  let first = true
-  let event = ''
-  let data: string | null = null
-  let size = 0
-  let id: string | undefined
-  let pending = false
+  return new Parser(maxEventBytes)
+}
 
-  function dispatch(out: SseEvent[]): void {
+class Parser implements SseParser {
+  readonly #maxEventBytes: number
+  /** Takes over where a piece ends inside a character, and until one does not. */
+  #decoder: TextDecoder | null = null
+  #buffer = ''
+  #scanned = 0
+  #first = true
+  #event = ''
+  #data: string | null = null
+  #size = 0
+  #id: string | undefined
+  #pending = false
+
+  constructor(maxEventBytes: number) {
+    this.#maxEventBytes = maxEventBytes
+  }
+
+  push(chunk: Uint8Array): SseEvent[] {
+    const text = this.#decode(chunk)
+    this.#buffer = this.#buffer === '' ? text : this.#buffer + text
+    if (this.#first && this.#buffer.length > 0) {
+      this.#first = false
+      if (this.#buffer.charCodeAt(0) === 0xfeff) this.#buffer = this.#buffer.slice(1)
+    }
+    const buffer = this.#buffer
+    const out: SseEvent[] = []
+    const start = buffer.includes('\r', this.#scanned) ? this.#anyLines(out) : this.#plainLines(out)
+    if (start > 0) this.#buffer = start === buffer.length ? '' : buffer.slice(start)
+    this.#scanned = this.#buffer.endsWith('\r') ? this.#buffer.length - 1 : this.#buffer.length
+    if (this.#buffer.length + this.#size > this.#maxEventBytes) throw tooLarge(this.#maxEventBytes)
+    return out
+  }
+
+  end(): void {
+    this.#buffer += this.#decoder?.decode() ?? ''
+  }
+
+  get pending(): boolean {
+    return this.#pending || this.#buffer.replace('\r', '') !== ''
+  }
+
+  #decode(chunk: Uint8Array): string {
+    const ends = chunk.length === 0 || chunk[chunk.length - 1]! < 0x80
+    if (this.#decoder === null && ends) return whole.decode(chunk)
+    this.#decoder ??= new TextDecoder('utf-8', { ignoreBOM: true })
+    const text = this.#decoder.decode(chunk, streaming)
+    // Behind a plain character nothing is held back.
+    if (ends && chunk.length > 0) this.#decoder = null
+    return text
+  }
+
+  #dispatch(out: SseEvent[]): void {
+    const data = this.#data
     if (data !== null) {
-      const name = event === '' ? 'message' : event
-      out.push(id === undefined ? { event: name, data } : { event: name, data, id })
-      data = null
+      const event = this.#event === '' ? 'message' : this.#event
+      out.push(this.#id === undefined ? { event, data } : { event, data, id: this.#id })
+      this.#data = null
     }
-    event = ''
-    size = 0
-    pending = false
+    this.#event = ''
+    this.#size = 0
+    this.#pending = false
   }
+
   /** Takes the line `buffer[start..end)`. */
-  function line(start: number, end: number, out: SseEvent[]): void {
-    if (start === end) return dispatch(out)
-    pending = true
-    size += end - start + 1
-    if (size > maxEventBytes) throw tooLarge(maxEventBytes)
-    if (isField('data', start, end)) {
-      const value = valueOf('data', start, end)
-      data = data === null ? value : `${data}\n${value}`
-    } else if (isField('event', start, end)) event = valueOf('event', start, end)
-    else if (isField('id', start, end)) {
-      const value = valueOf('id', start, end)
-      if (!value.includes('\0')) id = value
+  #line(start: number, end: number, out: SseEvent[]): void {
+    if (start === end) return this.#dispatch(out)
+    this.#pending = true
+    this.#size += end - start + 1
+    if (this.#size > this.#maxEventBytes) throw tooLarge(this.#maxEventBytes)
+    const buffer = this.#buffer
+    switch (buffer.charCodeAt(start)) {
+      case 100:
+        if (isField(buffer, 'data', start, end)) {
+          const value = valueOf(buffer, 'data', start, end)
+          this.#data = this.#data === null ? value : `${this.#data}\n${value}`
+        }
+        return
+      case 101:
+        if (isField(buffer, 'event', start, end)) this.#event = valueOf(buffer, 'event', start, end)
+        return
+      case 105:
+        if (isField(buffer, 'id', start, end)) {
+          const value = valueOf(buffer, 'id', start, end)
+          if (!value.includes('\0')) this.#id = value
+        }
     }
   }
-  function isField(name: string, start: number, end: number): boolean {
-    const after = start + name.length
-    return buffer.startsWith(name, start) && (after === end || buffer.charCodeAt(after) === 58)
-  }
-  /** What stands behind the colon and one space; empty for a name alone. */
-  function valueOf(name: string, start: number, end: number): string {
-    const after = start + name.length
-    return after === end ? '' : buffer.slice(buffer.charCodeAt(after + 1) === 32 ? after + 2 : after + 1, end)
-  }
+
   /** Lines end in LF, CRLF or CR. Returns where the first line begins that has not ended. */
-  function anyLines(out: SseEvent[]): number {
+  #anyLines(out: SseEvent[]): number {
+    const buffer = this.#buffer
     let start = 0
-    for (let i = scanned; i < buffer.length; i++) {
+    for (let i = this.#scanned; i < buffer.length; i++) {
       const c = buffer.charCodeAt(i)
       if (c !== 10 && c !== 13) continue
       // A CR at the very end may be half of a CRLF: wait for the next byte.
       if (c === 13 && i + 1 === buffer.length) break
-      line(start, i, out)
+      this.#line(start, i, out)
       if (c === 13 && buffer.charCodeAt(i + 1) === 10) i++
       start = i + 1
     }
     return start
   }
+
   /** The same for text without a CR: one native search a line. */
-  function plainLines(out: SseEvent[]): number {
+  #plainLines(out: SseEvent[]): number {
+    const buffer = this.#buffer
     let start = 0
-    for (let end = buffer.indexOf('\n', scanned); end >= 0; end = buffer.indexOf('\n', start)) {
-      line(start, end, out)
+    for (let end = buffer.indexOf('\n', this.#scanned); end >= 0; end = buffer.indexOf('\n', start)) {
+      this.#line(start, end, out)
       start = end + 1
     }
     return start
   }
+}
 
-  return {
-    push(chunk) {
-      const text = decoder.decode(chunk, { stream: true })
-      buffer = buffer === '' ? text : buffer + text
-      if (first && buffer.length > 0) {
-        first = false
-        if (buffer.charCodeAt(0) === 0xfeff) buffer = buffer.slice(1)
-      }
-      const out: SseEvent[] = []
-      const start = buffer.includes('\r', scanned) ? anyLines(out) : plainLines(out)
-      if (start > 0) buffer = start === buffer.length ? '' : buffer.slice(start)
-      scanned = buffer.endsWith('\r') ? buffer.length - 1 : buffer.length
-      if (buffer.length + size > maxEventBytes) throw tooLarge(maxEventBytes)
-      return out
-    },
-    end() {
-      buffer += decoder.decode()
-    },
-    get pending() {
-      return pending || buffer.replace('\r', '') !== ''
-    },
-  }
+function isField(buffer: string, name: string, start: number, end: number): boolean {
+  const after = start + name.length
+  return buffer.startsWith(name, start) && (after === end || buffer.charCodeAt(after) === 58)
+}
+
+/** What stands behind the colon and one space; empty for a name alone. */
+function valueOf(buffer: string, name: string, start: number, end: number): string {
+  const after = start + name.length
+  return after === end ? '' : buffer.slice(buffer.charCodeAt(after + 1) === 32 ? after + 2 : after + 1, end)
 }
 
 function tooLarge(maxEventBytes: number): GwError {

@@ -28,6 +28,7 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
   let started = false
   let done = false
   let index = 0
+  let deltaHead = headOf(index)
 
   const write = (type: string, json: string): string => `event: ${type}\ndata: ${json}\n\n`
 
@@ -56,10 +57,12 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
     return write('content_block_start', JSON.stringify({ type: 'content_block_start', index, content_block: block }))
   }
   function stopBlock(): string {
-    return write('content_block_stop', `{"type":"content_block_stop","index":${index++}}`)
+    const stopped = write('content_block_stop', `{"type":"content_block_stop","index":${index}}`)
+    deltaHead = headOf(++index)
+    return stopped
   }
   function blockDelta(json: string): string {
-    return write('content_block_delta', `{"type":"content_block_delta","index":${index},"delta":${json}}`)
+    return `${deltaHead}${json}}\n\n`
   }
   /** A block of this protocol's own: its input comes as a delta, as clients expect it. */
   function native(draft: Draft, value: JsonObject): string {
@@ -208,3 +211,7 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
     },
   }
 }
+
+/** How every delta of a block begins. */
+const headOf = (index: number): string =>
+  `event: content_block_delta\ndata: {"type":"content_block_delta","index":${index},"delta":`

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../../base/mod.ts'
+import type { Json, JsonObject } from '../../../base/mod.ts'
 import type { StreamDecoder } from '../../codec.ts'
 import type { InferenceEvent, PartHead } from '../../event.ts'
 import { type UpstreamFailure, upstreamFailure } from '../../failure.ts'
@@ -182,7 +182,7 @@ export function streamDecoder(stem: string): StreamDecoder {
       const chunk = objectOf(jsonOf(event.data))
       if (chunk === undefined) return fail(upstreamFailure('malformed', 'an event of the stream is not JSON'), out)
       if (chunk.error != null || event.event === 'error') return fail(decodeFailure(null, chunk), out)
-      const choice = objectsOf(chunk.choices).find((item) => (item.index ?? 0) === 0)
+      const choice = firstChoice(chunk.choices)
       if (choice === undefined && chunk.usage == null && !Array.isArray(chunk.choices)) {
         return fail(upstreamFailure('malformed', 'an event of the stream is no chat completion chunk'), out)
       }
@@ -208,4 +208,14 @@ export function streamDecoder(stem: string): StreamDecoder {
       else fail(upstreamFailure('truncated', 'the stream broke off before its finish_reason'), out)
     },
   }
+}
+
+/** The choice that gw asked for. */
+function firstChoice(choices: Json | undefined): JsonObject | undefined {
+  if (!Array.isArray(choices)) return undefined
+  for (const item of choices) {
+    const choice = objectOf(item)
+    if (choice !== undefined && (choice.index ?? 0) === 0) return choice
+  }
+  return undefined
 }

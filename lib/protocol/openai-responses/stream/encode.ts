@@ -21,6 +21,8 @@ interface Draft {
   readonly head: PartHead
   readonly id: string
   readonly index: number
+  /** Which item an event is about, as every event says it. */
+  readonly place: string
   text: string
   readonly content: string[]
   readonly summary: string[]
@@ -62,7 +64,6 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
     const body = response(running, null)
     return write('response.created', body) + write('response.in_progress', body)
   }
-  const place = (draft: Draft): string => `"item_id":${JSON.stringify(draft.id)},"output_index":${draft.index}`
   const added = (draft: Draft, item: JsonObject): string =>
     write('response.output_item.added', `"output_index":${draft.index},"item":${JSON.stringify(item)}`)
   function itemDone(draft: Draft, item: JsonObject): string {
@@ -77,7 +78,9 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
       return ''
     }
     const index = items++
-    const draft: Draft = { head, index, id: idOf(head, index), text: '', content: [], summary: [], section: -1 }
+    const id = idOf(head, index)
+    const place = `"item_id":${JSON.stringify(id)},"output_index":${index}`
+    const draft: Draft = { head, index, id, place, text: '', content: [], summary: [], section: -1 }
     drafts[part] = draft
     switch (head.type) {
       case 'text':
@@ -85,7 +88,7 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
         const item = { id: draft.id, type: 'message', status: 'in_progress', role: 'assistant', content: [] }
         const empty = head.type === 'text' ? textContent('', []) : { type: 'refusal', refusal: '' }
         return added(draft, item) +
-          write('response.content_part.added', `${place(draft)},"content_index":0,"part":${JSON.stringify(empty)}`)
+          write('response.content_part.added', `${draft.place},"content_index":0,"part":${JSON.stringify(empty)}`)
       }
       case 'reasoning':
         return added(draft, { id: draft.id, type: 'reasoning', summary: [] })
@@ -114,10 +117,10 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
     switch (draft.head.type) {
       case 'text':
         draft.text += event.text
-        return write('response.output_text.delta', `${place(draft)},"content_index":0,"delta":${text},"logprobs":[]`)
+        return write('response.output_text.delta', `${draft.place},"content_index":0,"delta":${text},"logprobs":[]`)
       case 'refusal':
         draft.text += event.text
-        return write('response.refusal.delta', `${place(draft)},"content_index":0,"delta":${text}`)
+        return write('response.refusal.delta', `${draft.place},"content_index":0,"delta":${text}`)
       case 'tool-call':
         draft.text += event.text
         if (draft.head.kind === 'tool-search') return ''
@@ -125,7 +128,7 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
           draft.head.kind === 'custom'
             ? 'response.custom_tool_call_input.delta'
             : 'response.function_call_arguments.delta',
-          `${place(draft)},"delta":${text}`,
+          `${draft.place},"delta":${text}`,
         )
       case 'reasoning':
         return reasoningDelta(draft, event)
@@ -141,7 +144,7 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
     sections[section] += event.text
     const text = JSON.stringify(event.text)
     if (own && event.summary !== true) {
-      return write('response.reasoning_text.delta', `${place(draft)},"content_index":${section},"delta":${text}`)
+      return write('response.reasoning_text.delta', `${draft.place},"content_index":${section},"delta":${text}`)
     }
     // Of another issuer's reasoning the thoughts are shown, and a summary only when there are none.
     if (!own && event.summary === true && draft.content.length > 0) return ''
@@ -151,17 +154,17 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
       draft.section = section
       out += write(
         'response.reasoning_summary_part.added',
-        `${place(draft)},"summary_index":${section},"part":{"type":"summary_text","text":""}`,
+        `${draft.place},"summary_index":${section},"part":{"type":"summary_text","text":""}`,
       )
     }
     return out +
-      write('response.reasoning_summary_text.delta', `${place(draft)},"summary_index":${section},"delta":${text}`)
+      write('response.reasoning_summary_text.delta', `${draft.place},"summary_index":${section},"delta":${text}`)
   }
   function sectionDone(draft: Draft, own: boolean): string {
     if (draft.section < 0) return ''
     const sections = own || draft.content.length === 0 ? draft.summary : draft.content
     const text = JSON.stringify(sections[draft.section] ?? '')
-    const at = `${place(draft)},"summary_index":${draft.section}`
+    const at = `${draft.place},"summary_index":${draft.section}`
     draft.section = -1
     return write('response.reasoning_summary_text.done', `${at},"text":${text}`) +
       write('response.reasoning_summary_part.done', `${at},"part":{"type":"summary_text","text":${text}}`)
@@ -171,7 +174,7 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
     if (draft === undefined) return ''
     drafts[event.part] = undefined
     const text = JSON.stringify(draft.text)
-    const at = `${place(draft)},"content_index":0`
+    const at = `${draft.place},"content_index":0`
     switch (draft.head.type) {
       case 'text': {
         const content = textContent(draft.text, event.annotations ?? [])
@@ -197,7 +200,7 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
         const own = call.upstream === 'openai-responses'
         const texts = own
           ? content.map((item, i) =>
-            write('response.reasoning_text.done', `${place(draft)},"content_index":${i},"text":${JSON.stringify(item)}`)
+            write('response.reasoning_text.done', `${draft.place},"content_index":${i},"text":${JSON.stringify(item)}`)
           )
           : []
         return sectionDone(draft, own) + texts.join('') + itemDone(draft, reasoningItem(part, draft.id, call))
@@ -205,11 +208,11 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
       case 'tool-call': {
         const item = toolCallItem(draft.head, draft.id, draft.text, 'completed')
         const said = draft.head.kind === 'custom'
-          ? write('response.custom_tool_call_input.done', `${place(draft)},"input":${text}`)
+          ? write('response.custom_tool_call_input.done', `${draft.place},"input":${text}`)
           : draft.head.kind === 'function'
           ? write(
             'response.function_call_arguments.done',
-            `${place(draft)},"name":${JSON.stringify(draft.head.name)},"arguments":${text}`,
+            `${draft.place},"name":${JSON.stringify(draft.head.name)},"arguments":${text}`,
           )
           : ''
         return said + itemDone(draft, item)
