@@ -42,11 +42,11 @@ export {
   type RequestContext,
   type TranslatedRequest,
   type TranslatedResponse,
-  type TranslatedStream,
   type Translator,
   translator,
   type TranslatorOptions,
 } from './translate.ts'
+export type { TranslatedStream } from './translated-stream.ts'
 export { noTokens, type TokenCounts } from './usage.ts'
 export { responseId } from './openai-responses/echo.ts'
 export { type EventReader, type EventScanner, eventScanner } from './wire/event-scanner.ts'

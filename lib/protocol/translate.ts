@@ -1,5 +1,5 @@
 import { GwError, type JsonObject, sseParser } from '../base/mod.ts'
-import type { Call, DecodedResponse, Lose, Protocol } from './codec.ts'
+import type { Call, DecodedResponse, Protocol } from './codec.ts'
 import { createCollector, replay } from './collect.ts'
 import type { InferenceEvent, InferenceResponse } from './event.ts'
 import { type UpstreamFailure, upstreamFailure } from './failure.ts'
@@ -14,7 +14,8 @@ import { repairCalls } from './repair.ts'
 import type { InferenceRequest, ToolNamespace } from './request.ts'
 import { createRestorer, type Restorer } from './restore.ts'
 import { type ToolIds, toolIds, type ToolNames, toolNames } from './tools.ts'
-import { addTokens, noTokens, type TokenCounts } from './usage.ts'
+import { blankLine, Stream, type TranslatedStream } from './translated-stream.ts'
+import { noTokens, type TokenCounts } from './usage.ts'
 
 /** How one exchange is translated. */
 export interface TranslatorOptions {
@@ -56,25 +57,6 @@ export interface TranslatedResponse {
   readonly usage: TokenCounts
   readonly finish: FinishReason | null
   readonly failure: UpstreamFailure | null
-}
-
-/** An answer on its way from upstream bytes to client bytes. */
-export interface TranslatedStream {
-  /** Feeds upstream bytes, split anywhere; returns client bytes. After the end it returns nothing. */
-  push(bytes: Uint8Array): readonly Uint8Array[]
-  /** A data-bearing sign of life, legal at this point. Opens the client's stream with gw's own start event if need be. */
-  keepAlive(): Uint8Array
-  /** Ends the client's stream with its protocol's error event. */
-  fail(failure: UpstreamFailure): readonly Uint8Array[]
-  /** The upstream closed: ends the client's stream properly, or with an error event when the answer was cut. */
-  end(): readonly Uint8Array[]
-  readonly usage: TokenCounts
-  /** `open` until the model has said something; then nothing else may answer this request. */
-  readonly state: 'open' | 'content' | 'done' | 'failed'
-  readonly failure: UpstreamFailure | null
-  readonly finish: FinishReason | null
-  /** What the answer could not carry, so far. */
-  readonly losses: readonly Loss[]
 }
 
 /** Puts an upstream's stream together into one whole answer. */
@@ -180,11 +162,7 @@ export function translator(client: ProtocolId, upstream: ProtocolId, options: Tr
     },
     stream() {
       const now = started()
-      const decoder = far.streamDecoder(options.id)
-      return createStream(near, now.call, restorer(now), {
-        push: (event, out) => decoder.push(event, out),
-        end: (out) => decoder.end(out),
-      })
+      return new Stream(near, now.call, restorer(now), far.streamDecoder(options.id))
     },
     aggregate() {
       const now = started()
@@ -196,7 +174,7 @@ export function translator(client: ProtocolId, upstream: ProtocolId, options: Tr
       const events: InferenceEvent[] = decoded.ok
         ? replay(decoded.response)
         : [{ type: 'failure', failure: decoded.failure }]
-      return createStream(near, now.call, restorer(now), {
+      return new Stream(near, now.call, restorer(now), {
         push: () => {},
         end: (out) => void out.push(...events.splice(0)),
       })
@@ -297,93 +275,6 @@ function createAggregator(
       return collector.failure === null
         ? answer(exchange, near, collector.response())
         : failed(near, collector.failure, collector.tokens, [])
-    },
-  }
-}
-
-const blankLine = new Uint8Array([10, 10])
-const nothing: readonly Uint8Array[] = []
-
-interface Source {
-  push(event: ReturnType<ReturnType<typeof sseParser>['push']>[number], out: InferenceEvent[]): void
-  end(out: InferenceEvent[]): void
-}
-
-function createStream(near: Protocol, call: Call, restorer: Restorer, source: Source): TranslatedStream {
-  const parser = sseParser()
-  const losses: Loss[] = []
-  const lose: Lose = (path, reason) => void losses.push({ path, reason })
-  const encoder = near.streamEncoder(call, lose)
-  const utf8 = new TextEncoder()
-  const raw: InferenceEvent[] = []
-  const events: InferenceEvent[] = []
-  let usage = noTokens
-  let failure: UpstreamFailure | null = null
-  let finish: FinishReason | null = null
-
-  /** Reads with `read`, which may throw, and gives the client's text for what came of it. */
-  function take(read: () => void): string {
-    raw.length = 0
-    events.length = 0
-    try {
-      read()
-    } catch (cause) {
-      raw.push({ type: 'failure', failure: upstreamFailure('malformed', (cause as Error).message) })
-    }
-    for (const event of raw) restorer.push(event, events)
-    let text = ''
-    for (const event of events) {
-      if (failure !== null || finish !== null) break
-      if (event.type === 'usage') usage = addTokens(usage, event.tokens)
-      else if (event.type === 'failure') failure = event.failure
-      else if (event.type === 'finish') finish = event.reason
-      text += encoder.write(event)
-    }
-    return text
-  }
-  let fed: Uint8Array = blankLine
-  const readFed = (): void => {
-    for (const event of parser.push(fed)) source.push(event, raw)
-  }
-  const readEnd = (): void => source.end(raw)
-  const over = (): boolean => failure !== null || finish !== null
-  const bytesOf = (text: string): readonly Uint8Array[] => text === '' ? nothing : [utf8.encode(text)]
-
-  return {
-    push(bytes) {
-      if (over()) return nothing
-      fed = bytes
-      return bytesOf(take(readFed))
-    },
-    keepAlive() {
-      return over() ? new Uint8Array(0) : utf8.encode(encoder.keepAlive())
-    },
-    fail(reason) {
-      return over() ? nothing : bytesOf(take(() => void raw.push({ type: 'failure', failure: reason })))
-    },
-    end() {
-      if (over()) return nothing
-      // The last event of some upstreams lacks its blank line.
-      fed = blankLine
-      const rest = take(readFed)
-      return bytesOf(rest + (over() ? '' : take(readEnd)))
-    },
-    get usage() {
-      return usage
-    },
-    get state() {
-      if (failure !== null) return 'failed'
-      if (finish !== null) return 'done'
-      return restorer.hasContent ? 'content' : 'open'
-    },
-    get failure() {
-      return failure
-    },
-    get finish() {
-      return finish
-    },
-    get losses() {
-      return losses
     },
   }
 }
