@@ -159,6 +159,20 @@ export async function createBoard({ storage, clock, random, logger }: BoardOptio
     return after
   }
 
+  function isTroubled(key: TargetKey): boolean {
+    const known = standings.get(key)
+    return known !== undefined && !isGood(known)
+  }
+
+  /** The keys of targets that come again with every request of their model. */
+  const keysKnown = new WeakMap<object, TargetKeys>()
+
+  function keysFor(target: Parameters<Board['observe']>[0]): TargetKeys {
+    let keys = keysKnown.get(target)
+    if (keys === undefined) keysKnown.set(target, keys = keysOf(target))
+    return keys
+  }
+
   const below = (prefix: TargetKey): TargetKey[] =>
     [...standings.keys()].filter((key) =>
       key === prefix || key.startsWith(`${prefix}#`) || key.startsWith(`${prefix}/`)
@@ -214,25 +228,15 @@ export async function createBoard({ storage, clock, random, logger }: BoardOptio
 
   return {
     observe(target, evidence) {
-      const keys = keysOf(target)
+      const keys = keysFor(target)
       const source = evidence.source ?? 'serving'
       if (evidence.is === 'success') {
         const windows = evidence.windows ?? []
         // An answer proves the account, the capability and the model, but only what is troubled needs to hear it.
-        const trouble = (key: TargetKey) => {
-          const known = standings.get(key)
-          return known !== undefined && !isGood(known)
-        }
-        if (windows.length > 0 || trouble(keys.account)) note(keys.account, { is: 'success', source, windows })
-        if (trouble(keys.capability)) note(keys.capability, { is: 'success', source })
+        if (windows.length > 0 || isTroubled(keys.account)) note(keys.account, { is: 'success', source, windows })
+        if (isTroubled(keys.capability)) note(keys.capability, { is: 'success', source })
         const { status, firstByteMs, tokensPerSecond } = evidence
-        note(keys.model, {
-          is: 'success',
-          source,
-          ...(status === undefined ? {} : { status }),
-          ...(firstByteMs === undefined ? {} : { firstByteMs }),
-          ...(tokensPerSecond === undefined ? {} : { tokensPerSecond }),
-        })
+        note(keys.model, { is: 'success', source, status, firstByteMs, tokensPerSecond })
         return
       }
       const { failure } = evidence
@@ -246,7 +250,7 @@ export async function createBoard({ storage, clock, random, logger }: BoardOptio
     },
     measured(target, outputTokens, writingMs) {
       if (outputTokens === null || outputTokens < leastMeasuredTokens || writingMs < 50) return
-      note(keysOf(target).model, { is: 'speed', tokensPerSecond: outputTokens * 1000 / writingMs })
+      note(keysFor(target).model, { is: 'speed', tokensPerSecond: outputTokens * 1000 / writingMs })
     },
     note,
     refreshed(provider, account) {

@@ -20,9 +20,9 @@ export type Observation =
   | {
     readonly is: 'success'
     readonly source: EvidenceSource
-    readonly status?: number
-    readonly firstByteMs?: number | null
-    readonly tokensPerSecond?: number | null
+    readonly status?: number | undefined
+    readonly firstByteMs?: number | null | undefined
+    readonly tokensPerSecond?: number | null | undefined
     readonly windows?: readonly QuotaWindow[]
   }
   | {
@@ -132,8 +132,11 @@ const clampScore = (score: number): number => Math.max(-100, Math.min(100, score
 /** The score now: what was recorded plus two points for each quiet hour. */
 export function scoreAt(standing: Standing, now: number): number {
   if (standing.liveness.state === 'dead') return -100
-  return clampScore(standing.score + Math.max(0, now - standing.scoreAt) * n.scoreHealPerMs)
+  return healed(standing, now)
 }
+
+const healed = ({ score, scoreAt }: Standing, now: number): number =>
+  clampScore(score + Math.max(0, now - scoreAt) * n.scoreHealPerMs)
 
 /** Tokens in the failure bucket now. */
 function bucketAt(standing: Standing, now: number): number {
@@ -153,7 +156,7 @@ function succeeded(
     ...before,
     liveness: clean ? before.liveness : available(now),
     circuit: afterSuccess(before.circuit, now),
-    score: clampScore(scoreAt({ ...before, liveness: available(now) }, now) + n.scoreSuccess),
+    score: clampScore(healed(before, now) + n.scoreSuccess),
     scoreAt: now,
     successes: before.successes + 1,
     consecutiveFailures: 0,

@@ -9,9 +9,13 @@ const maxSamples = 64
 /** What is older says nothing about now, and a target that was put behind for it deserves another look. */
 const freshMs = 3_600_000
 
+/** In a full list the newest come at least this far apart: sixty-four of one burst would say nothing about the minute. */
+const spacingMs = 100
+
 /** The measurements with one more; what is absent changes nothing. */
 export function addSample(samples: Samples, value: number | null | undefined, now: number): Samples {
   if (value === null || value === undefined || !Number.isFinite(value) || value < 0) return samples
+  if (samples.length === maxSamples && now - samples[maxSamples - 1]![0] < spacingMs) return samples
   let from = Math.max(0, samples.length - maxSamples + 1)
   while (from < samples.length && !isFresh(samples[from]!, now)) from++
   const after = samples.slice(from)

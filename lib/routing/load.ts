@@ -8,7 +8,10 @@ export interface Load {
   recent(account: string): number
   /** Whether a proving request runs under this key. */
   proving(key: string): boolean
-  begin(account: string, proving: string | null): () => void
+  /** A request begins; returns when, on the clock that never jumps, for {@link Load.end}. */
+  begin(account: string, proving: string | null): number
+  /** It is over: called once. */
+  end(account: string, proving: string | null, startedAt: number): void
   /** Whether one more attempt beyond a request's first fits the retry budget. */
   mayRetry(part: number): boolean
   countRequest(): void
@@ -68,13 +71,11 @@ export function createLoad(clock: Clock): Load {
       if (times.length > 10_000) times.splice(0, 5_000)
       minutes.set(account, times)
       if (proving !== null) provings.set(proving, startedAt)
-      let open = true
-      return () => {
-        if (!open) return
-        open = false
-        running.set(account, Math.max(0, (running.get(account) ?? 1) - 1))
-        if (proving !== null && provings.get(proving) === startedAt) provings.delete(proving)
-      }
+      return startedAt
+    },
+    end(account, proving, startedAt) {
+      running.set(account, Math.max(0, (running.get(account) ?? 1) - 1))
+      if (proving !== null && provings.get(proving) === startedAt) provings.delete(proving)
     },
     mayRetry(part) {
       const asked = roll(requests)

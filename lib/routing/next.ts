@@ -32,12 +32,12 @@ export interface NextInput {
  * for its content) is that the next *model* may take it.
  */
 export function nextAttempt(plan: RoutePlan, { tried, failures, maxAttempts, retryStatuses }: NextInput): Next {
+  if (tried.length === 0) return plan.targets.length > 0 ? first : over('nothing_left')
   const used = new Set(tried)
   const status = failures.at(-1)?.status ?? null
   const mayFallBack = retryStatuses === undefined || status === null || status < 400 || retryStatuses.includes(status)
   const left = plan.targets.map((_, index) => index)
     .filter((index) => !used.has(index) && (mayFallBack || plan.targets[index]!.fallback !== true))
-  if (tried.length === 0) return left.length > 0 ? { is: 'target', index: left[0]! } : over('nothing_left')
   if (failures.filter(wasSent).length >= maxAttempts) return over('max_attempts')
   const last = failures.at(-1)
   if (!last) return left.length > 0 ? { is: 'target', index: left[0]! } : over('nothing_left')
@@ -59,5 +59,7 @@ export function nextAttempt(plan: RoutePlan, { tried, failures, maxAttempts, ret
 /** Whether a failed attempt was a call of an upstream: not without a credential, and not while another proves the target. */
 export const wasSent = ({ kind, status }: UpstreamFailure): boolean =>
   kind !== 'local' && (kind !== 'concurrency' || status !== null)
+
+const first: Next = { is: 'target', index: 0 }
 
 const over = (because: Extract<Next, { is: 'over' }>['because']): Next => ({ is: 'over', because })

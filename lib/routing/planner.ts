@@ -1,5 +1,7 @@
+import type { Outlook, Standing } from '../liveness/mod.ts'
 import { canMiddleOut } from '../protocol/mod.ts'
 import { arrange, cutFallbacks, strategyOf } from './arrange.ts'
+import type { Candidate } from './candidates.ts'
 import { editFor, isTooLong, tooLongDrop } from './context.ts'
 import { noControls } from './controls.ts'
 import { Fit, type Words } from './fit.ts'
@@ -18,11 +20,11 @@ import { withoutTwins } from './twins.ts'
  * Pure: reads nothing but its arguments. Filters run from the lasting (policy) to the passing (liveness), so that the
  * reason given is the one worth acting on.
  */
-export function planRoute(request: PlanRequest, snapshot: Snapshot, { seed, now }: PlanMoment): RoutePlan {
+export function planRoute(request: PlanRequest, snapshot: Snapshot, moment: PlanMoment): RoutePlan {
   const controls = request.controls ?? noControls
   const dropped: Dropped[] = snapshot.unfit.map((unfit) => ({ ...unfit, until: null }))
   const compress = controls.middleOut === true && canMiddleOut(request.protocol)
-  const view = strategyView(snapshot, seed, now)
+  const view: StrategyView = new View(snapshot, moment)
   const strategy = strategyOf(request, controls, snapshot)
   const words: Words = { first: null, note: null, strategy, view }
   const fits: Fit[] = []
@@ -86,19 +88,39 @@ export function planRoute(request: PlanRequest, snapshot: Snapshot, { seed, now 
   }
 }
 
-function strategyView(snapshot: Snapshot, seed: number, now: number): StrategyView {
-  return {
-    now,
-    random: seeded(seed),
-    cursor: snapshot.cursor,
-    reserve: snapshot.reserve,
-    model: ({ keys }) => snapshot.standing(keys.model),
-    outlook({ keys, target }) {
-      const windows = snapshot.standing(keys.account)?.windows
-      return windows === undefined || windows.length === 0 ? null : snapshot.outlook(windows, target.model, now)
-    },
-    inFlight: ({ account }) => snapshot.inFlight(account.id),
-    used: ({ account }) => snapshot.used(account.id),
+/** What a strategy sees of a snapshot at a moment. */
+class View implements StrategyView {
+  readonly now: number
+  readonly random: () => number
+  readonly cursor: number
+  readonly reserve: number
+  readonly #snapshot: Snapshot
+
+  constructor(snapshot: Snapshot, { seed, now }: PlanMoment) {
+    this.now = now
+    this.random = seeded(seed)
+    this.cursor = snapshot.cursor
+    this.reserve = snapshot.reserve
+    this.#snapshot = snapshot
+  }
+
+  model({ keys }: Candidate): Standing | null {
+    return this.#snapshot.standing(keys.model)
+  }
+
+  outlook({ keys, target }: Candidate): Outlook | null {
+    const windows = this.#snapshot.standing(keys.account)?.windows
+    return windows === undefined || windows.length === 0
+      ? null
+      : this.#snapshot.outlook(windows, target.model, this.now)
+  }
+
+  inFlight({ account }: Candidate): number {
+    return this.#snapshot.inFlight(account.id)
+  }
+
+  used({ account }: Candidate): number {
+    return this.#snapshot.used(account.id)
   }
 }
 

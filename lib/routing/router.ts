@@ -4,13 +4,13 @@ import { type Capability, type Catalog, matchesPattern, type ResolvedModel, reso
 import { type Board, createOutlooks, judge, keysOf } from '../liveness/mod.ts'
 import { estimateTokens, type ProtocolId, type UpstreamFailure } from '../protocol/mod.ts'
 import type { Storage } from '../storage/mod.ts'
-import { type Candidate, candidatesFor, type ModelChoice, type Unfit } from './candidates.ts'
+import { type Candidate, candidatesFor, type ModelChoice } from './candidates.ts'
 import type { RoutingSettings } from './config.ts'
 import { type RouteBody, routeBody } from './body.ts'
 import { type Controls, controlsOf } from './controls.ts'
-import { createLoad } from './load.ts'
+import { createLoad, type Load } from './load.ts'
 import { type Next, nextAttempt, wasSent } from './next.ts'
-import type { RoutePlan } from './plan.ts'
+import type { PlannedTarget, RoutePlan } from './plan.ts'
 import { planRoute } from './planner.ts'
 import type { PlanRequest, Snapshot } from './snapshot.ts'
 import { carriesCiphertext, responseKey, sessionOf } from './session.ts'
@@ -108,13 +108,15 @@ export interface RouterOptions {
 interface Pool {
   readonly resolved: ResolvedModel
   readonly candidates: readonly Candidate[]
-  readonly unfit: readonly Unfit[]
-  readonly strategy: StrategyName
+  /** What its plans are made from. */
+  readonly snapshot: PoolSnapshot
   /** Shortest context among the candidates, when there are several lengths or the caller wants it met. */
   readonly leastContext: number | null
   readonly contextsDiffer: boolean
-  cursor: number
 }
+
+/** A snapshot is read while a plan is made and never after it, so that one object serves all plans of a pool. */
+type PoolSnapshot = Omit<Snapshot, 'cursor'> & { cursor: number }
 
 const maxPools = 2_000
 
@@ -228,16 +230,16 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
       protocol: call.protocol,
       now,
     })
+    const strategy = call.strategy ?? pool?.strategy ?? rules.provider_strategies[resolved.provider.id] ??
+      rules.strategy
     const contexts = new Set(candidates.map(({ model }) => model.contextTokens))
     const known = [...contexts].filter((tokens) => tokens !== null)
     return {
       resolved,
       candidates,
-      unfit,
+      snapshot: snapshotOf(rules, { candidates, unfit, strategy }),
       leastContext: known.length > 0 ? Math.min(...known) : null,
       contextsDiffer: contexts.size > 1,
-      strategy: call.strategy ?? pool?.strategy ?? rules.provider_strategies[resolved.provider.id] ?? rules.strategy,
-      cursor: Math.floor(random() * 1_000),
     }
   }
 
@@ -261,13 +263,11 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     }
   }
 
-  function snapshotOf(pool: Pool, rules: RoutingSettings): Snapshot {
+  function snapshotOf(rules: RoutingSettings, of: Pick<Snapshot, 'candidates' | 'unfit' | 'strategy'>): PoolSnapshot {
     return {
-      candidates: pool.candidates,
-      unfit: pool.unfit,
-      strategy: pool.strategy,
+      ...of,
       reserve: rules.reserve,
-      cursor: pool.cursor++,
+      cursor: Math.floor(random() * 1_000),
       sticky: {
         enabled: rules.sticky.enabled,
         minGain: rules.sticky.min_gain_points,
@@ -323,7 +323,8 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
         protocol: call.protocol,
       }
       const seed = Math.floor(random() * 4_294_967_296)
-      const plan = planRoute(request, snapshotOf(pool, rules), { seed, now })
+      const plan = planRoute(request, pool.snapshot, { seed, now })
+      pool.snapshot.cursor++
       return Object.assign(plan, { resolved: pool.resolved, controls, plannedAt: now })
     },
     claim(plan, index) {
@@ -334,24 +335,7 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
         ? null
         : provingKey(board, target, clock.now()) ?? (planned.trial ? keysOf(target).model : null)
       if (proving !== null && load.proving(proving)) return null
-      const release = load.begin(target.account, proving)
-      let open = true
-      return {
-        end(end) {
-          if (!open) return
-          open = false
-          release()
-          if (end.is !== 'answered') return
-          const { session } = plan
-          if (end.responseId) sessions.bind(responseKey(end.responseId), target.account, false)
-          if (session === null) return
-          if (planned.edit?.stripReasoning) sessions.bind(strippedKey(session.key), target.account, false)
-          if (session.boundTo === target.account) sessions.touch(session.key)
-          else if (session.boundTo === null || session.rebind) {
-            sessions.bind(session.key, target.account, session.displaced)
-          }
-        },
-      }
+      return new RunningAttempt(plan, planned, proving, load, sessions)
     },
     next(plan, tried, failures) {
       const { fallback, retry_budget: part } = settings()
@@ -372,6 +356,41 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     inFlight: load.inFlight,
     sessionsOf: sessions.count,
     sync: sessions.sync,
+  }
+}
+
+/** The {@link Claim} on a planned target. */
+class RunningAttempt implements Claim {
+  readonly #plan: RoutedPlan
+  readonly #planned: PlannedTarget
+  readonly #proving: string | null
+  readonly #load: Load
+  readonly #sessions: Sessions
+  readonly #startedAt: number
+  #open = true
+
+  constructor(plan: RoutedPlan, planned: PlannedTarget, proving: string | null, load: Load, sessions: Sessions) {
+    this.#plan = plan
+    this.#planned = planned
+    this.#proving = proving
+    this.#load = load
+    this.#sessions = sessions
+    this.#startedAt = load.begin(planned.target.account, proving)
+  }
+
+  end(end: AttemptEnd): void {
+    if (!this.#open) return
+    this.#open = false
+    const { target, edit } = this.#planned
+    const sessions = this.#sessions
+    this.#load.end(target.account, this.#proving, this.#startedAt)
+    if (end.is !== 'answered') return
+    const { session } = this.#plan
+    if (end.responseId) sessions.bind(responseKey(end.responseId), target.account, false)
+    if (session === null) return
+    if (edit?.stripReasoning) sessions.bind(strippedKey(session.key), target.account, false)
+    if (session.boundTo === target.account) sessions.touch(session.key)
+    else if (session.boundTo === null || session.rebind) sessions.bind(session.key, target.account, session.displaced)
   }
 }
 
