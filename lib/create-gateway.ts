@@ -168,7 +168,9 @@ export async function createGateway(options: GatewayOptions = {}): Promise<Gatew
   const rooms: Rooms = {
     access: {
       authenticate: (headers, peer) =>
-        knowing ? home.access.authenticate(headers, peer) : learn().then(() => home.access.authenticate(headers, peer)),
+        knowing
+          ? home.access.known(headers) ?? home.access.authenticate(headers, peer)
+          : learn().then(() => home.access.authenticate(headers, peer)),
       onEnd: home.access.onEnd,
     },
     admitter: admitterOf(home),

@@ -25,7 +25,7 @@ export type AccessEvent =
   }
 
 /** Our clients and what they may do. */
-export interface Access extends Issuer, Pick<Authenticator, 'authenticate'>, Pick<Limiter, 'admit'> {
+export interface Access extends Issuer, Pick<Authenticator, 'authenticate' | 'known'>, Pick<Limiter, 'admit'> {
   /**
    * How the budget of a token stands.
    *
@@ -188,6 +188,7 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
   return {
     ...desk,
     authenticate: gate.authenticate,
+    known: gate.known,
     admit: limits.admit,
     budget: async (id, by) => await limits.state(await desk.show(id, by)),
     onEnd(principal, end) {

@@ -27,6 +27,8 @@ export interface Authenticator {
    * @throws GwError `access.missing`, `access.invalid`, `access.expired` (401) or `access.revoked` (403)
    */
   authenticate(headers: HeaderReader, origin?: Origin): Promise<Principal>
+  /** Who acts, where its token has been seen and is good: nobody waits for that. Else `null`, and it must be asked for. */
+  known(headers: HeaderReader): Principal | null
   /** Forgets what is remembered of these tokens; what is being looked up right now is looked up again. */
   forget(ids: Iterable<string>): void
   /** Puts other configured tokens in place; everything is looked up again. */
@@ -117,6 +119,13 @@ export function authenticator(parts: AuthenticatorParts): Authenticator {
   }
 
   return {
+    known(headers) {
+      const presented = presentedToken(headers)
+      if (presented === null) return null
+      const principal = remembered.get(tokenHash(presented.token))?.principal
+      if (principal === undefined) return null
+      return principal.expiresAt === null || clock.now() < principal.expiresAt ? principal : null
+    },
     async authenticate(headers, origin) {
       const presented = presentedToken(headers)
       if (presented === null) return await nobody(origin)

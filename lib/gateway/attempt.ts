@@ -13,7 +13,7 @@ import {
 import type { Answer, AnswerField, Serving } from './answer.ts'
 import type { Call } from './call.ts'
 import { pass } from './pass.ts'
-import { type Claim, controlKeys, type RoutedPlan } from '../routing/mod.ts'
+import { type Claim, controlKeys, type PlannedTarget, type RoutedPlan } from '../routing/mod.ts'
 import { sentence } from './errors.ts'
 import { ownCredential } from './own-accounts.ts'
 import type { Ask, Rooms } from './seams.ts'
@@ -50,12 +50,13 @@ export interface Failed {
  *
  * @returns `null` when the caller is being served, else why not. After `null` the rest happens by itself
  */
-export async function attempt(target: Target, claim: Claim, line: Line): Promise<Failed | null> {
+export async function attempt(planned: PlannedTarget, claim: Claim, line: Line): Promise<Failed | null> {
   const { rooms, ledger } = line
+  const { target } = planned
   ledger.begin(target)
   let failed: Failed | null
   try {
-    failed = await send(target, claim, line)
+    failed = await send(planned, claim, line)
   } catch (error) {
     if (isCallersMistake(error, line)) {
       claim.end({ is: 'abandoned' })
@@ -95,9 +96,8 @@ function localFailure(error: unknown): UpstreamFailure {
   return { ...failureOf('local', message, 'local'), code }
 }
 
-async function send(target: Target, claim: Claim, given: Line): Promise<Failed | null> {
-  const planned = given.plan.targets.find((one) => one.target === target)
-  const { line, losses } = planned?.edit ? editedLine(given, planned.edit) : { line: given, losses: none }
+async function send({ target, edit }: PlannedTarget, claim: Claim, given: Line): Promise<Failed | null> {
+  const { line, losses } = edit ? editedLine(given, edit) : { line: given, losses: none }
   const { ask, rooms, answer, row } = line
   const { deployment } = target
   if (row.surface === 'count_tokens' && !canCount(row.protocol, deployment)) {
@@ -108,7 +108,8 @@ async function send(target: Target, claim: Claim, given: Line): Promise<Failed |
   const body = translation?.body ?? ask.body.rewrite(target.model, without)
   const own = ownCredential(target, ask, rooms)
   const use = { headers: line.call.headers, protocol: row.protocol }
-  let credential = own ?? await rooms.leaser.lease(target, use)
+  const leased = own ?? rooms.leaser.lease(target, use)
+  let credential = leased instanceof Promise ? await leased : leased
   let reply = await call({ target, credential, body, translation }, line)
   if (!reply.ok && reply.failure.kind === 'unauthorized' && !answer.left && own === null) {
     // A token may have been replaced a moment ago, by us or by another program: one look, one more try.

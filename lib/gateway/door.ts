@@ -40,25 +40,37 @@ export function createDoor(rooms: Rooms): Door {
     },
   }
 
-  /** Runs one request among the others: counted, and never rejecting. */
-  async function among(path: string, work: () => Promise<Response>, recorded = false): Promise<Response> {
+  /** What a newcomer is told that there is no room for; `null` when there is. */
+  function turnedAway(path: string): Response | null {
     if (draining) {
       const error = new GwError('server.draining', 'gw is shutting down', { retryAfterMs: 1000 })
       return errorResponse(error, dialectOf(path), [['connection', 'close']])
     }
-    if (open >= rooms.limits.concurrent) {
-      const error = new GwError('server.overloaded', `gw serves ${open} requests already`, { retryAfterMs: 1000 })
-      return errorResponse(error, dialectOf(path))
-    }
+    if (open < rooms.limits.concurrent) return null
+    const error = new GwError('server.overloaded', `gw serves ${open} requests already`, { retryAfterMs: 1000 })
+    return errorResponse(error, dialectOf(path))
+  }
+
+  /** Runs one request among the others: counted, and never rejecting. */
+  async function among(path: string, work: () => Promise<Response>): Promise<Response> {
+    const away = turnedAway(path)
+    if (away) return away
     open++
+    try {
+      return await guarded(path, work)
+    } finally {
+      open--
+    }
+  }
+
+  /** Runs `work`, never rejecting. */
+  async function guarded(path: string, work: () => Promise<Response>): Promise<Response> {
     try {
       return await work()
     } catch (caught) {
       const error = shown(caught)
       if (error.code === 'internal') rooms.log.log('error', 'gateway.failed', { path, error: caught })
       return errorResponse(error, dialectOf(path))
-    } finally {
-      if (!recorded) open--
     }
   }
 
@@ -78,12 +90,14 @@ export function createDoor(rooms: Rooms): Door {
           })
         }
         if (request.method === 'POST') {
+          const away = turnedAway(at.path)
+          if (away) return Promise.resolve(away)
+          // Counted until its record is written.
+          open++
           const { envelope } = asked
-          return among(at.path, () => {
-            const call = openCall(request, peer, at, { ...asked }, rooms)
-            const answer = serve(asked.protocol === 'gemini' ? withoutQueryKey(call) : call, asked, counted)
-            return envelope ? answer.then((response) => wrap(response, envelope, at.search)) : answer
-          }, true)
+          const call = openCall(request, peer, at, asked, rooms)
+          const answer = serve(asked.protocol === 'gemini' ? withoutQueryKey(call) : call, asked, counted)
+          return envelope ? guarded(at.path, async () => wrap(await answer, envelope, at.search)) : answer
         }
         return among(at.path, () => {
           throw request.headers.get('upgrade')?.toLowerCase() === 'websocket'

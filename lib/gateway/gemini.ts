@@ -42,7 +42,8 @@ export function withoutQueryKey(call: Call): Call {
   const key = query.get('key')
   query.delete('key')
   const headers = new Headers(call.headers)
-  if (key && presentedToken(headers) === null) headers.set('x-goog-api-key', key)
+  // What no header can hold is no key of ours.
+  if (key && /^[\x21-\x7e]+$/.test(key) && presentedToken(headers) === null) headers.set('x-goog-api-key', key)
   return { ...call, headers, search: query.size === 0 ? '' : `?${query}` }
 }
 

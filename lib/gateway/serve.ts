@@ -1,4 +1,5 @@
 import { GwError, openDownstream, type Watcher } from '../base/mod.ts'
+import type { UpstreamFailure } from '../protocol/mod.ts'
 import { nothingToTry } from '../routing/mod.ts'
 import { Answer, type AnswerField } from './answer.ts'
 import { readAsk } from './ask.ts'
@@ -25,7 +26,8 @@ export async function serve(call: Call, row: SurfaceRow, rooms: Rooms): Promise<
   const ledger = new Ledger(call, rooms)
   let notices: readonly AnswerField[] = []
   try {
-    const principal = await rooms.access.authenticate(call.headers, call.peer)
+    const known = rooms.access.authenticate(call.headers, call.peer)
+    const principal = known instanceof Promise ? await known : known
     const asked = await readAsk(call, row, principal, rooms)
     const ask = row.surface === 'responses' ? await continued(asked, rooms) : asked
     ledger.asked(ask)
@@ -36,7 +38,8 @@ export async function serve(call: Call, row: SurfaceRow, rooms: Rooms): Promise<
     if (plan.targets.length === 0) {
       throw nothingToTry(plan, ask.model ?? plan.resolved.model, plan.resolved.provider.id, rooms.clock.now())
     }
-    ledger.admitted(await rooms.admitter.admit(ask, plan))
+    const held = rooms.admitter.admit(ask, plan)
+    ledger.admitted(held instanceof Promise ? await held : held)
     const answer = new Answer(
       (because) => errorResponse(because, call.dialect),
       // A cloud's envelope goes round the stream, which has to be read for that.
@@ -61,6 +64,8 @@ export async function serve(call: Call, row: SurfaceRow, rooms: Rooms): Promise<
   }
 }
 
+const noFailures: readonly UpstreamFailure[] = []
+
 /** Tries the targets of the plan until one serves or nobody is left. */
 async function pursue(line: Line): Promise<void> {
   const { plan, answer, rooms: { router } } = line
@@ -68,12 +73,12 @@ async function pursue(line: Line): Promise<void> {
   const tried: number[] = []
   router.countRequest()
   while (!answer.left) {
-    const next = router.next(plan, tried, failures.map(({ failure }) => failure))
+    const next = router.next(plan, tried, failures.length === 0 ? noFailures : failures.map(({ failure }) => failure))
     if (next.is === 'over') break
     tried.push(next.index)
-    const { target } = plan.targets[next.index]!
+    const planned = plan.targets[next.index]!
     const claim = router.claim(plan, next.index)
-    const failed = claim ? await attempt(target, claim, line) : busy(target)
+    const failed = claim ? await attempt(planned, claim, line) : busy(planned.target)
     if (failed === null) return
     failures.push(failed)
   }
