@@ -11,7 +11,7 @@ import {
 } from '../base/mod.ts'
 import { noTokens, parseSpan, scanFields, type TokenCounts, type UpstreamFailure, type Wire } from '../protocol/mod.ts'
 import { failureOf } from '../upstream/mod.ts'
-import type { Answer, AnswerField, Serving } from './answer.ts'
+import { type Answer, type AnswerField, respond, type Serving } from './answer.ts'
 import type { Limits } from './limits.ts'
 
 /** What {@link relayWhole} works with. */
@@ -138,7 +138,7 @@ class WholeRelay implements ByteSink, Serving, Watcher {
     if (answer.opened && !this.#stream(bytes)) return
     this.#close()
     parts.committed()
-    answer.whole(new Response(bytes, { status: parts.status, headers: parts.fields as [string, string][] }))
+    answer.whole(respond(bytes, parts.status, parts.fields))
     this.#resolve(null)
     parts.ended({ failure: null, tokens: read.tokens, bytes: size, id: read.id })
   }
