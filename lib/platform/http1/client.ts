@@ -1,6 +1,6 @@
 import { GwError } from '../../base/mod.ts'
 import type { Dialer, Dialling, DialReply, DialRequest, Via } from '../port.ts'
-import { Connection, type Exchange } from './connection.ts'
+import { Connection, type ConnectionEvents, type Exchange } from './connection.ts'
 import type { Connect, Destination } from './socket.ts'
 import { connectThrough } from './tunnel.ts'
 
@@ -32,7 +32,8 @@ export function createClient(options: ClientOptions): Dialer {
   let sweeper: ReturnType<typeof setTimeout> | undefined
   let closed = false
 
-  function keep(key: string, connection: Connection): void {
+  function keep(connection: Connection): void {
+    const { key } = connection
     const kept = idle.get(key) ?? []
     if (closed || kept.length >= maxIdle) return connection.close()
     connection.idleSince = performance.now()
@@ -68,18 +69,14 @@ export function createClient(options: ClientOptions): Dialer {
     return null
   }
 
-  function make(connect: Connect, key: string, to: Destination, name: string): Connection {
-    const connection = new Connection(connect, to, name, {
-      idle: (connection) => keep(key, connection),
-      gone: (connection) => {
-        open.delete(connection)
-        const kept = idle.get(key)
-        const at = kept?.indexOf(connection) ?? -1
-        if (at >= 0) kept!.splice(at, 1)
-      },
-    })
-    open.add(connection)
-    return connection
+  const events: ConnectionEvents = {
+    idle: keep,
+    gone(connection) {
+      open.delete(connection)
+      const kept = idle.get(connection.key)
+      const at = kept?.indexOf(connection) ?? -1
+      if (at >= 0) kept!.splice(at, 1)
+    },
   }
 
   /** What every request to a URL needs of it; a URL is not changed once it has been dialled. */
@@ -103,7 +100,14 @@ export function createClient(options: ClientOptions): Dialer {
   }
 
   const rules: Rules = { ca, verify, connectMs }
-  const pool: Pool = { take, make: (to, name, key, via) => make(via ? connectThrough(via) : connect, key, to, name) }
+  const pool: Pool = {
+    take,
+    make(to, name, key, via) {
+      const connection = new Connection({ connect: via ? connectThrough(via) : connect, to, name, key, events })
+      open.add(connection)
+      return connection
+    },
+  }
 
   function dial(request: DialRequest): Dialling {
     if (closed) return { reply: Promise.reject(new GwError('cancelled', 'gw is closing')), cancel() {} }

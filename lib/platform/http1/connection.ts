@@ -2,10 +2,10 @@ import { Buffer } from 'node:buffer'
 import { concat, GwError } from '../../base/mod.ts'
 import type { DialReply, DialRequest } from '../port.ts'
 import { Body, type BodyControl } from './body.ts'
-import { type ChunkedDecoder, chunkedDecoder } from './chunked.ts'
+import { ChunkedDecoder } from './chunked.ts'
 import { type Framing, framingOf, type Head, maxHeadBytes, parseHead } from './head.ts'
 import { serialize } from './serialize.ts'
-import type { Connect, Destination, RawSocket } from './socket.ts'
+import type { Connect, Destination, RawSocket, SocketOwner } from './socket.ts'
 
 /** What a connection tells the pool. */
 export interface ConnectionEvents {
@@ -15,11 +15,24 @@ export interface ConnectionEvents {
   gone(connection: Connection): void
 }
 
+/** Where a connection goes, and whose it is. */
+export interface ConnectionPlace {
+  readonly connect: Connect
+  readonly to: Destination
+  /** Of the server, for messages. */
+  readonly name: string
+  readonly key: string
+  readonly events: ConnectionEvents
+}
+
 /** Who waits for the answer to a request. One of the two is called, once. */
 export interface Exchange {
   answered(reply: DialReply): void
   failed(error: unknown): void
 }
+
+/** In the place of who waited, while the body comes: a stream holds no request. */
+const answering: Exchange = { answered() {}, failed() {} }
 
 /** Answers of the 1xx kind that are passed over before the real one. */
 const maxInterim = 8
@@ -32,7 +45,9 @@ const unreachable = (message: string, cause?: unknown): GwError =>
  *
  * Ends the connection whenever it is in doubt where an answer ends: nothing of one answer can be taken for another's.
  */
-export class Connection {
+export class Connection implements BodyControl, SocketOwner {
+  /** Under which the pool keeps it. */
+  readonly key: string
   /** Monotonic milliseconds since when it is idle. */
   idleSince = 0
   /** Whether it has carried an answer before. */
@@ -42,12 +57,6 @@ export class Connection {
   readonly #events: ConnectionEvents
   readonly #name: string
   readonly #socket: RawSocket
-  /** For the bodies it carries: each lets go of it when it is whole. */
-  readonly #control: BodyControl = {
-    pause: () => this.#socket.pause(),
-    resume: () => this.#socket.resume(),
-    close: () => this.close(),
-  }
   #ready = false
   #closed = false
   #unsent: Uint8Array | null = null
@@ -62,18 +71,25 @@ export class Connection {
   #keepAlive = true
   #body: Body | null = null
 
-  constructor(connect: Connect, to: Destination, name: string, events: ConnectionEvents) {
+  constructor({ connect, to, name, key, events }: ConnectionPlace) {
     this.#events = events
     this.#name = name
-    this.#socket = connect(to, {
-      ready: () => {
-        this.#ready = true
-        if (this.#unsent) this.#socket.write(this.#unsent)
-        this.#unsent = null
-      },
-      data: (bytes) => this.#data(bytes),
-      closed: (error) => this.#lost(error),
-    })
+    this.key = key
+    this.#socket = connect(to, this)
+  }
+
+  connected(): void {
+    this.#ready = true
+    if (this.#unsent) this.#socket.write(this.#unsent)
+    this.#unsent = null
+  }
+
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
   }
 
   /** Whether it is connected. */
@@ -115,7 +131,7 @@ export class Connection {
     this.#events.gone(this)
   }
 
-  #lost(error: Error | null): void {
+  lost(error: Error | null): void {
     if (this.#closed) return
     const framing = this.#framing
     if (this.#exchange && framing?.is === 'close' && error === null) {
@@ -146,7 +162,7 @@ export class Connection {
     this.#events.gone(this)
   }
 
-  #data(bytes: Uint8Array<ArrayBuffer>): void {
+  received(bytes: Uint8Array<ArrayBuffer>): void {
     if (this.#closed) return
     // Bytes that nobody asked for: what follows could be taken for the next answer.
     if (!this.#exchange) return this.close()
@@ -197,8 +213,9 @@ export class Connection {
       (head.modern ? !connection.includes('close') : connection.includes('keep-alive'))
     this.#framing = framing
     this.#left = framing.is === 'length' ? framing.bytes : 0
-    this.#chunked = framing.is === 'chunked' ? chunkedDecoder() : null
-    const body = this.#body = new Body(this.#control)
+    this.#chunked = framing.is === 'chunked' ? new ChunkedDecoder() : null
+    const body = this.#body = new Body(this)
+    this.#exchange = answering
     exchange.answered({
       status: head.status,
       headers: head.headers,
@@ -222,8 +239,11 @@ export class Connection {
         return
       }
       case 'chunked': {
-        const taken = this.#chunked!.feed(bytes, (piece) => this.#body!.push(piece))
-        if (!this.#chunked!.done) return
+        const chunked = this.#chunked!
+        const { body, taken } = chunked.feed(bytes)
+        this.#body!.push(body)
+        if (chunked.failure) throw chunked.failure
+        if (!chunked.done) return
         if (taken < bytes.length) this.#keepAlive = false
         return this.#finish()
       }

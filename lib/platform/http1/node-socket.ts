@@ -3,7 +3,7 @@ import { connect as connectTls } from 'node:tls'
 import type { Connect } from './socket.ts'
 
 /** Sockets of Node, and of Deno in Node's clothes. */
-export const connectNode: Connect = (to, events) => {
+export const connectNode: Connect = (to, owner) => {
   let closed = false
   let failure: Error | null = null
   const { host, port, tls } = to
@@ -16,16 +16,16 @@ export const connectNode: Connect = (to, events) => {
       ALPNProtocols: ['http/1.1'],
       rejectUnauthorized: tls.verify,
       ...(tls.ca === null ? {} : { ca: tls.ca }),
-    }, () => events.ready())
-    : connectTcp({ host, port, noDelay: true }, () => events.ready())
+    }, () => owner.connected())
+    : connectTcp({ host, port, noDelay: true }, () => owner.connected())
   socket.on('data', (bytes: Uint8Array) => {
-    if (!closed) events.data(bytes as Uint8Array<ArrayBuffer>)
+    if (!closed) owner.received(bytes as Uint8Array<ArrayBuffer>)
   })
   socket.on('error', (error) => failure = error)
   socket.on('close', () => {
     if (closed) return
     closed = true
-    events.closed(failure)
+    owner.lost(failure)
   })
   return {
     write: (bytes) => void socket.write(bytes),

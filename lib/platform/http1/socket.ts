@@ -8,12 +8,13 @@ export interface RawSocket {
   close(): void
 }
 
-/** What a socket reports. `closed` comes once, last, with what went wrong or `null` for a proper end. */
-export interface SocketEvents {
+/** Who is told of a socket. `lost` comes once, last, with what went wrong or `null` for a proper end. */
+export interface SocketOwner {
   /** Connected and, for TLS, the certificate accepted. */
-  ready(): void
-  data(bytes: Uint8Array<ArrayBuffer>): void
-  closed(error: Error | null): void
+  connected(): void
+  /** The bytes are the owner's own: nobody else reads or writes them. */
+  received(bytes: Uint8Array<ArrayBuffer>): void
+  lost(error: Error | null): void
 }
 
 /** Where to connect. */
@@ -25,5 +26,5 @@ export interface Destination {
   readonly tls: { readonly serverName: string; readonly ca: string | null; readonly verify: boolean } | null
 }
 
-/** Opens a socket; never throws, failures come through `closed`. */
-export type Connect = (to: Destination, events: SocketEvents) => RawSocket
+/** Opens a socket; never throws, failures come through `lost`, and never before this has returned. */
+export type Connect = (to: Destination, owner: SocketOwner) => RawSocket

@@ -14,7 +14,7 @@ const maxHeadBytes = 16 * 1024
  * @see RFC 9110 §9.3.6
  */
 export function connectThrough(via: Via): Connect {
-  return (to, events) => {
+  return (to, owner) => {
     let closed = false
     let failure: Error | null = null
     let inner: RawSocket | null = null
@@ -25,7 +25,7 @@ export function connectThrough(via: Via): Connect {
       if (closed) return
       closed = true
       socket.destroy()
-      events.closed(error)
+      owner.lost(error)
     }
 
     function begin(): void {
@@ -38,9 +38,9 @@ export function connectThrough(via: Via): Connect {
         ALPNProtocols: ['http/1.1'],
         rejectUnauthorized: tls.verify,
         ...(tls.ca === null ? {} : { ca: tls.ca }),
-      }, () => closed || events.ready())
+      }, () => closed || owner.connected())
       stream.on('data', (bytes: Uint8Array) => {
-        if (!closed) events.data(bytes as Uint8Array<ArrayBuffer>)
+        if (!closed) owner.received(bytes as Uint8Array<ArrayBuffer>)
       })
       if (stream !== socket) {
         stream.on('error', (error: Error) => failure = error)
@@ -52,7 +52,7 @@ export function connectThrough(via: Via): Connect {
         resume: () => void stream.resume(),
         close: () => void stream.destroy(),
       }
-      if (stream === socket) events.ready()
+      if (stream === socket) owner.connected()
     }
 
     function read(bytes: Buffer): void {
