@@ -29,40 +29,58 @@ function messageUsage(usage: unknown): Partial<TokenCounts> {
   }
 }
 
-function tracker(): StreamTracker {
-  let tokens = noTokens
-  let failure: StreamFailure | null = null
-  let finished = false
-  let content = false
-  let id: string | null = null
+class MessagesTracker implements StreamTracker {
+  tokens = noTokens
+  failure: StreamFailure | null = null
+  finished = false
+  id: string | null = null
+  #content = false
 
-  function role(type: string | null, bytes: Uint8Array, start: number, end: number): EventRole {
+  read(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): EventRole {
+    // event: content_block_… — nearly every event, and nothing to read in it once the model has begun.
+    return this.#content && bytes[start] === 101 && bytes[start + 7] === 99
+      ? 'content'
+      : this.#role(eventType(bytes, start, end) ?? text(readData(bytes, start, end), 'type'), bytes, start, end)
+  }
+
+  keepAlive(): Uint8Array<ArrayBuffer> {
+    return ping
+  }
+
+  failureEvent({ type, message }: StreamFailure): Uint8Array<ArrayBuffer> {
+    return encoder.encode(formatSse({
+      event: 'error',
+      data: JSON.stringify({ type: 'error', error: { type: type ?? 'api_error', message } }),
+    }))
+  }
+
+  #role(type: string | null, bytes: Uint8Array, start: number, end: number): EventRole {
     switch (type) {
       case null:
       case 'ping':
         return 'idle'
       case 'message_start': {
         const message = member(readData(bytes, start, end), 'message')
-        id = text(message, 'id')
-        tokens = addTokens(tokens, messageUsage(member(message, 'usage')))
+        this.id = text(message, 'id')
+        this.tokens = addTokens(this.tokens, messageUsage(member(message, 'usage')))
         return 'opening'
       }
       case 'message_delta': {
         const event = readData(bytes, start, end)
         // Some deltas repeat only the output: the input of the start then stands.
-        tokens = addTokens(tokens, messageUsage(member(event, 'usage')))
+        this.tokens = addTokens(this.tokens, messageUsage(member(event, 'usage')))
         // The end of a turn in which nothing was written is no answer; any other reason to stop is one.
         const reason = text(member(event, 'delta'), 'stop_reason')
-        if (!content && (reason === null || reason === 'end_turn') && !tokens.outputTokens) return 'opening'
-        content = true
+        if (!this.#content && (reason === null || reason === 'end_turn') && !this.tokens.outputTokens) return 'opening'
+        this.#content = true
         return 'content'
       }
       case 'message_stop':
-        finished = true
+        this.finished = true
         return 'end'
       case 'error': {
         const error = member(readData(bytes, start, end), 'error')
-        failure = {
+        this.failure = {
           type: text(error, 'type'),
           code: null,
           message: text(error, 'message') ?? 'the upstream reported an error',
@@ -70,40 +88,14 @@ function tracker(): StreamTracker {
         return 'failure'
       }
       case 'content_block_start': {
-        if (content) return 'content'
+        if (this.#content) return 'content'
         // The name of a tool that the model chose is its work; an empty text or thinking block is not.
         const kind = text(member(readData(bytes, start, end), 'content_block'), 'type')
         if (kind === 'text' || kind === 'thinking') return 'opening'
       }
     }
-    content = true
+    this.#content = true
     return 'content'
-  }
-
-  return {
-    // event: content_block_… — nearly every event, and nothing to read in it once the model has begun.
-    read: (bytes, start, end) =>
-      content && bytes[start] === 101 && bytes[start + 7] === 99
-        ? 'content'
-        : role(eventType(bytes, start, end) ?? text(readData(bytes, start, end), 'type'), bytes, start, end),
-    get tokens() {
-      return tokens
-    },
-    get id() {
-      return id
-    },
-    get failure() {
-      return failure
-    },
-    get finished() {
-      return finished
-    },
-    keepAlive: () => ping,
-    failureEvent: ({ type, message }) =>
-      encoder.encode(formatSse({
-        event: 'error',
-        data: JSON.stringify({ type: 'error', error: { type: type ?? 'api_error', message } }),
-      })),
   }
 }
 
@@ -111,6 +103,6 @@ function tracker(): StreamTracker {
 export const anthropicMessagesWire: Wire = {
   protocol: 'anthropic-messages',
   own: ownMessages,
-  tracker,
+  tracker: () => new MessagesTracker(),
   usage: (body) => addTokens(noTokens, messageUsage(body['usage'])),
 }

@@ -84,18 +84,16 @@ function latin(bytes: Uint8Array, start: number, end: number): string {
   return out
 }
 
+/** What {@link holdsMark} looks for. */
+export function marksOf(...marks: readonly string[]): readonly Uint8Array[] {
+  return marks.map((mark) => Buffer.from(mark, 'latin1'))
+}
+
 /**
- * Whether any of a few marks lies in a piece of a stream, asked once per piece and not once per event: a native search
- * over a whole piece costs less than a look at one event.
+ * Whether any of a few marks lies in a piece of a stream. To be asked once per piece and not once per event: a native
+ * search over a whole piece costs less than a look at one event.
  */
-export function markFinder(marks: readonly string[]): (bytes: Uint8Array<ArrayBuffer>) => boolean {
-  let last: Uint8Array | null = null
-  let found = false
-  return (bytes) => {
-    if (bytes === last) return found
-    last = bytes
-    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    found = marks.some((mark) => buffer.includes(mark, 0, 'latin1'))
-    return found
-  }
+export function holdsMark(bytes: Uint8Array<ArrayBuffer>, marks: readonly Uint8Array[]): boolean {
+  for (const mark of marks) if (Buffer.prototype.indexOf.call(bytes, mark) >= 0) return true
+  return false
 }

@@ -1,6 +1,6 @@
 import { formatSse } from '../../base/mod.ts'
 import { addTokens, noTokens, type TokenCounts } from '../usage.ts'
-import { dataStart, markFinder, readData } from './events.ts'
+import { dataStart, holdsMark, marksOf, readData } from './events.ts'
 import { count, member, text } from './numbers.ts'
 import { errorOf, ownGemini } from './own-gemini.ts'
 import type { EventRole, StreamFailure, StreamTracker, Wire } from './wire.ts'
@@ -33,87 +33,94 @@ function isContent(part: unknown): boolean {
   return Object.entries(part).some(([name, value]) => name !== 'thought' && (name !== 'text' || value !== ''))
 }
 
-function tracker(): StreamTracker {
-  const marked = markFinder(['"finishReason"', '"error"', '"blockReason"'])
-  let tokens = noTokens
-  let failure: StreamFailure | null = null
-  let content = false
-  let ended = false
-  let id = ''
-  let model = ''
-  // Every event says the counts so far: only those of the last one are read, when they are asked for.
-  let last: Uint8Array | null = null
-  let lastStart = 0
-  let lastEnd = 0
+/** What an event holds that must be opened although the model has begun. */
+const marks = marksOf('"finishReason"', '"error"', '"blockReason"')
 
-  function counted(): TokenCounts {
-    if (last === null) return tokens
-    const piece = readData(last, lastStart, lastEnd)
-    last = null
-    if (piece) tokens = addTokens(tokens, contentUsage(piece['usageMetadata']))
-    return tokens
+class GeminiTracker implements StreamTracker {
+  failure: StreamFailure | null = null
+  #tokens = noTokens
+  #content = false
+  #ended = false
+  #id = ''
+  #model = ''
+  /** The piece that was searched last, and whether it holds a mark. */
+  #piece: Uint8Array | null = null
+  #marked = false
+  /** Every event says the counts so far: only those of the last one are read, when they are asked for. */
+  #last: Uint8Array | null = null
+  #lastStart = 0
+  #lastEnd = 0
+
+  get tokens(): TokenCounts {
+    if (this.#last === null) return this.#tokens
+    const piece = readData(this.#last, this.#lastStart, this.#lastEnd)
+    this.#last = null
+    if (piece) this.#tokens = addTokens(this.#tokens, contentUsage(piece['usageMetadata']))
+    return this.#tokens
   }
 
-  return {
-    read(bytes, start, end): EventRole {
-      if (dataStart(bytes, start, end) < 0) return 'idle'
-      // Once the model has begun, an event is opened only for what it may say besides.
-      if (content && !marked(bytes)) {
-        last = bytes
-        lastStart = start
-        lastEnd = end
-        return 'content'
+  get id(): string | null {
+    return this.#id === '' ? null : this.#id
+  }
+
+  get finished(): boolean {
+    return this.#ended && (this.#content || (this.tokens.outputTokens ?? 0) > 0)
+  }
+
+  read(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): EventRole {
+    if (dataStart(bytes, start, end) < 0) return 'idle'
+    if (this.#piece !== bytes) {
+      this.#piece = bytes
+      this.#marked = holdsMark(bytes, marks)
+    }
+    // Once the model has begun, an event is opened only for what it may say besides.
+    if (this.#content && !this.#marked) {
+      this.#last = bytes
+      this.#lastStart = start
+      this.#lastEnd = end
+      return 'content'
+    }
+    this.#last = null
+    const piece = readData(bytes, start, end)
+    if (!piece) return this.#content ? 'content' : 'idle'
+    const error = piece['error']
+    if (error !== undefined && error !== null) {
+      this.failure = {
+        type: text(error, 'status'),
+        code: typeof member(error, 'code') === 'number' ? String(member(error, 'code')) : text(error, 'code'),
+        message: text(error, 'message') ?? 'the upstream reported an error',
       }
-      last = null
-      const piece = readData(bytes, start, end)
-      if (!piece) return content ? 'content' : 'idle'
-      const error = piece['error']
-      if (error !== undefined && error !== null) {
-        failure = {
-          type: text(error, 'status'),
-          code: typeof member(error, 'code') === 'number' ? String(member(error, 'code')) : text(error, 'code'),
-          message: text(error, 'message') ?? 'the upstream reported an error',
-        }
-        return 'failure'
-      }
-      id ||= text(piece, 'responseId') ?? ''
-      model ||= text(piece, 'modelVersion') ?? ''
-      tokens = addTokens(tokens, contentUsage(piece['usageMetadata']))
-      const blocked = text(piece['promptFeedback'], 'blockReason')
-      const candidates = piece['candidates']
-      for (const candidate of Array.isArray(candidates) ? candidates as unknown[] : []) {
-        const reason = text(candidate, 'finishReason')
-        const parts = member(member(candidate, 'content'), 'parts')
-        if (Array.isArray(parts) && (parts as unknown[]).some(isContent)) content = true
-        // Stopping of itself with nothing said is no answer yet; any other reason is one.
-        if (reason !== null && reason !== 'STOP') content = true
-        ended ||= reason !== null
-      }
-      if (blocked !== null) content = ended = true
-      return content ? 'content' : 'opening'
-    },
-    get tokens() {
-      return counted()
-    },
-    get id() {
-      return id === '' ? null : id
-    },
-    get failure() {
-      return failure
-    },
-    get finished() {
-      return ended && (content || (counted().outputTokens ?? 0) > 0)
-    },
-    keepAlive: () =>
-      encoder.encode(formatSse({
-        data: JSON.stringify({
-          candidates: [{ content: { parts: [{ text: '' }], role: 'model' }, index: 0 }],
-          modelVersion: model,
-          ...(id === '' ? {} : { responseId: id }),
-        }),
-      })),
-    failureEvent: ({ type, code, message }) =>
-      encoder.encode(formatSse({ data: JSON.stringify({ error: errorOf(type, code, message) }) })),
+      return 'failure'
+    }
+    this.#id ||= text(piece, 'responseId') ?? ''
+    this.#model ||= text(piece, 'modelVersion') ?? ''
+    this.#tokens = addTokens(this.#tokens, contentUsage(piece['usageMetadata']))
+    const blocked = text(piece['promptFeedback'], 'blockReason')
+    const candidates = piece['candidates']
+    for (const candidate of Array.isArray(candidates) ? candidates as unknown[] : []) {
+      const reason = text(candidate, 'finishReason')
+      const parts = member(member(candidate, 'content'), 'parts')
+      if (Array.isArray(parts) && (parts as unknown[]).some(isContent)) this.#content = true
+      // Stopping of itself with nothing said is no answer yet; any other reason is one.
+      if (reason !== null && reason !== 'STOP') this.#content = true
+      this.#ended ||= reason !== null
+    }
+    if (blocked !== null) this.#content = this.#ended = true
+    return this.#content ? 'content' : 'opening'
+  }
+
+  keepAlive(): Uint8Array<ArrayBuffer> {
+    return encoder.encode(formatSse({
+      data: JSON.stringify({
+        candidates: [{ content: { parts: [{ text: '' }], role: 'model' }, index: 0 }],
+        modelVersion: this.#model,
+        ...(this.#id === '' ? {} : { responseId: this.#id }),
+      }),
+    }))
+  }
+
+  failureEvent({ type, code, message }: StreamFailure): Uint8Array<ArrayBuffer> {
+    return encoder.encode(formatSse({ data: JSON.stringify({ error: errorOf(type, code, message) }) }))
   }
 }
 
@@ -122,6 +129,6 @@ export const geminiWire: Wire = {
   protocol: 'gemini',
   usageField: 'usageMetadata',
   own: ownGemini,
-  tracker,
+  tracker: () => new GeminiTracker(),
   usage: (body) => addTokens(noTokens, contentUsage(body['usageMetadata'])),
 }

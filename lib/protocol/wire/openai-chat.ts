@@ -1,6 +1,6 @@
 import { formatSse, type JsonObject } from '../../base/mod.ts'
 import { addTokens, noTokens, type TokenCounts } from '../usage.ts'
-import { dataStart, markFinder, readData } from './events.ts'
+import { dataStart, holdsMark, marksOf, readData } from './events.ts'
 import { count, member, text } from './numbers.ts'
 import { ownChat } from './own-openai-chat.ts'
 import type { EventRole, StreamFailure, StreamTracker, Wire } from './wire.ts'
@@ -27,23 +27,86 @@ function chatUsage(body: unknown): TokenCounts {
   }
 }
 
-function tracker(): StreamTracker {
-  const marked = markFinder(['"usage":{', '"usage": {', '"error"'])
-  let tokens = noTokens
-  let failure: StreamFailure | null = null
-  let content = false
-  let finished = false
-  let id = ''
-  let model = ''
-  // The newest event before [DONE], kept in case the stream ends without one.
-  let last: Uint8Array | null = null
-  let lastStart = 0
-  let lastEnd = 0
+/** What an event holds that must be opened although the model has begun. */
+const marks = marksOf('"usage":{', '"usage": {', '"error"')
+
+class ChatTracker implements StreamTracker {
+  tokens = noTokens
+  failure: StreamFailure | null = null
+  #content = false
+  #done = false
+  #id = ''
+  #model = ''
+  /** The newest event before [DONE], kept in case the stream ends without one, and whether its piece holds a mark. */
+  #last: Uint8Array<ArrayBuffer> | null = null
+  #lastStart = 0
+  #lastEnd = 0
+  #marked = false
+
+  get id(): string | null {
+    return this.#id === '' ? null : this.#id
+  }
+
+  get finished(): boolean {
+    if (this.#done || !this.#last) return this.#done
+    const choices = readData(this.#last, this.#lastStart, this.#lastEnd)?.['choices']
+    // A usage chunk without choices comes after the finish.
+    return Array.isArray(choices) &&
+      (choices.length === 0
+        ? this.tokens.outputTokens !== null
+        : choices.every((c) => text(c, 'finish_reason') !== null))
+  }
+
+  read(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): EventRole {
+    const data = dataStart(bytes, start, end)
+    if (data < 0) return 'idle'
+    // [DONE]
+    if (bytes[data] === 91 && bytes[data + 1] === 68) {
+      this.#done = true
+      return 'end'
+    }
+    if (this.#last !== bytes) {
+      this.#last = bytes
+      this.#marked = holdsMark(bytes, marks)
+    }
+    this.#lastStart = start
+    this.#lastEnd = end
+    // Once the model has begun, a chunk is opened only for its usage, or for an error.
+    if (this.#content && !this.#marked) return 'content'
+    const chunk = readData(bytes, start, end)
+    if (!chunk) return this.#content ? 'content' : 'idle'
+    if (chunk['error'] !== undefined && chunk['error'] !== null) return this.#fail(chunk)
+    if (chunk['usage']) this.tokens = addTokens(this.tokens, chatUsage(chunk))
+    if (this.#content) return 'content'
+    const role = this.#look(chunk)
+    if (role === 'content') this.#content = true
+    return role
+  }
+
+  keepAlive(): Uint8Array<ArrayBuffer> {
+    // With the stream's own id: the official SDK takes another id for another answer.
+    const id = this.#id
+    const delta = id === '' ? { role: 'assistant', content: '' } : {}
+    return encoder.encode(formatSse({
+      data: JSON.stringify({
+        id,
+        object: 'chat.completion.chunk',
+        created: 0,
+        model: this.#model,
+        choices: [{ index: 0, delta, finish_reason: null }],
+      }),
+    }))
+  }
+
+  failureEvent({ type, code, message }: StreamFailure): Uint8Array<ArrayBuffer> {
+    const error = { message, type: type ?? 'api_error', param: null, code }
+    return encoder.encode(formatSse({ data: JSON.stringify({ error }) }))
+  }
 
   /** Whether a chunk holds something the model made. Parsed, because only the first few chunks are asked. */
-  function look(chunk: Record<string, unknown>): EventRole {
-    id ||= text(chunk, 'id') ?? ''
-    model ||= text(chunk, 'model') ?? ''
+  #look(chunk: Record<string, unknown>): EventRole {
+    this.#id ||= text(chunk, 'id') ?? ''
+    this.#model ||= text(chunk, 'model') ?? ''
     const choices = chunk['choices']
     if (!Array.isArray(choices)) return 'opening'
     for (const choice of choices as unknown[]) {
@@ -61,72 +124,14 @@ function tracker(): StreamTracker {
     return 'opening'
   }
 
-  function fail(chunk: Record<string, unknown>): EventRole {
+  #fail(chunk: Record<string, unknown>): EventRole {
     const error = chunk['error']
-    failure = {
+    this.failure = {
       type: text(error, 'type'),
       code: text(error, 'code') ?? (typeof member(error, 'code') === 'number' ? String(member(error, 'code')) : null),
       message: text(error, 'message') ?? (typeof error === 'string' ? error : 'the upstream reported an error'),
     }
     return 'failure'
-  }
-
-  return {
-    read(bytes, start, end) {
-      const data = dataStart(bytes, start, end)
-      if (data < 0) return 'idle'
-      // [DONE]
-      if (bytes[data] === 91 && bytes[data + 1] === 68) {
-        finished = true
-        return 'end'
-      }
-      last = bytes
-      lastStart = start
-      lastEnd = end
-      // Once the model has begun, a chunk is opened only for its usage, or for an error.
-      if (content && !marked(bytes)) return 'content'
-      const chunk = readData(bytes, start, end)
-      if (!chunk) return content ? 'content' : 'idle'
-      if (chunk['error'] !== undefined && chunk['error'] !== null) return fail(chunk)
-      if (chunk['usage']) tokens = addTokens(tokens, chatUsage(chunk))
-      if (content) return 'content'
-      const role = look(chunk)
-      if (role === 'content') content = true
-      return role
-    },
-    get tokens() {
-      return tokens
-    },
-    get id() {
-      return id === '' ? null : id
-    },
-    get failure() {
-      return failure
-    },
-    get finished() {
-      if (finished || !last) return finished
-      const choices = readData(last, lastStart, lastEnd)?.['choices']
-      // A usage chunk without choices comes after the finish.
-      return Array.isArray(choices) &&
-        (choices.length === 0 ? tokens.outputTokens !== null : choices.every((c) => text(c, 'finish_reason') !== null))
-    },
-    keepAlive() {
-      // With the stream's own id: the official SDK takes another id for another answer.
-      const delta = id === '' ? { role: 'assistant', content: '' } : {}
-      return encoder.encode(formatSse({
-        data: JSON.stringify({
-          id,
-          object: 'chat.completion.chunk',
-          created: 0,
-          model,
-          choices: [{ index: 0, delta, finish_reason: null }],
-        }),
-      }))
-    },
-    failureEvent: ({ type, code, message }) =>
-      encoder.encode(
-        formatSse({ data: JSON.stringify({ error: { message, type: type ?? 'api_error', param: null, code } }) }),
-      ),
   }
 }
 
@@ -134,6 +139,6 @@ function tracker(): StreamTracker {
 export const openaiChatWire: Wire = {
   protocol: 'openai-chat',
   own: ownChat,
-  tracker,
+  tracker: () => new ChatTracker(),
   usage: (body: JsonObject) => chatUsage(body),
 }

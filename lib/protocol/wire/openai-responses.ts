@@ -31,30 +31,56 @@ const openings = new Set([
   'response.reasoning_summary_part.added',
 ])
 
-function tracker(): StreamTracker {
-  let tokens = noTokens
-  let failure: StreamFailure | null = null
-  let finished = false
-  let content = false
-  let sequence = -1
-  let id: string | null = null
+class ResponseTracker implements StreamTracker {
+  tokens = noTokens
+  failure: StreamFailure | null = null
+  finished = false
+  id: string | null = null
+  #content = false
+  #sequence = -1
 
-  function settle(bytes: Uint8Array, start: number, end: number): Record<string, unknown> | null {
+  read(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): EventRole {
+    // event: response.output_… — nearly every event, and nothing to read in it once the model has begun.
+    if (this.#content && bytes[start] === 101 && bytes[start + 16] === 111) {
+      this.#sequence++
+      return 'content'
+    }
+    const type = eventType(bytes, start, end) ?? text(readData(bytes, start, end), 'type')
+    if (type !== null) this.#sequence++
+    return this.#role(type, bytes, start, end)
+  }
+
+  /** What the vendor itself sends in long silences; clients pass over types that they do not know. */
+  keepAlive(): Uint8Array<ArrayBuffer> {
+    return encoder.encode(formatSse({
+      event: 'keepalive',
+      data: JSON.stringify({ type: 'keepalive', sequence_number: Math.max(0, this.#sequence) }),
+    }))
+  }
+
+  failureEvent({ code, message }: StreamFailure): Uint8Array<ArrayBuffer> {
+    return encoder.encode(formatSse({
+      event: 'error',
+      data: JSON.stringify({ type: 'error', code, message, param: null, sequence_number: this.#sequence + 1 }),
+    }))
+  }
+
+  #settle(bytes: Uint8Array, start: number, end: number): Record<string, unknown> | null {
     const event = readData(bytes, start, end)
-    tokens = responseUsage(member(event, 'response'))
+    this.tokens = responseUsage(member(event, 'response'))
     return event
   }
 
-  function role(type: string | null, bytes: Uint8Array, start: number, end: number): EventRole {
+  #role(type: string | null, bytes: Uint8Array, start: number, end: number): EventRole {
     switch (type) {
       case 'response.completed':
       case 'response.incomplete':
-        settle(bytes, start, end)
-        finished = true
+        this.#settle(bytes, start, end)
+        this.finished = true
         return 'end'
       case 'response.failed': {
-        const error = member(member(settle(bytes, start, end), 'response'), 'error')
-        failure = {
+        const error = member(member(this.#settle(bytes, start, end), 'response'), 'error')
+        this.failure = {
           type: 'response.failed',
           code: text(error, 'code'),
           message: text(error, 'message') ?? 'the response failed',
@@ -64,7 +90,7 @@ function tracker(): StreamTracker {
       case 'error': {
         const event = readData(bytes, start, end)
         const error = member(event, 'error') ?? event
-        failure = {
+        this.failure = {
           type: text(error, 'type'),
           code: text(error, 'code'),
           message: text(error, 'message') ?? 'the upstream reported an error',
@@ -74,55 +100,19 @@ function tracker(): StreamTracker {
       case null:
         return 'idle'
     }
-    if (content || !openings.has(type)) {
-      content ||= type.startsWith('response.')
-      return content ? 'content' : 'idle'
+    if (this.#content || !openings.has(type)) {
+      this.#content ||= type.startsWith('response.')
+      return this.#content ? 'content' : 'idle'
     }
     // The name of a tool that the model chose is its work; an empty message or reasoning item is not.
     if (type === 'response.output_item.added') {
       const kind = text(member(readData(bytes, start, end), 'item'), 'type')
       if (kind === 'message' || kind === 'reasoning') return 'opening'
-      content = true
+      this.#content = true
       return 'content'
     }
-    if (type === 'response.created') id = text(member(readData(bytes, start, end), 'response'), 'id')
+    if (type === 'response.created') this.id = text(member(readData(bytes, start, end), 'response'), 'id')
     return 'opening'
-  }
-
-  return {
-    read(bytes, start, end) {
-      // event: response.output_… — nearly every event, and nothing to read in it once the model has begun.
-      if (content && bytes[start] === 101 && bytes[start + 16] === 111) {
-        sequence++
-        return 'content'
-      }
-      const type = eventType(bytes, start, end) ?? text(readData(bytes, start, end), 'type')
-      if (type !== null) sequence++
-      return role(type, bytes, start, end)
-    },
-    get tokens() {
-      return tokens
-    },
-    get id() {
-      return id
-    },
-    get failure() {
-      return failure
-    },
-    get finished() {
-      return finished
-    },
-    // What the vendor itself sends in long silences; clients pass over types that they do not know.
-    keepAlive: () =>
-      encoder.encode(formatSse({
-        event: 'keepalive',
-        data: JSON.stringify({ type: 'keepalive', sequence_number: Math.max(0, sequence) }),
-      })),
-    failureEvent: ({ code, message }) =>
-      encoder.encode(formatSse({
-        event: 'error',
-        data: JSON.stringify({ type: 'error', code, message, param: null, sequence_number: sequence + 1 }),
-      })),
   }
 }
 
@@ -130,6 +120,6 @@ function tracker(): StreamTracker {
 export const openaiResponsesWire: Wire = {
   protocol: 'openai-responses',
   own: ownResponse,
-  tracker,
+  tracker: () => new ResponseTracker(),
   usage: responseUsage,
 }

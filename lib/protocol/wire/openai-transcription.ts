@@ -3,50 +3,43 @@ import { noTokens } from '../usage.ts'
 import { eventType, readData } from './events.ts'
 import { member, text } from './numbers.ts'
 import { openaiChatWire } from './openai-chat.ts'
-import type { StreamFailure, StreamTracker, Wire } from './wire.ts'
+import type { EventRole, StreamFailure, StreamTracker, Wire } from './wire.ts'
 
 const encoder = new TextEncoder()
 
-function tracker(): StreamTracker {
-  let tokens = noTokens
-  let failure: StreamFailure | null = null
-  let finished = false
-  return {
-    read(bytes, start, end) {
-      const event = readData(bytes, start, end)
-      const type = eventType(bytes, start, end) ?? text(event, 'type')
-      if (type === 'transcript.text.done') {
-        tokens = openaiChatWire.usage(event as Parameters<Wire['usage']>[0])
-        finished = true
-        return 'end'
+class TranscriptTracker implements StreamTracker {
+  readonly id = null
+  tokens = noTokens
+  failure: StreamFailure | null = null
+  finished = false
+
+  read(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): EventRole {
+    const event = readData(bytes, start, end)
+    const type = eventType(bytes, start, end) ?? text(event, 'type')
+    if (type === 'transcript.text.done') {
+      this.tokens = openaiChatWire.usage(event as Parameters<Wire['usage']>[0])
+      this.finished = true
+      return 'end'
+    }
+    const error = member(event, 'error')
+    if (typeof error === 'object' && error !== null) {
+      this.failure = {
+        type: text(error, 'type'),
+        code: text(error, 'code'),
+        message: text(error, 'message') ?? 'the upstream reported an error',
       }
-      const error = member(event, 'error')
-      if (typeof error === 'object' && error !== null) {
-        failure = {
-          type: text(error, 'type'),
-          code: text(error, 'code'),
-          message: text(error, 'message') ?? 'the upstream reported an error',
-        }
-        return 'failure'
-      }
-      return type?.startsWith('transcript.') ? 'content' : 'idle'
-    },
-    get tokens() {
-      return tokens
-    },
-    id: null,
-    get failure() {
-      return failure
-    },
-    get finished() {
-      return finished
-    },
-    keepAlive: () => {
-      const data = JSON.stringify({ type: 'transcript.text.delta', delta: '', logprobs: [] })
-      return encoder.encode(formatSse({ event: 'transcript.text.delta', data }))
-    },
-    failureEvent: ({ type, code, message }) =>
-      encoder.encode(formatSse({ data: JSON.stringify({ error: { message, type, param: null, code } }) })),
+      return 'failure'
+    }
+    return type?.startsWith('transcript.') ? 'content' : 'idle'
+  }
+
+  keepAlive(): Uint8Array<ArrayBuffer> {
+    const data = JSON.stringify({ type: 'transcript.text.delta', delta: '', logprobs: [] })
+    return encoder.encode(formatSse({ event: 'transcript.text.delta', data }))
+  }
+
+  failureEvent({ type, code, message }: StreamFailure): Uint8Array<ArrayBuffer> {
+    return encoder.encode(formatSse({ data: JSON.stringify({ error: { message, type, param: null, code } }) }))
   }
 }
 
@@ -55,4 +48,8 @@ function tracker(): StreamTracker {
  *
  * @see https://platform.openai.com/docs/api-reference/audio/createTranscription
  */
-export const transcriptionWire: Wire = { protocol: 'openai-chat', tracker, usage: openaiChatWire.usage }
+export const transcriptionWire: Wire = {
+  protocol: 'openai-chat',
+  tracker: () => new TranscriptTracker(),
+  usage: openaiChatWire.usage,
+}

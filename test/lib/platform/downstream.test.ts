@@ -68,7 +68,7 @@ for (const [way, open] of [['web streams', openDownstream], ["Bun's own streams"
         down.end()
       })
       // With a length, or with an end of its own.
-      const whole = /\r\ncontent-length: 9\r\n[^]*\r\n\r\nall of it$|\r\nall of it\r\n0\r\n\r\n$/i
+      const whole = /\r\ncontent-length: 9\r\n[^]*\r\nall of it$|\r\nall of it\r\n0\r\n\r\n$/i
       await until(() => whole.test(seen.text))
       expect(seen.text).toStartWith('HTTP/1.1 200 ')
     })
