@@ -10,7 +10,7 @@ import { type RouteBody, routeBody } from './body.ts'
 import { type Controls, controlsOf } from './controls.ts'
 import { createLoad, type Load } from './load.ts'
 import { type Next, nextAttempt, wasSent } from './next.ts'
-import type { PlannedTarget, RoutePlan } from './plan.ts'
+import type { PlannedSession, PlannedTarget, RoutePlan } from './plan.ts'
 import { planRoute } from './planner.ts'
 import type { PlanRequest, Snapshot } from './snapshot.ts'
 import { carriesCiphertext, responseKey, sessionOf } from './session.ts'
@@ -361,8 +361,10 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
 
 /** The {@link Claim} on a planned target. */
 class RunningAttempt implements Claim {
-  readonly #plan: RoutedPlan
-  readonly #planned: PlannedTarget
+  // Not the plan they are from: a stream holds them for as long as it lasts.
+  readonly #session: PlannedSession | null
+  readonly #account: string
+  readonly #stripped: boolean
   readonly #proving: string | null
   readonly #load: Load
   readonly #sessions: Sessions
@@ -370,27 +372,28 @@ class RunningAttempt implements Claim {
   #open = true
 
   constructor(plan: RoutedPlan, planned: PlannedTarget, proving: string | null, load: Load, sessions: Sessions) {
-    this.#plan = plan
-    this.#planned = planned
+    this.#session = plan.session
+    this.#account = planned.target.account
+    this.#stripped = planned.edit?.stripReasoning === true
     this.#proving = proving
     this.#load = load
     this.#sessions = sessions
-    this.#startedAt = load.begin(planned.target.account, proving)
+    this.#startedAt = load.begin(this.#account, proving)
   }
 
   end(end: AttemptEnd): void {
     if (!this.#open) return
     this.#open = false
-    const { target, edit } = this.#planned
+    const account = this.#account
+    const session = this.#session
     const sessions = this.#sessions
-    this.#load.end(target.account, this.#proving, this.#startedAt)
+    this.#load.end(account, this.#proving, this.#startedAt)
     if (end.is !== 'answered') return
-    const { session } = this.#plan
-    if (end.responseId) sessions.bind(responseKey(end.responseId), target.account, false)
+    if (end.responseId) sessions.bind(responseKey(end.responseId), account, false)
     if (session === null) return
-    if (edit?.stripReasoning) sessions.bind(strippedKey(session.key), target.account, false)
-    if (session.boundTo === target.account) sessions.touch(session.key)
-    else if (session.boundTo === null || session.rebind) sessions.bind(session.key, target.account, session.displaced)
+    if (this.#stripped) sessions.bind(strippedKey(session.key), account, false)
+    if (session.boundTo === account) sessions.touch(session.key)
+    else if (session.boundTo === null || session.rebind) sessions.bind(session.key, account, session.displaced)
   }
 }
 
