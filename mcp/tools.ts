@@ -44,7 +44,9 @@ export async function callTool(name: string, input: unknown, context: OperationC
   const operation = offered().get(name)
   const { scopes } = context.principal
   if (!operation || !(scopes.has('admin') || scopes.has(operation.scope))) {
-    throw new GwError('request.not_found', `unknown tool ${name.slice(0, 64)}`)
+    throw new GwError('request.not_found', `unknown tool ${name.slice(0, 64)}`, {
+      hint: 'tools/list names what there is',
+    })
   }
   try {
     const result = await callOperation(operation.name, input, context)

@@ -117,7 +117,9 @@ export const chat: AddCommands = (program, { io, options, withSession }) => {
       for (const { data } of parser.push(chunk)) {
         if (data === '[DONE]') continue
         const event = JSON.parse(data) as { error?: { message?: string }; choices?: { delta?: { content?: string } }[] }
-        if (event.error) throw new GwError('upstream.failed', event.error.message ?? 'the answer broke off')
+        if (event.error) {
+          throw new GwError('upstream.failed', event.error.message ?? 'the answer broke off', { hint: null })
+        }
         const part = event.choices?.[0]?.delta?.content ?? ''
         text += part
         io.out(part.split('\n').map(printable).join('\n'))
@@ -158,5 +160,8 @@ async function refusal(response: Response): Promise<GwError> {
     : response.status === 404
     ? 'model.not_found'
     : 'upstream.failed'
-  return new GwError(code, String(error.message ?? `the gateway answered ${response.status}`))
+  // What a gateway says ends in what helps.
+  return typeof error.message === 'string'
+    ? new GwError(code, error.message, { hint: null })
+    : new GwError(code, `the gateway answered ${response.status}`)
 }

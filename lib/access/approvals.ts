@@ -114,14 +114,20 @@ export function createApprovals(
       return result.numUpdatedRows > 0n
     })
     const now = await find(id)
-    if (!changed) throw new GwError('request.conflict', `approval ${id} is ${now.state} already`)
+    if (!changed) {
+      throw new GwError('request.conflict', `approval ${id} is ${now.state} already`, {
+        hint: 'let the call be made again: it asks anew',
+      })
+    }
     if (set.state) listeners.get(id)?.()
     return now
   }
 
   function mayDecide(asked: Approval, by: Principal): void {
     if (by.id === asked.principal || !(by.kind === 'operator' || by.scopes.has('admin'))) {
-      throw new GwError('access.denied', 'an approval is given by somebody with admin scope who did not ask for it')
+      throw new GwError('access.denied', 'an approval is given by somebody with admin scope who did not ask for it', {
+        hint: 'let the owner run gw approvals list',
+      })
     }
   }
 

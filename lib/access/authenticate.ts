@@ -94,7 +94,7 @@ export function authenticator(parts: AuthenticatorParts): Authenticator {
       const own = lineage[0]
       if (!own || lineage.at(-1)!.parent !== null) {
         throw new GwError('access.invalid', 'Invalid token: it was not issued by this gw', {
-          hint: 'issue one with: gw tokens issue; tokens of another system are taken over with: gw import',
+          hint: 'issue one with: gw tokens issue; tokens of another system are taken over with: gw import lr',
         })
       }
       const expiresAt = earliest([claims.expiresAt, ...lineage.map((one) => one.expiresAt)])

@@ -144,5 +144,8 @@ function narrowLimits(held: TokenLimits, asked: Partial<TokenLimits>): TokenLimi
 const isEmpty = ({ allow, ask, deny }: ToolRules): boolean => allow.length + ask.length + deny.length === 0
 
 function refuse(param: string, why: string): never {
-  throw new GwError('access.denied', `a token never grants more than its maker holds: ${param}: ${why}`, { param })
+  throw new GwError('access.denied', `a token never grants more than its maker holds: ${param}: ${why}`, {
+    param,
+    hint: 'ask for less, or have a token with more make it',
+  })
 }

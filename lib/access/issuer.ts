@@ -105,6 +105,7 @@ export function issuer(parts: IssuerParts): Issuer {
     if (asked !== undefined && end !== null && (wanted === null || wanted > end)) {
       throw new GwError('access.denied', 'a token never grants more than its maker holds: it would outlive its maker', {
         param: 'ttl_hours',
+        hint: 'ask for an earlier end',
       })
     }
     // The claim counts seconds, and the record must not say more than the claim.
@@ -145,7 +146,11 @@ export function issuer(parts: IssuerParts): Issuer {
     },
     async show(id, by) {
       const token = await owns(by, id) ? await store.find(id) : null
-      if (!token) throw new GwError('request.not_found', `token ${id.slice(0, 64)} not found`)
+      if (!token) {
+        throw new GwError('request.not_found', `token ${id.slice(0, 64)} not found`, {
+          hint: 'gw tokens list shows what there is',
+        })
+      }
       return token
     },
     async revoke(id, by) {

@@ -106,10 +106,85 @@ export const errorCodes = {
 /** A dotted, stable name of what went wrong. */
 export type ErrorCode = keyof typeof errorCodes
 
+/**
+ * What helps, for a reader whose error has no hint of its own. `null` where the message says what is wanted: codes whose
+ * every message names the field, the flag or the place at fault and what it takes.
+ */
+export const remedies: Readonly<Record<ErrorCode, string | null>> = {
+  'request.invalid': null,
+  'request.too_large': 'send less at once',
+  'request.headers_too_large': 'send fewer or shorter headers',
+  'request.timeout': 'send it again, without a pause in it',
+  'request.method_not_allowed': null,
+  'request.upgrade_required': 'open it as a WebSocket, or leave that to the client',
+  'request.media_type': null,
+  'request.conflict': 'choose another name, or change what is there',
+  'request.stale': 'read it again, then make the change anew',
+  'request.not_found': 'GET /docs shows every path, gw --help every command',
+  'request.lossy': 'leave out what it names, or do without strict',
+  'request.unsupported': 'use another model, provider or path for it',
+  'usage.invalid': 'the same command with --help says what it takes',
+  'access.missing': 'send a token; gw tokens issue makes one',
+  'access.invalid': 'send a token of this gateway; gw tokens issue makes one',
+  'access.expired': 'gw tokens issue makes a new one',
+  'access.revoked': 'gw tokens issue makes a new one',
+  'access.scope': 'ask for a token with that scope',
+  'access.denied': 'ask the owner of this gateway',
+  'access.approval_required': 'a person says yes or no: gw approvals list',
+  'access.rate_limited': 'wait a moment, then ask again',
+  'access.budget_spent': 'wait for the next window, or ask for a larger budget',
+  'access.origin': 'open the page of this gateway itself',
+  'payment.required': 'pay as the answer says, or send a token',
+  'model.missing': 'name a model; gw models list shows them',
+  'model.not_found': 'gw models list shows what there is',
+  'route.none': 'gw route explain MODEL says why',
+  'route.no_account': 'gw accounts add PROVIDER',
+  'route.filtered': 'allow more providers, or ask for less',
+  'route.exhausted': 'wait until one is free again: gw quota says when',
+  'scope.invalid': 'gw stay-afloat accounts shows what can be named',
+  'provider.not_found': 'gw providers list shows what there is',
+  'account.not_found': 'gw accounts list shows what there is',
+  'secret.unavailable': 'gw doctor looks at where the secrets are',
+  'secret.locked': 'unlock the keychain of this machine, or keep the secret elsewhere',
+  'secret.corrupt': 'put the secret in again',
+  'credential.unavailable': 'gw accounts check ACCOUNT reads it again',
+  'credential.expired': 'log in again: gw auth login VENDOR',
+  'credential.refresh_failed': 'ask again in a moment; if it stays so, log in again: gw auth login VENDOR',
+  'credential.login_required': 'gw auth login VENDOR',
+  'credential.audience': 'bind the account to that origin with base_url',
+  'login.denied': 'log in again and allow it',
+  'login.timeout': 'begin again: gw auth login VENDOR',
+  'login.failed': 'begin again: gw auth login VENDOR',
+  'egress.denied': 'egress.allow_origins names private addresses that may be used',
+  'upstream.unreachable': 'look whether the network is up, and at the address: gw doctor',
+  'upstream.timeout': 'ask again; gw why says where the time went',
+  'upstream.invalid': 'ask again; gw why says who answered so',
+  'upstream.failed': 'ask again; gw why says what was said',
+  'upstream.overloaded': 'ask again in a moment',
+  'upstream.rate_limited': 'wait a moment, then ask again',
+  'config.invalid': 'mend that place; gw config validate checks the whole',
+  'config.rejected': null,
+  'config.unreadable': 'name a file that is there and that you may read',
+  'storage.corrupt': 'restore the database from a copy',
+  'storage.newer': 'use the newer gw that wrote it',
+  'storage.busy': 'another process is writing: ask again in a moment',
+  'storage.failed': 'look at the disk: is it full, may gw write there?',
+  'audit.failed': 'without its record a change is not made: gw doctor looks at the database',
+  'server.port_in_use': 'gw serve --port takes another',
+  'server.draining': 'ask again when it is up',
+  'server.overloaded': 'ask again in a moment',
+  'platform.unsupported': 'use another runtime or system for this',
+  'cancelled': null,
+  'internal': 'this is a fault of gw: gw report makes a report to pass on',
+}
+
 /** What a {@link GwError} carries besides its sentence. */
 export interface GwErrorOptions {
-  /** What the reader can do about it; one line, often a command. */
-  readonly hint?: string
+  /**
+   * What the reader can do about it; one line, often a command. Absent: what {@link remedies} says of the code. `null`:
+   * nothing, where the message is somebody else's and says it already.
+   */
+  readonly hint?: string | null
   /** The request field at fault, as a JSON path. */
   readonly param?: string
   /** Milliseconds after which asking again can help. */
@@ -135,7 +210,7 @@ export class GwError extends Error {
   constructor(code: ErrorCode, message: string, options: GwErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
-    this.hint = options.hint
+    this.hint = (options.hint === undefined ? remedies[code] : options.hint) ?? undefined
     this.param = options.param
     this.retryAfterMs = options.retryAfterMs
     this.details = options.details

@@ -9,7 +9,7 @@ export { invariant } from './assert.ts'
 export { type ByteSink, type ByteSource, concat, readAll, sourceOf, sourceOfBytes, streamOf } from './bytes.ts'
 export { type Clock, type ManualClock, manualClock, systemClock } from './clock.ts'
 export { type Downstream, type DownstreamOwner, type OpenDownstream, openDownstream } from './downstream.ts'
-export { type ErrorCode, errorCodes, GwError, type GwErrorOptions, isGwError, toGwError } from './error.ts'
+export { type ErrorCode, errorCodes, GwError, type GwErrorOptions, isGwError, remedies, toGwError } from './error.ts'
 export { type AccountId, type Branded, newId, type PrincipalId, type RequestId, type TokenId } from './id.ts'
 export { canonicalJson, isObject, type Json, type JsonObject, parseJson, parseJsonObject } from './json.ts'
 export {

@@ -201,7 +201,8 @@ export function errorOf(failure: UpstreamFailure, provider: string): GwError {
       return make('cancelled', 'the caller left')
     case 'local': {
       const code = failure.code !== null && failure.code in errorCodes ? failure.code as ErrorCode : 'internal'
-      return make(code, failure.message)
+      // What happened here is a sentence that ends in what helps.
+      return new GwError(code, failure.message, { ...options, hint: null })
     }
     case 'invalid_request':
     case 'context_length':

@@ -74,7 +74,9 @@ export function keepName(ask: Ask, response: JsonObject, upstreamId: string, tur
 export async function storedTurn(call: Call, id: string, rooms: Rooms): Promise<Response> {
   const principal: Principal = await rooms.access.authenticate(call.headers, call.peer)
   requireScope(principal, 'write')
-  const missing = new GwError('request.not_found', `Response with id '${id.slice(0, 100)}' not found.`)
+  const missing = new GwError('request.not_found', `Response with id '${id.slice(0, 100)}' not found.`, {
+    hint: 'send the whole conversation instead',
+  })
   if (call.method === 'DELETE') {
     if (!await rooms.turns?.remove(id, principal.id)) throw missing
     return answer(call, { id, object: 'response', deleted: true })

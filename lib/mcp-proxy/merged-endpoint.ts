@@ -31,7 +31,7 @@ export function mergedEndpoint(rooms: MergedRooms, sessions: McpSessions): Merge
       if (id !== null) {
         sessions.own(id, everyServer, principal.id)
         const found = open.get(id)
-        if (!found) throw new GwError('request.not_found', 'no such MCP session')
+        if (!found) throw new GwError('request.not_found', 'no such MCP session', { hint: 'begin one with initialize' })
         return await found.transport.handleRequest(request, parsed)
       }
       if (message?.kind !== 'request' || message.method !== 'initialize') {

@@ -74,7 +74,7 @@ export function stdioServers(rooms: StdioServerRooms): StdioServers {
     const id = request.headers.get('mcp-session-id')
     if (id === null) return await begin(request, message, principal, server)
     const bridge = bridges.get(id)
-    if (!bridge) throw new GwError('request.not_found', 'no such MCP session')
+    if (!bridge) throw new GwError('request.not_found', 'no such MCP session', { hint: 'begin one with initialize' })
     const parsed = message && messageJson(message)
     if (message && admission) {
       const bytes = message.kind === 'request' && message.method === 'tools/call' ? JSON.stringify(parsed).length : 0

@@ -171,7 +171,11 @@ export const auth = area({
     const info = { ...await rooms.logins.inspect(kept), tool: input.tool }
     // What is wrong with it is said in full by reading it once more.
     if (info.problem) await kept.store.read()
-    if (!info.provider) throw new GwError('request.unsupported', `${info.vendorName} is no provider of models`)
+    if (!info.provider) {
+      throw new GwError('request.unsupported', `${info.vendorName} is no provider of models`, {
+        hint: 'gw token prints it for other programs',
+      })
+    }
     const account = await rooms.accounts.add({
       provider: info.provider,
       foreign: input.path ? { tool: input.tool, path: input.path } : input.tool,

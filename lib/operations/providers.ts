@@ -138,7 +138,9 @@ export const providers = area({
     }
     const existing = rooms.accounts.list().find((one) => one.id === input.name)
     if (existing && existing.origin === 'config') {
-      throw new GwError('request.conflict', `account ${input.name} is declared in the config file`)
+      throw new GwError('request.conflict', `account ${input.name} is declared in the config file`, {
+        hint: `change it there, or take it out: gw config unset accounts.${input.name}`,
+      })
     }
     const stored: StoredProvider = {
       name: input.name,

@@ -49,7 +49,12 @@ export function run(
     child.on('error', (cause: Error & { code?: string }) => {
       finish()
       const why = cause.code === 'ENOENT' ? 'not found on the PATH' : cause.code ?? cause.message
-      reject(new GwError('request.not_found', `${program} could not be started: ${why}`, { cause }))
+      reject(
+        new GwError('request.not_found', `${program} could not be started: ${why}`, {
+          hint: 'name a program that is installed and may be run',
+          cause,
+        }),
+      )
     })
     child.on('close', (status: number | null, signal: NodeJS.Signals | null) => {
       finish()

@@ -88,7 +88,11 @@ export async function probeRoute(context: RepairContext, request: ProbeRequest):
     account: request.account,
     capability: request.capability,
   })
-  if (!route) throw new GwError('scope.invalid', `${request.provider}:${request.account} has no such capability`)
+  if (!route) {
+    throw new GwError('scope.invalid', `${request.provider}:${request.account} has no such capability`, {
+      hint: 'gw stay-afloat accounts names those it has',
+    })
+  }
   const { account } = route
   const capability = request.capability === undefined ? null : route.capability
   const probe = capability === null ? undefined : findCapability(account.definition, capability)?.probe
@@ -137,7 +141,7 @@ async function find(context: RepairContext, asked: Asked): Promise<Finding> {
     if (!lease) {
       return {
         is: 'refused',
-        error: new GwError('request.conflict', `a probe of ${key} is running`),
+        error: new GwError('request.conflict', `a probe of ${key} is running`, { hint: 'wait for it to end' }),
         name: 'probe_in_progress',
       }
     }

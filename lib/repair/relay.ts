@@ -27,7 +27,11 @@ export function relayAccounts(
       const deployment = provider(account.provider)?.deployments.find((row) =>
         row.capabilities.includes(capability as Capability)
       )
-      if (!deployment) throw new GwError('request.unsupported', `${account.provider} has no ${capability}`)
+      if (!deployment) {
+        throw new GwError('request.unsupported', `${account.provider} has no ${capability}`, {
+          hint: 'gw providers list shows what each one has',
+        })
+      }
       const target: Target = {
         key: formatTarget(account.provider, account.id, capability),
         provider: account.provider,

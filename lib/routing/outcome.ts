@@ -212,7 +212,7 @@ export function allFailed(
   now: number,
 ): GwError {
   const failure = worthTelling(attempts.map((attempt) => attempt.failure))
-  if (failure === null) return new GwError('route.none', 'no target was tried')
+  if (failure === null) return new GwError('route.none', 'no target was tried', { hint: 'ask again; gw why says more' })
   const code = codes[failure.kind]
   const retryable = code !== 'request.invalid' && code !== 'model.not_found'
   const waits = retryable ? attempts.map((attempt) => waitOf(attempt.failure, now)).filter((ms) => ms !== null) : []
@@ -225,6 +225,8 @@ export function allFailed(
     : `none of the ${others} targets for ${model} served: ${attempts.find((one) => one.failure === failure)!.target} ` +
       `said "${failure.message}"${when(firstAt)}`
   return new GwError(code, message, {
+    // What the provider said is passed on as it said it.
+    hint: null,
     ...(waitMs === null ? {} : { retryAfterMs: waitMs }),
     details: {
       targets: reasonsOf(plan, attempts),

@@ -62,7 +62,7 @@ async function readKeyFile(path: string): Promise<string | null> {
 async function needKeychain(keychain: Keychain | null): Promise<Keychain> {
   if (await keychain?.present()) return keychain!
   throw new GwError('secret.locked', 'the key of this home is in the keychain, and no keychain can be reached', {
-    hint: 'run gw in the desktop session that made the key, or unlock its keychain',
+    hint: 'start it in the desktop session that made the key, or unlock its keychain',
   })
 }
 

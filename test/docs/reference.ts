@@ -1,4 +1,4 @@
-import { errorCodes } from '../../lib/base/mod.ts'
+import { type ErrorCode, errorCodes, remedies } from '../../lib/base/mod.ts'
 import { providers } from '../../lib/catalog/mod.ts'
 import { described, settings } from '../../client/cli/manifest.ts'
 import { buildProgram } from '../../client/cli/program.ts'
@@ -156,12 +156,13 @@ function errorsPage(): string {
     String(exit),
     code(openai),
     code(anthropic),
+    cell(remedies[name as ErrorCode] ?? 'what the message says'),
   ])
   return [
     '# Errors',
     generated,
     'The same code means the same thing on every surface: the title of a problem document, the status of an HTTP answer, the exit code of a command, and the type in the shape of the protocol that a client speaks.',
-    table(['Code', 'HTTP', 'Exit', 'OpenAI type', 'Anthropic type'], rows),
+    table(['Code', 'HTTP', 'Exit', 'OpenAI type', 'Anthropic type', 'What helps'], rows),
   ].join('\n\n')
 }
 

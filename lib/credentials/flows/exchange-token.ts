@@ -52,7 +52,11 @@ export async function exchangeForToken(
     })
   }
   const { tokenUrl } = await context.discovery.endpointsOf(vendor)
-  if (!tokenUrl) throw new GwError('request.unsupported', `${vendor.name} has no token endpoint`)
+  if (!tokenUrl) {
+    throw new GwError('request.unsupported', `${vendor.name} has no token endpoint`, {
+      hint: `logins.${vendor.id}.token_url names one`,
+    })
+  }
   const client = { ...vendor, clientId: grant.clientId ?? vendor.clientId }
   const { headers, body } = clientAuthentication(client, context.clientSecret)
   const { token, expiresAt } = await tokenRequest({
@@ -86,7 +90,11 @@ export async function exchangeForToken(
  * @throws GwError `credential.unavailable` when the login's account has no organization to mint for
  */
 export async function mintApiKey(vendor: Vendor, grant: Grant, context: TokenContext): Promise<Secret> {
-  if (!vendor.apiKeyUrl) throw new GwError('request.unsupported', `${vendor.name} mints no API keys`)
+  if (!vendor.apiKeyUrl) {
+    throw new GwError('request.unsupported', `${vendor.name} mints no API keys`, {
+      hint: 'make one on its own pages, then gw auth add-api-key',
+    })
+  }
   if (grant.idToken) {
     if (!grant.identity.organizationId) {
       throw new GwError(

@@ -286,7 +286,7 @@ test('gw import: a dry run writes nothing, a run writes config and store and nev
     const env = { HOME: root, GW_HOME: join(root, 'home') }
     const config = join(root, 'home', 'config.toml')
     const dry = await cli(['import', 'litellm', file, '--dry-run', '--json'], { env })
-    expect([dry.code, JSON.parse(dry.stdout).dry_run, await Bun.file(config).exists()]).toEqual([0, true, false])
+    expect([dry.code, JSON.parse(dry.stdout).dryRun, await Bun.file(config).exists()]).toEqual([0, true, false])
     const done = await cli(['import', 'litellm', file], { env })
     expect([done.code, done.stderr]).toEqual([0, ''])
     const written = readFileSync(config, 'utf8')
