@@ -121,7 +121,10 @@ describe('eventScanner()', () => {
         const whole = bytes(wire + (cut ? 'data: half' : ''))
         const seen: string[] = []
         const out: Uint8Array[] = []
-        const scanner = eventScanner({ event: (data, start, end) => void seen.push(text(data.subarray(start, end))) }, 1e6)
+        const scanner = eventScanner(
+          { event: (data, start, end) => void seen.push(text(data.subarray(start, end))) },
+          1e6,
+        )
         const at = [...new Set([0, ...cuts.map((n) => n % (whole.length + 1)), whole.length])].sort((a, b) => a - b)
         for (let i = 1; i < at.length; i++) out.push(...scanner.feed(whole.slice(at[i - 1]!, at[i]!)))
         expect(seen).toEqual(list.map(({ lines, newline }) => lines.join(newline)))
