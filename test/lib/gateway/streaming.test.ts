@@ -79,7 +79,7 @@ const protocols = [
   },
 ]
 
-const quick = { openAfterMs: 60, keepAliveMs: 60, idleMs: 60_000, headMs: 60_000 }
+const quick = { openAfterMs: 60_000, keepAliveMs: 60, idleMs: 60_000, headMs: 60_000 }
 
 for (const { path, protocol, prefix, opening, content, end, keepAlive } of protocols) {
   const open = (urls: readonly string[], limits = {}) =>
@@ -143,7 +143,7 @@ for (const { path, protocol, prefix, opening, content, end, keepAlive } of proto
       if (request.includes('"phase":"opening"')) return void socket.write(head + chunk(opening('a1')))
       socket.write(head + chunk(opening('a1')) + chunk(content('a1')))
     })
-    const line = await open([far.url], { openAfterMs: 60_000 })
+    const line = await open([far.url])
     for (const phase of ['head', 'opening', 'content']) {
       const abort = new AbortController()
       const before = far.state.requests
@@ -204,7 +204,7 @@ test('a thousand streams that are dropped leave nothing behind and harm nobody',
   const far = await upstream((socket) =>
     void socket.write(head + chunk(protocols[0]!.opening('a')) + chunk(protocols[0]!.content('a')))
   )
-  const line = await openLine({ urls: [far.url], limits: { ...quick, openAfterMs: 60_000 } })
+  const line = await openLine({ urls: [far.url], limits: quick })
   const server = Bun.serve({
     port: 0,
     hostname: '127.0.0.1',
@@ -238,7 +238,7 @@ test('a thousand streams that are dropped leave nothing behind and harm nobody',
 
 test('400 streams are all live at once', async () => {
   const far = await upstream((socket) => void socket.write(head + chunk(protocols[0]!.content('a'))))
-  const line = await openLine({ urls: [far.url], limits: { ...quick, openAfterMs: 60_000 } })
+  const line = await openLine({ urls: [far.url], limits: quick })
   const readers = await Promise.all(Array.from({ length: 400 }, async () => {
     const reply = await line.post('/v1/chat/completions', { model: 'm-1', stream: true })
     const reader = reply.body!.getReader()
