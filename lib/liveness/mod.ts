@@ -12,7 +12,7 @@ export { type HeaderSource, readWindows } from './headers.ts'
 export { type Observation, observe, scoreAt } from './observe.ts'
 export { createOutlooks, type Outlook, type OutlookReader, readOutlook } from './outlook.ts'
 export { type QuotaRow, quotaRows } from './quota.ts'
-export { partIsGood, percentile, type Samples } from './samples.ts'
+export { partIsWithin, percentile, type Samples } from './samples.ts'
 export type {
   Availability,
   Circuit,

@@ -24,23 +24,25 @@ export function addSample(samples: Samples, value: number | null | undefined, no
 }
 
 /**
- * Whether at least this part of the fresh measurements is good, which is what a percentile held against a limit asks:
- * `p90 ≤ 2 s` is nine tenths at or below 2 s. `null` when nothing fresh was measured.
+ * Whether at least this part of the fresh measurements lies within bounds, which is what a percentile held against a
+ * limit asks: `p90 ≤ 2 s` is nine tenths at or below 2 s. `null` when nothing fresh was measured.
  *
  * @param part 0 to 1
  */
-export function partIsGood(
+export function partIsWithin(
   samples: Samples,
   part: number,
-  isGood: (value: number) => boolean,
+  least: number,
+  most: number,
   now: number,
 ): boolean | null {
   let seen = 0
   let good = 0
-  for (const sample of samples) {
+  for (let i = 0; i < samples.length; i++) {
+    const sample = samples[i]!
     if (!isFresh(sample, now)) continue
     seen++
-    if (isGood(sample[1])) good++
+    if (sample[1] >= least && sample[1] <= most) good++
   }
   // A hair of slack: 0.9 * 10 is not nine.
   return seen === 0 ? null : good >= part * seen - 1e-9
@@ -52,4 +54,4 @@ export function percentile(samples: Samples, part: number, now: number): number 
   return fresh[Math.max(0, Math.ceil(part * fresh.length - 1e-9) - 1)] ?? null
 }
 
-const isFresh = ([at]: Sample, now: number): boolean => now - at < freshMs
+const isFresh = (sample: Sample, now: number): boolean => now - sample[0] < freshMs

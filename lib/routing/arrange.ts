@@ -3,7 +3,6 @@ import type { Controls } from './controls.ts'
 import { type Fit, LazyDrop } from './fit.ts'
 import type { Dropped } from './plan.ts'
 import type { PlanRequest, Snapshot } from './snapshot.ts'
-import { isNamed } from './policy.ts'
 import { strategies, type StrategyName, type StrategyView } from './strategies/mod.ts'
 import { byNumber } from './strategies/strategy.ts'
 
@@ -25,7 +24,7 @@ export function arrange(
 ): Fit[] {
   if (fits.length < 2) return fits.slice()
   const byPlace: Fit[] = []
-  let plain = request.controls === null
+  let plain = controls.order === null
   for (const fit of fits) {
     byPlace[fit.candidate.place] = fit
     if (fit.group !== 0 || fit.candidate.tier !== 0) plain = false
@@ -43,8 +42,8 @@ export function arrange(
 }
 
 function orderPlace(order: readonly string[], candidate: Candidate): number {
-  const at = order.findIndex((name) => isNamed([name], candidate))
-  return at < 0 ? order.length : at
+  for (let place = 0; place < order.length; place++) if (candidate.names.includes(order[place]!)) return place
+  return order.length
 }
 
 /** Leaves the first target alone when the caller wants no fallbacks and named no order. */

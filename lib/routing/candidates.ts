@@ -25,6 +25,8 @@ export interface Candidate {
   readonly place: number
   /** Whether the caller's protocol is spoken there, so that bytes pass through. */
   readonly native: boolean
+  /** What a caller may call it, in lower case: its provider and that one's aliases, its account, its key. */
+  readonly names: readonly string[]
   /** Free text of the caller's reference, when it asked for targets that cost nothing. */
   readonly mustBeFree: boolean
 }
@@ -124,12 +126,17 @@ export function candidatesFor(
           fallback: choice.fallback === true,
           place: candidates.length,
           native: deployment.protocol === source.protocol,
+          names: namesOf(complete, choice.provider),
           mustBeFree: choice.free,
         })
       }
     }
   }
   return { candidates, unfit }
+}
+
+function namesOf({ account, key }: Target, { id, aliases }: Provider): string[] {
+  return [id, ...aliases, account, `${id}:${account}`, key].map((name) => name.toLowerCase())
 }
 
 function claimed(provider: Provider, source: CandidateSource, model: string): Deployment | null {

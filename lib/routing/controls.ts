@@ -1,12 +1,14 @@
-import { GwError, isObject, type Json, type JsonObject } from '../base/mod.ts'
+import { GwError, isObject } from '../base/mod.ts'
 import type { RouteBody } from './body.ts'
 
-/** Percentiles of a measured number; a plain number means the median. */
-export interface Percentiles {
-  readonly p50?: number
-  readonly p75?: number
-  readonly p90?: number
-  readonly p99?: number
+const percentiles = { p50: 0.5, p75: 0.75, p90: 0.9, p99: 0.99 } as const
+
+/** A limit for a percentile of a measured number. */
+export interface PercentileLimit {
+  readonly name: keyof typeof percentiles
+  /** 0 to 1. */
+  readonly part: number
+  readonly limit: number
 }
 
 /** Highest prices a caller accepts: USD per million tokens for prompt, completion and audio, USD a piece for the others. */
@@ -20,7 +22,7 @@ export interface MaxPrice {
 
 /** What a caller asked of the router in the body of its request. */
 export interface Controls {
-  /** Providers or accounts to try first, in this order. */
+  /** Providers or accounts to try first, in this order. Names here are in lower case and without a slug's variant. */
   readonly order: readonly string[] | null
   readonly only: readonly string[] | null
   readonly ignore: readonly string[]
@@ -33,9 +35,10 @@ export interface Controls {
   readonly sort: 'price' | 'throughput' | 'latency' | null
   /** Whether sorting goes across all models asked for, instead of one model after the other. */
   readonly sortAcrossModels: boolean
-  readonly minThroughput: Percentiles | null
+  /** Tokens per second. */
+  readonly minThroughput: readonly PercentileLimit[] | null
   /** Seconds to the first token. */
-  readonly maxLatency: Percentiles | null
+  readonly maxLatency: readonly PercentileLimit[] | null
   readonly maxPrice: MaxPrice | null
   /** Model references to try after the request's own. */
   readonly fallbackModels: readonly string[]
@@ -63,18 +66,42 @@ export const noControls: Controls = {
   middleOut: null,
 }
 
+/** Whether any of the controls may rule a target out. */
+export const mayRuleOut = (controls: Controls): boolean =>
+  controls.only !== null || controls.ignore.length > 0 || (controls.order !== null && !controls.allowFallbacks) ||
+  controls.denyDataCollection || controls.zdr || controls.distillableText || controls.quantizations !== null ||
+  controls.maxPrice !== null || controls.requireParameters
+
 /** Top-level keys of a body that belong to the router and not to the model. */
 export const controlKeys = ['provider', 'models', 'route', 'fallbacks', 'transforms'] as const
 
-/** Reads the controls of a body; nothing is parsed when it has none. */
+/**
+ * Reads the controls of a body; `null`, and nothing parsed, when it has none.
+ *
+ * @throws GwError `request.invalid` naming the field, for wrong types and for controls that contradict each other
+ * @see https://openrouter.ai/docs/features/provider-routing
+ * @see https://openrouter.ai/docs/features/model-routing
+ */
 export function controlsOf(body: RouteBody): Controls | null {
-  if (!controlKeys.some((key) => body.span(key) !== undefined)) return null
-  const fields: Record<string, Json> = {}
-  for (const key of [...controlKeys, 'model']) {
+  let found: Record<string, unknown> | null = null
+  for (const key of controlKeys) {
+    if (body.span(key) === undefined) continue
     const value = body.field(key)
-    if (value !== undefined) fields[key] = value as Json
+    // The scan of a body looks at brackets and strings alone; what cannot be read must not be passed over in silence.
+    if (value === undefined) throw wrong(key, 'valid JSON')
+    if (value !== null) (found ??= {})[key] = value
   }
-  return readControls(fields)
+  if (found === null) return null
+  const { models, route, fallbacks } = found
+  const controls: Controls = {
+    ...readProvider(found.provider ?? {}),
+    fallbackModels: models === undefined && route === undefined && fallbacks === undefined
+      ? noControls.fallbackModels
+      : readFallbacks(models, route, fallbacks, body.field('model')),
+    middleOut: readTransforms(found.transforms),
+  }
+  contradictions(controls)
+  return controls
 }
 
 const providerKeys = new Set([
@@ -95,29 +122,6 @@ const providerKeys = new Set([
 const quantizationNames = new Set(['int4', 'int8', 'fp4', 'fp6', 'fp8', 'fp16', 'bf16', 'fp32', 'unknown'])
 const maxNames = 50
 
-/**
- * The router's controls in a request body, or `null` when it has none.
- *
- * @throws GwError `request.invalid` naming the field, for wrong types and for controls that contradict each other
- * @see https://openrouter.ai/docs/features/provider-routing
- * @see https://openrouter.ai/docs/features/model-routing
- */
-function readControls(body: JsonObject): Controls | null {
-  const { provider, models, route, fallbacks, transforms } = body
-  if ([provider, models, route, fallbacks, transforms].every((value) => value === undefined || value === null)) {
-    return null
-  }
-  const fromProvider = provider === undefined || provider === null ? {} : readProvider(provider)
-  const controls: Controls = {
-    ...noControls,
-    ...fromProvider,
-    fallbackModels: readFallbacks(models, route, fallbacks, body.model),
-    middleOut: readTransforms(transforms),
-  }
-  contradictions(controls)
-  return controls
-}
-
 function wrong(param: string, expected: string): GwError {
   return new GwError('request.invalid', `${param} must be ${expected}`, { param })
 }
@@ -129,6 +133,17 @@ function names(value: unknown, param: string): readonly string[] | null {
   }
   if (value.length > maxNames) throw wrong(param, `a list of at most ${maxNames} names`)
   return value as string[]
+}
+
+/**
+ * Names of providers or accounts, as they are compared. OpenRouter's slugs may name a variant after a slash: it is still
+ * that provider.
+ */
+function targets(value: unknown, param: string): readonly string[] | null {
+  return names(value, param)?.map((name) => {
+    const slash = name.indexOf('/')
+    return (slash > 0 ? name.slice(0, slash) : name).toLowerCase()
+  }) ?? null
 }
 
 function flag(value: unknown, param: string, otherwise: boolean): boolean {
@@ -144,9 +159,9 @@ function positive(value: unknown, param: string): number {
   return number
 }
 
-function readProvider(provider: unknown): Partial<Controls> {
+function readProvider(provider: unknown): Omit<Controls, 'fallbackModels' | 'middleOut'> {
   if (!isObject(provider)) throw wrong('provider', 'an object')
-  for (const key of Object.keys(provider)) {
+  for (const key in provider) {
     if (!providerKeys.has(key)) {
       throw new GwError('request.invalid', `provider.${key} is no routing control`, {
         param: `provider.${key}`,
@@ -164,45 +179,48 @@ function readProvider(provider: unknown): Partial<Controls> {
     throw wrong('provider.quantizations', `among ${[...quantizationNames].join(', ')}, not "${unknown.slice(0, 40)}"`)
   }
   return {
-    order: names(provider.order, 'provider.order'),
-    only: names(provider.only, 'provider.only'),
-    ignore: names(provider.ignore, 'provider.ignore') ?? [],
+    order: targets(provider.order, 'provider.order'),
+    only: targets(provider.only, 'provider.only'),
+    ignore: targets(provider.ignore, 'provider.ignore') ?? [],
     allowFallbacks: flag(provider.allow_fallbacks, 'provider.allow_fallbacks', true),
     requireParameters: flag(provider.require_parameters, 'provider.require_parameters', false),
     denyDataCollection: data === 'deny',
     zdr: flag(provider.zdr, 'provider.zdr', false),
     distillableText: flag(provider.enforce_distillable_text, 'provider.enforce_distillable_text', false),
     quantizations: formats,
-    ...readSort(provider.sort),
+    sort: readSort(provider.sort),
+    sortAcrossModels: readPartition(provider.sort) === 'none',
     minThroughput: readPercentiles(provider.preferred_min_throughput, 'provider.preferred_min_throughput'),
     maxLatency: readPercentiles(provider.preferred_max_latency, 'provider.preferred_max_latency'),
     maxPrice: readMaxPrice(provider.max_price),
   }
 }
 
-function readSort(value: unknown): Pick<Controls, 'sort' | 'sortAcrossModels'> {
-  if (value === undefined || value === null) return { sort: null, sortAcrossModels: false }
+function readSort(value: unknown): Controls['sort'] {
+  if (value === undefined || value === null) return null
   const by = isObject(value) ? value.by : value
-  if (by !== 'price' && by !== 'throughput' && by !== 'latency') {
-    throw wrong('provider.sort', '"price", "throughput" or "latency", or {by, partition}')
-  }
-  const partition = isObject(value) ? value.partition ?? 'model' : 'model'
-  if (partition !== 'model' && partition !== 'none') throw wrong('provider.sort.partition', '"model" or "none"')
-  return { sort: by, sortAcrossModels: partition === 'none' }
+  if (by === 'price' || by === 'throughput' || by === 'latency') return by
+  throw wrong('provider.sort', '"price", "throughput" or "latency", or {by, partition}')
 }
 
-function readPercentiles(value: unknown, param: string): Percentiles | null {
-  if (value === undefined || value === null) return null
-  if (!isObject(value)) return { p50: positive(value, param) }
-  const out: { -readonly [K in keyof Percentiles]: number } = {}
-  for (const [key, item] of Object.entries(value)) {
-    if (key !== 'p50' && key !== 'p75' && key !== 'p90' && key !== 'p99') {
-      throw wrong(`${param}.${key}`, 'one of p50, p75, p90, p99')
-    }
-    if (item !== null) out[key] = positive(item, `${param}.${key}`)
-  }
-  return out
+function readPartition(sort: unknown): 'model' | 'none' {
+  const partition = isObject(sort) ? sort.partition ?? 'model' : 'model'
+  if (partition === 'model' || partition === 'none') return partition
+  throw wrong('provider.sort.partition', '"model" or "none"')
 }
+
+/** Limits by percentile; a plain number means the median. */
+function readPercentiles(value: unknown, param: string): readonly PercentileLimit[] | null {
+  if (value === undefined || value === null) return null
+  const byName = isObject(value) ? value : { p50: value }
+  return Object.entries(byName).flatMap(([name, item]) => {
+    const at = isObject(value) ? `${param}.${name}` : param
+    if (!isPercentile(name)) throw wrong(at, `one of ${Object.keys(percentiles).join(', ')}`)
+    return item === null ? [] : [{ name, part: percentiles[name], limit: positive(item, at) }]
+  })
+}
+
+const isPercentile = (name: string): name is keyof typeof percentiles => Object.hasOwn(percentiles, name)
 
 function readMaxPrice(value: unknown): MaxPrice | null {
   if (value === undefined || value === null) return null

@@ -1,6 +1,6 @@
 import { matchesAny } from '../catalog/mod.ts'
 import type { Candidate } from './candidates.ts'
-import type { Controls } from './controls.ts'
+import { type Controls, mayRuleOut } from './controls.ts'
 import { entitlementOf, entitlementRemedy } from './entitlement.ts'
 import { LazyDrop } from './fit.ts'
 import { overPrice } from './max-price.ts'
@@ -10,7 +10,7 @@ import type { PlanRequest } from './snapshot.ts'
 
 /** Whether the request asks anything that {@link policyDrop} would have to look at for every candidate. */
 export function asksPolicy({ controls, models, providers, account }: PlanRequest): boolean {
-  return controls !== null || models !== null || providers !== null || account !== null
+  return (controls !== null && mayRuleOut(controls)) || models !== null || providers !== null || account !== null
 }
 
 /** Whether a candidate has rules of its own, whatever the request asks. */
@@ -19,28 +19,39 @@ export const hasRules = ({ mustBeFree, account }: Candidate): boolean => mustBeF
 /** The lasting reason why a candidate may not serve this request, or `null`. */
 export function policyDrop(candidate: Candidate, request: PlanRequest): Dropped | null {
   const { target, provider, account, model } = candidate
-  const out = (because: DropReason, detail: () => string) => new LazyDrop(target, because, null, detail)
   if (request.models !== null && !matchesAny(request.models, model.id)) {
     if (!matchesAny(request.models, `${provider.id}/${model.id}`)) {
-      return out('model_not_allowed', () => `the caller's token does not allow ${provider.id}/${model.id}`)
+      return new LazyDrop(
+        target,
+        'model_not_allowed',
+        null,
+        () => `the caller's token does not allow ${provider.id}/${model.id}`,
+      )
     }
   }
   if (request.providers !== null && !matchesAny(request.providers, provider.id)) {
-    return out('provider_not_allowed', () => `the caller's token does not allow provider ${provider.id}`)
+    return new LazyDrop(
+      target,
+      'provider_not_allowed',
+      null,
+      () => `the caller's token does not allow provider ${provider.id}`,
+    )
   }
   if (request.account !== null && request.account !== account.id) {
-    return out('provider_not_allowed', () => `the caller is bound to account ${request.account}`)
+    return new LazyDrop(target, 'provider_not_allowed', null, () => `the caller is bound to account ${request.account}`)
   }
   if (request.controls !== null) {
     const drop = controlDrop(candidate, request, request.controls)
-    if (drop !== null) return out(drop[0], () => drop[1])
+    if (drop !== null) return new LazyDrop(target, drop[0], null, () => drop[1])
   }
   if (candidate.mustBeFree && !isFree(candidate)) {
-    return out('price', () => ':free was asked for and this target is not free')
+    return new LazyDrop(target, 'price', null, () => ':free was asked for and this target is not free')
   }
   if (account.plan && !account.allowUndocumentedUse) {
     const use = entitlementOf(account, provider, request.headers, candidate.native)
-    if (use === 'undocumented') return out('undocumented_use', () => entitlementRemedy(account, provider))
+    if (use === 'undocumented') {
+      return new LazyDrop(target, 'undocumented_use', null, () => entitlementRemedy(account, provider))
+    }
   }
   return null
 }
@@ -93,17 +104,8 @@ function controlDrop(
   return null
 }
 
-/** Whether a list of names in the caller's controls holds this candidate: its provider, its account or its key. */
-export const isNamed = (list: readonly string[], candidate: Candidate): boolean =>
-  list.some((name) => names(name, candidate))
-
-function names(name: string, { provider, account, target }: Candidate): boolean {
-  const wanted = name.toLowerCase()
-  const { id } = provider
-  if (wanted === id || name === target.key || provider.aliases.includes(wanted)) return true
-  const own = account.id.toLowerCase()
-  if (wanted === own || wanted === `${id}:${own}`) return true
-  // OpenRouter's slugs may name a variant after a slash: it is still that provider.
-  const slash = wanted.indexOf('/')
-  return slash > 0 && wanted.slice(0, slash) === id
+/** Whether a list of names in the caller's controls holds this candidate. */
+export function isNamed(list: readonly string[], { names }: Candidate): boolean {
+  for (const name of list) if (names.includes(name)) return true
+  return false
 }

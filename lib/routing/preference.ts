@@ -1,7 +1,5 @@
-import { partIsGood, percentile, type Samples, type Standing } from '../liveness/mod.ts'
-import type { Controls, Percentiles } from './controls.ts'
-
-const parts = [['p50', 0.5], ['p75', 0.75], ['p90', 0.9], ['p99', 0.99]] as const
+import { partIsWithin, percentile, type Samples, type Standing } from '../liveness/mod.ts'
+import type { Controls, PercentileLimit } from './controls.ts'
 
 /**
  * Why a target misses the caller's preferred latency or throughput, or `null` when it meets them or nobody has measured
@@ -18,27 +16,30 @@ export function missedPreference(
   now: number,
 ): (() => string) | null {
   if (standing === null) return null
-  return missed(minThroughput, standing.speeds, (limit) => (speed) => speed >= limit, now, (name, part, limit) => {
-    const seen = percentile(standing.speeds, 1 - part, now)
-    return `${name} of its throughput is ${round(seen)} tokens/s and ${limit} is preferred`
-  }) ?? missed(maxLatency, standing.latencies, (limit) => (ms) => ms <= limit * 1000, now, (name, part, limit) => {
-    const seen = percentile(standing.latencies, part, now)
-    return `${name} of its latency is ${round((seen ?? 0) / 1000)} s and ${limit} s is preferred`
-  })
+  return missedThroughput(standing.speeds, minThroughput, now) ?? missedLatency(standing.latencies, maxLatency, now)
 }
 
-function missed(
-  wanted: Percentiles | null,
-  samples: Samples,
-  meets: (limit: number) => (value: number) => boolean,
-  now: number,
-  say: (name: string, part: number, limit: number) => string,
-): (() => string) | null {
-  if (wanted === null || samples.length === 0) return null
-  for (const [name, part] of parts) {
-    const limit = wanted[name]
-    if (limit !== undefined && partIsGood(samples, part, meets(limit), now) === false) {
-      return () => say(name, part, limit)
+type Limits = readonly PercentileLimit[] | null
+
+function missedThroughput(samples: Samples, limits: Limits, now: number): (() => string) | null {
+  if (limits === null || samples.length === 0) return null
+  for (const { name, part, limit } of limits) {
+    if (partIsWithin(samples, part, limit, Infinity, now) !== false) continue
+    return () => {
+      const seen = percentile(samples, 1 - part, now)
+      return `${name} of its throughput is ${round(seen)} tokens/s and ${limit} is preferred`
+    }
+  }
+  return null
+}
+
+function missedLatency(samples: Samples, limits: Limits, now: number): (() => string) | null {
+  if (limits === null || samples.length === 0) return null
+  for (const { name, part, limit } of limits) {
+    if (partIsWithin(samples, part, 0, limit * 1000, now) !== false) continue
+    return () => {
+      const seen = percentile(samples, part, now)
+      return `${name} of its latency is ${round((seen ?? 0) / 1000)} s and ${limit} s is preferred`
     }
   }
   return null

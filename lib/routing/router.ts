@@ -158,10 +158,14 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
   function poolFor(call: RouteCall, controls: Controls | null): Pool {
     const { catalog, accounts, rules } = refresh()
     const profile = call.headers.get('x-auth-profile')
-    const named = controls === null ? noNames : [...controls.order ?? [], ...controls.only ?? []]
+    const named = controls === null || (controls.order ?? controls.only) === null
+      ? noNames
+      : [...controls.order ?? [], ...controls.only ?? []]
     const cacheable = call.extraAccounts === undefined && isEmpty(call.principal.aliases)
     const kind = `${call.model}\n${call.capability}\n${call.protocol}`
-    const key = profile === null && call.strategy === undefined && controls === null
+    const isPlain = controls === null ||
+      (named.length === 0 && controls.fallbackModels.length === 0 && controls.allowFallbacks)
+    const key = profile === null && call.strategy === undefined && isPlain
       ? kind
       : [kind, profile, call.strategy, named, controls?.fallbackModels, controls?.allowFallbacks].join('\n')
     const known = cacheable ? pools.get(key) : undefined

@@ -470,6 +470,7 @@ test('planRoute() is deterministic given snapshot, seed and clock, and loses no 
     tier: place % 2,
     place,
     native: true,
+    names: [],
     mustBeFree: false,
     fallback: false,
   }))

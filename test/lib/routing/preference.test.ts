@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import {
   freshStanding,
   observe,
-  partIsGood,
+  partIsWithin,
   percentile,
   type Samples,
   type Standing,
@@ -105,7 +105,7 @@ const after = (values: readonly number[], from: Standing, now: number): Standing
   values.reduce((standing, ms) => observe(standing, { is: 'success', source: 'serving', firstByteMs: ms }, now), from)
 const fresh = freshStanding('anthropic:a' as Standing['key'], noon)
 
-test('percentile() is a measured number, partIsGood() agrees with it, and memory is bounded', () => {
+test('percentile() is a measured number, partIsWithin() agrees with it, and memory is bounded', () => {
   fc.assert(fc.property(
     fc.array(fc.nat(20_000), { minLength: 1, maxLength: 200 }),
     fc.constantFrom(0.5, 0.75, 0.9, 0.99),
@@ -115,16 +115,16 @@ test('percentile() is a measured number, partIsGood() agrees with it, and memory
       expect(latencies.length).toBe(Math.min(64, values.length))
       const found = percentile(latencies, part, noon)!
       expect(values.slice(-64)).toContain(found)
-      expect(partIsGood(latencies, part, (ms) => ms <= limit, noon)).toBe(found <= limit)
+      expect(partIsWithin(latencies, part, 0, limit, noon)).toBe(found <= limit)
     },
   ))
 })
 
 test('nothing measured, or nothing fresh, is not known rather than good or bad', () => {
   const none: Samples = []
-  expect(partIsGood(none, 0.5, () => false, noon)).toBeNull()
+  expect(partIsWithin(none, 0.5, 0, 0, noon)).toBeNull()
   expect(percentile(none, 0.5, noon)).toBeNull()
   const { latencies } = after([5], fresh, noon)
-  expect(partIsGood(latencies, 0.5, () => false, noon + 3_600_000)).toBeNull()
+  expect(partIsWithin(latencies, 0.5, 0, 0, noon + 3_600_000)).toBeNull()
   for (const bad of [NaN, Infinity, -1]) expect(after([bad], fresh, noon).latencies).toEqual([])
 })
