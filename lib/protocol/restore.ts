@@ -23,11 +23,10 @@ interface Draft {
  * - tool names and call ids become the caller's again, and text inside JSON arguments becomes a custom tool's input;
  * - a text that stays empty never opens, so that a tool-only answer holds tools only;
  * - repair `empty-arguments`: a call without arguments has `{}`;
- * - repair `empty-completion`: a normal end with nothing before it is an `empty` failure, which another target may heal.
- *
- * @param trusted whether an empty answer of this upstream is meant: some models end a turn after a tool result so
+ * - repair `empty-completion`: a normal end with nothing before it, not even a counted token, is an `empty` failure, which
+ *   another target may heal. A turn that a model ends without a word, as some do after a tool result, counts tokens.
  */
-export function createRestorer(names: ToolNames, ids: ToolIds, trusted: boolean): Restorer {
+export function createRestorer(names: ToolNames, ids: ToolIds): Restorer {
   const drafts: (Draft | undefined)[] = []
   let hasContent = false
   let outputTokens: number | null = null
@@ -88,7 +87,7 @@ export function createRestorer(names: ToolNames, ids: ToolIds, trusted: boolean)
           out.push(event)
           return
         case 'finish':
-          if (event.reason === 'stop' && !hasContent && !trusted && !outputTokens) {
+          if (event.reason === 'stop' && !hasContent && !outputTokens) {
             out.push({ type: 'failure', failure: upstreamFailure('empty', 'the answer ended with nothing in it') })
           } else out.push(event)
           return

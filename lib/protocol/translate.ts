@@ -116,7 +116,7 @@ export function translator(client: ProtocolId, upstream: ProtocolId, options: Tr
     return exchange
   }
   function restorer({ names }: Exchange): Restorer {
-    return createRestorer(names, ids, upstream === 'anthropic-messages')
+    return createRestorer(names, ids)
   }
 
   return {
