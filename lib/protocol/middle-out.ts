@@ -9,16 +9,14 @@ export interface EditedBody {
   readonly losses: readonly Loss[]
 }
 
-/** The field that holds the conversation, by protocol; absent where there is nothing to compress. */
-const turnsField: Partial<Record<ProtocolId, 'messages' | 'input'>> = {
+type TurnsField = 'messages' | 'input' | 'contents'
+
+/** The field that holds the conversation, by protocol. */
+const turnsField: Readonly<Record<ProtocolId, TurnsField>> = {
   'openai-chat': 'messages',
   'anthropic-messages': 'messages',
   'openai-responses': 'input',
-}
-
-/** Whether {@link middleOut} knows the protocol. */
-export function canMiddleOut(protocol: ProtocolId | null): boolean {
-  return protocol !== null && turnsField[protocol] !== undefined
+  'gemini': 'contents',
 }
 
 /** No text is cut shorter than this: less of it tells a model nothing. */
@@ -40,7 +38,7 @@ const gap = '\n[… left out by middle-out …]\n'
 export function middleOut(protocol: ProtocolId, body: JsonObject, maxTokens: number): EditedBody | null {
   const field = turnsField[protocol]
   const total = estimateTokens(body).inputTokens
-  if (field === undefined || total <= maxTokens) return null
+  if (total <= maxTokens) return null
   const turns = body[field]
   if (!Array.isArray(turns)) {
     if (typeof turns !== 'string') return null
@@ -94,8 +92,18 @@ function belongs(turn: Json, before: Json): boolean {
     return isObject(before) && (before.type === 'reasoning' || /_call$/.test(String(before.type)))
   }
   if (isObject(before) && before.type === 'reasoning') return true
+  if (Array.isArray(turn.parts)) return turn.parts.some((part) => isObject(part) && isResult(part as JsonObject))
   return turn.role === 'user' && Array.isArray(turn.content) &&
     turn.content.some((block) => isObject(block) && block.type === 'tool_result')
+}
+
+/** Whether a part of Gemini's holds a result. The API reads both spellings. */
+const isResult = (part: JsonObject): boolean => isObject(part.functionResponse) || isObject(part.function_response)
+
+/** What is signed as it stands, or is no text: nothing in it is cut. */
+function isWhole(value: JsonObject): boolean {
+  return value.type === 'thinking' || value.type === 'redacted_thinking' || value.type === 'image' ||
+    value.thought === true || typeof value.thoughtSignature === 'string' || typeof value.thought_signature === 'string'
 }
 
 /** Index of the first unit that is no system turn: what the conversation is about. */
@@ -132,7 +140,7 @@ interface Place {
 
 function cutTexts(
   body: JsonObject,
-  field: 'messages' | 'input',
+  field: TurnsField,
   maxTokens: number,
   losses: readonly Loss[],
 ): EditedBody | null {
@@ -147,8 +155,7 @@ function cutTexts(
     } else if (Array.isArray(value)) {
       for (const i of value.keys()) collect(value as Json[], i, `${path}[${i}]`)
     } else if (isObject(value)) {
-      // Reasoning is signed as it stands, and pictures are no text.
-      if (value.type === 'thinking' || value.type === 'redacted_thinking' || value.type === 'image') return
+      if (isWhole(value as JsonObject)) return
       for (const name of Object.keys(value)) collect(value as JsonObject, name, `${path}.${name}`)
     }
   }

@@ -29,7 +29,7 @@ export {
 export { type FinishReason, type FinishRow } from './finish.ts'
 export { type ProtocolId, protocolIds } from './id.ts'
 export type { Loss } from './loss.ts'
-export { canMiddleOut, type EditedBody, middleOut } from './middle-out.ts'
+export { type EditedBody, middleOut } from './middle-out.ts'
 export { stripReasoning } from './strip-reasoning.ts'
 export { protocolOf, protocols } from './protocols.ts'
 export { applyQuirks, mayEdit, type Quirk, quirkNames, quirkRows } from './quirks.ts'

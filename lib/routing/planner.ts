@@ -1,5 +1,4 @@
 import type { Outlook, Standing } from '../liveness/mod.ts'
-import { canMiddleOut } from '../protocol/mod.ts'
 import { arrange, cutFallbacks, strategyOf } from './arrange.ts'
 import type { Candidate } from './candidates.ts'
 import { editFor, isTooLong, tooLongDrop } from './context.ts'
@@ -23,7 +22,7 @@ import { withoutTwins } from './twins.ts'
 export function planRoute(request: PlanRequest, snapshot: Snapshot, moment: PlanMoment): RoutePlan {
   const controls = request.controls ?? noControls
   const dropped: Dropped[] = snapshot.unfit.map((unfit) => ({ ...unfit, until: null }))
-  const compress = controls.middleOut === true && canMiddleOut(request.protocol)
+  const compress = controls.middleOut === true && request.protocol !== null
   const view: StrategyView = new View(snapshot, moment)
   const strategy = strategyOf(request, controls, snapshot)
   const words: Words = { first: null, note: null, strategy, view }

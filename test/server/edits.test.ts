@@ -94,6 +94,29 @@ for (const upstream of ['openai-chat', 'anthropic-messages'] as const) {
   })
 }
 
+test('middle-out serves callers of Gemini too', async () => {
+  const far = provider(() => Response.json(chatAnswer))
+  const settings = providerAt(far.url, 'openai-chat')
+  Object.assign(settings['providers.up'] as object, { models: { small: { context_tokens: 1000 } } })
+  await using gateway = await startGateway({ settings })
+  const contents = conversation.map(({ role, content }) => ({
+    role: role === 'assistant' ? 'model' : 'user',
+    parts: [{ text: content }],
+  }))
+  const reply = await fetch(`${gateway.url}/v1beta/models/up/small:generateContent`, {
+    method: 'POST',
+    headers: { 'x-goog-api-key': gateway.token, 'content-type': 'application/json' },
+    body: JSON.stringify({ contents, generationConfig: { maxOutputTokens: 100 }, transforms: ['middle-out'] }),
+  })
+  expect([reply.status, await reply.text()]).toEqual([200, expect.stringContaining('short')])
+  const text = JSON.stringify(far.asked[0]!.body)
+  expect(text).toContain('the first turn')
+  expect(text).toContain('the last turn')
+  expect(text).not.toContain('question 20:')
+  expect(text.length).toBeLessThan(810 * 6)
+  expect(reply.headers.get('x-gw-losses')).toMatch(/^contents\[\d+\.\.\d+\]$/)
+})
+
 /** Two accounts of one provider; the one that answered first is out of quota from its second request on. */
 async function twoAccounts(settings: Record<string, Json>) {
   let home = ''

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
 import type { Json, JsonObject } from '../../../lib/base/mod.ts'
-import { estimateTokens, middleOut, type ProtocolId, stripReasoning } from '../../../lib/protocol/mod.ts'
+import { estimateTokens, middleOut, type ProtocolId, protocolIds, stripReasoning } from '../../../lib/protocol/mod.ts'
 
 const words = (n: number): string => 'word '.repeat(n)
 const turn = (role: string, content: Json): JsonObject => ({ role, content })
@@ -38,6 +38,20 @@ function conversation(protocol: ProtocolId): JsonObject {
       ] as Json,
     }
   }
+  if (protocol === 'gemini') {
+    const says = (role: string, ...parts: JsonObject[]): JsonObject => ({ role, parts })
+    return {
+      systemInstruction: { parts: [{ text: 'be brief' }] },
+      contents: [
+        says('user', { text: 'the task' }),
+        ...Array.from({ length: 20 }, (_, i) => [
+          says('model', { text: words(50) }, { functionCall: { id: `t${i}`, name: 'f', args: {} } }),
+          says('user', { functionResponse: { id: `t${i}`, name: 'f', response: { output: words(50) } } }),
+        ]).flat(),
+        says('user', { text: 'and now?' }),
+      ] as Json,
+    }
+  }
   return {
     messages: [
       turn('system', 'be brief'),
@@ -51,7 +65,7 @@ function conversation(protocol: ProtocolId): JsonObject {
   }
 }
 
-for (const protocol of ['openai-chat', 'anthropic-messages', 'openai-responses'] as const) {
+for (const protocol of protocolIds) {
   test(`middleOut() of ${protocol} fits, keeps both ends, and parts no call from its result`, () => {
     fc.assert(fc.property(fc.integer({ min: 100, max: 2_500 }), (most) => {
       const body = conversation(protocol)
@@ -87,7 +101,16 @@ test('middleOut() cuts the longest text when the ends alone are too long, and le
   expect(only!.content).toContain('left out by middle-out')
   expect(edited.losses.map(({ path }) => path)).toEqual(['messages[0].content'])
   expect(middleOut('openai-chat', { messages: [turn('user', 'short')] as Json }, 1_000)).toBeNull()
-  expect(middleOut('gemini', { contents: [words(5_000)] as Json }, 10)).toBeNull()
+})
+
+test('middleOut() leaves what Gemini has signed as it stands', () => {
+  const parts = [{ text: words(5_000), thoughtSignature: 'c2ln' }, { text: words(5_000), thought: true }, {
+    text: words(5_000),
+  }]
+  const edited = middleOut('gemini', { contents: [{ role: 'model', parts }] as Json }, 11_000)!
+  expect(edited.losses.map(({ path }) => path)).toEqual(['contents[0].parts[2].text'])
+  const [first] = edited.body.contents as { parts: unknown[] }[]
+  expect(first!.parts.slice(0, 2)).toEqual(parts.slice(0, 2))
 })
 
 test('stripReasoning() leaves out what only its issuer can read, and nothing else', () => {
