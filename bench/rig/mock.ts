@@ -2,7 +2,8 @@
  * The upstream of all benches: a chat server that answers at once and costs next to nothing, on raw TCP.
  *
  * The model's name says what it does: `bench-json` answers with 949 bytes; `bench-burst-64` streams 64 chunks at once;
- * `bench-pace-1000-30` streams 30 chunks, one a second (0 chunks: for ever). `GET /__stats` tells how many answers are
+ * `bench-pace-1000-30` streams 30 chunks, one a second (0 chunks: for ever); `bench-told-20` is silent for 20 ms behind its
+ * opening, and then the first thing it says is what time it is. `GET /__stats` tells how many answers are
  * unfinished. Prints its port and ends with its parent's stdin.
  */
 import type { Socket } from 'bun'
@@ -128,6 +129,13 @@ function reply(socket: Socket<Call>, head: string, body: Buffer): void {
     socket.write(streamHead)
     socket.write(chunk({ role: 'assistant', content: '' }))
     pace(socket.data, socket, Number(first), Number(second))
+  } else if (kind === 'told') {
+    socket.write(streamHead)
+    socket.write(chunk({ role: 'assistant', content: '' }))
+    setTimeout(() => {
+      socket.write(chunk({ content: `${(performance.timeOrigin + performance.now()).toFixed(3)} ` }))
+      socket.write(ending(1))
+    }, Number(first))
   } else socket.write(answer)
 }
 
