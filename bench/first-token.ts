@@ -106,8 +106,9 @@ await measure(ways, 50)
 console.log(`\nAlone\n${show(await measure(ways, words))}`)
 
 const streams = Number(options.streams)
+// Held a little longer than the words take.
 const held = runLoad(through, '', {
-  windowMs: 600_000,
+  windowMs: 4000 + words * ways.length * 60,
   connections: streams,
   openPerSecond: 1000,
   mode: 'hold',
@@ -115,7 +116,6 @@ const held = runLoad(through, '', {
   path: '/v1/chat/completions',
   body: chatBody(`${through.prefix}bench-pace-100-0`, true),
 })
-held.catch(() => {})
 await new Promise((resolve) => setTimeout(resolve, 2000))
 console.log(`\nBeside ${streams} streams through gw\n${show(await measure(ways, words))}`)
-process.exit(0)
+await held
