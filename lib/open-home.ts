@@ -3,7 +3,6 @@ import { type Accounts, openAccounts, openProviderStore, type ProviderStore } fr
 import { type AccountId, type Clock, GwError, type Logger } from './base/mod.ts'
 import { type Catalog, createCatalog, loadModelFacts, type ModelFacts, type Provider } from './catalog/mod.ts'
 import {
-  type Config,
   type ConfigSources,
   type LiveConfig,
   liveConfig,
@@ -21,6 +20,7 @@ import {
   type Sources,
 } from './credentials/mod.ts'
 import type { Egress } from './egress/mod.ts'
+import { inventoryFrom, spareProviders } from './inventory.ts'
 import { type Board, createBoard } from './liveness/mod.ts'
 import {
   type McpCredentials,
@@ -44,16 +44,12 @@ import {
 import { type Paths, paths, type Platform } from './platform/mod.ts'
 import {
   createHost,
-  createInventory,
   createRepair,
   type Host,
   type Inventory,
   relayAccounts,
-  relayRoutes,
   type Repair,
   showGauges,
-  type ToolServer,
-  toolServerRoutes,
   withToolServers,
 } from './repair/mod.ts'
 import { createReceipts, createRouter, type Receipts, type Router } from './routing/mod.ts'
@@ -201,16 +197,7 @@ export async function openHome(options: HomeOptions): Promise<Home> {
         overlays: config.current().config.providers,
         stored: providerStore.list(),
         extra: options.providers ?? [],
-        spare: toolServers(config.current().config, []).map(({ name, url }) => ({
-          id: name,
-          name: `MCP server ${name}`,
-          aliases: [],
-          env: [],
-          auth: { type: 'bearer' },
-          deployments: [],
-          explicit: true,
-          docs: url,
-        })),
+        spare: spareProviders(config.current().config),
         discovered: new Map([...discovery?.found ?? [], ...options.models ?? []]),
         facts,
       })
@@ -428,26 +415,15 @@ function inventoryOf(
     const prepared = mcpLogins.list().map(({ vendor }) => vendor.id).join(' ')
     const of = [config.current(), accounts.list(), catalog(), prepared] as const
     if (made?.of.every((item, i) => item === of[i])) return made.inventory
-    const routes = [
-      ...relayRoutes(of[1], (id) => of[2].provider(id)),
-      ...toolServerRoutes(toolServers(of[0].config, prepared.split(' ')), of[1]),
-    ]
-    made = { of, inventory: createInventory(of[0].config.stay_afloat, routes) }
-    return made.inventory
+    const inventory = inventoryFrom({
+      config: of[0].config,
+      accounts: of[1],
+      provider: (id) => of[2].provider(id),
+      logins: prepared.split(' '),
+    })
+    made = { of, inventory }
+    return inventory
   }
-}
-
-/** The tool servers that are reached over a network. */
-function toolServers({ mcp }: Config, logins: readonly string[]): ToolServer[] {
-  return Object.entries(mcp.servers).flatMap(([name, { url, account, auth }]) =>
-    url === undefined ? [] : [{
-      name,
-      url,
-      account: account ?? null,
-      login: logins.includes(mcpVendorId(name)),
-      guarded: auth.type !== 'none',
-    }]
-  )
 }
 
 /**

@@ -95,9 +95,11 @@ test('a room is entered through its door', () => {
     // fragment from the file that holds it alone, so that a start does not load what the rooms load.
     // And so a fragment may take a part of another's.
     const fragment = name(file) === 'lib/config/sections.ts' || /^lib\/[^/]+\/config\.ts$/.test(name(file))
-    if (fragment && name(target) === `lib/${to}/config.ts`) return []
+    if (fragment && /^lib\/[^/]+\/(config|rules)\.ts$/.test(name(target))) return []
     // One call loads one area of the operations; those who draw whole surfaces take the list by a door of its own.
     if (name(target) === 'lib/operations/router.ts') return []
+    // A command that only looks, and ends, comes through a narrow door that loads nothing else of the room.
+    if (name(target) === `lib/${to}/look.ts`) return []
     // What a room says of itself as data runs nothing: it may be read past the door.
     if (name(target) === `lib/${to}/manifest.json`) return []
     return name(target) === `lib/${to}/mod.ts` ? [] : [`${name(file)} → ${specifier}`]

@@ -1,5 +1,5 @@
-import { isatty } from 'node:tty'
-import { GwError } from '../../lib/base/mod.ts'
+import { fstatSync, writeSync } from 'node:fs'
+import { GwError, once } from '../../lib/base/mod.ts'
 
 /** What a command reads from and writes to. */
 export interface CliIo {
@@ -26,21 +26,58 @@ export interface CliIo {
 
 const largestInput = 64 * 1024
 
-/** The standard streams of this process. */
+/** A reader that went away (`gw … | head`) is no error; a disk that is full is one. */
+function outputFailed(error: Error & { readonly code?: string }): never {
+  if (error.code === 'EPIPE') process.exit(0)
+  process.stderr.write(`gw: standard output cannot be written: ${error.message}\n`)
+  process.exit(1)
+}
+
+/**
+ * Standard output, written without making a stream of it: that costs a command that prints once and ends a tenth of its
+ * time. What the reader cannot take at once goes by the stream, which waits, and so does all that follows.
+ */
+function standardOutput(): { write(text: string): void; readonly stream: () => NodeJS.WriteStream } {
+  let opened: NodeJS.WriteStream | null = null
+  const stream = () => opened ??= process.stdout.on('error', outputFailed)
+  return {
+    stream,
+    write(text) {
+      if (opened) return void opened.write(text)
+      const bytes = new TextEncoder().encode(text)
+      let written = 0
+      try {
+        while (written < bytes.length) written += writeSync(1, bytes, written)
+      } catch (error) {
+        if ((error as { code?: string }).code !== 'EAGAIN') outputFailed(error as Error)
+        stream().write(bytes.subarray(written))
+      }
+    },
+  }
+}
+
+/** The standard streams of this process. Each is opened by being looked at, and many commands look at few. */
 export function processIo(signal: AbortSignal): CliIo {
-  const terminal = process.stdout.isTTY === true
+  // Only a device can be a terminal, and what that takes to tell is not loaded for a pipe or a file.
+  const output = standardOutput()
+  const isTerminal = once(() => fstatSync(1).isCharacterDevice() && output.stream().isTTY === true)
   return {
     env: process.env,
     cwd: process.cwd(),
-    out: (text) => void process.stdout.write(text),
+    out: output.write,
     err: (text) => void process.stderr.write(text),
-    terminal,
-    // Standard input is opened by being looked at, and few commands read it.
-    get interactive() {
-      return isatty(0)
+    get terminal() {
+      return isTerminal()
     },
-    columns: process.stdout.columns || 100,
-    color: terminal && !process.env.NO_COLOR && process.env.TERM !== 'dumb',
+    get interactive() {
+      return process.getBuiltinModule('node:tty').isatty(0)
+    },
+    get columns() {
+      return isTerminal() && process.stdout.columns || 100
+    },
+    get color() {
+      return isTerminal() && !process.env.NO_COLOR && process.env.TERM !== 'dumb'
+    },
     async readInput() {
       let text = ''
       process.stdin.setEncoding('utf8')

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { GwError, isObject } from '../../lib/base/mod.ts'
+import { GwError } from '../../lib/base/mod.ts'
 import type { OperationDescription } from '../../lib/operations/mod.ts'
 import type { Consent, Repair, Shell, Used } from '../../lib/repair/mod.ts'
 import { addFields, givenTo, inputFrom } from './fields.ts'
@@ -9,6 +9,7 @@ import type { CliIo } from './io.ts'
 import { described } from './manifest.ts'
 import { type AddCommands, areaCommand, type CommandContext } from './program.ts'
 import { onRecord } from './recorded.ts'
+import { printRoutes } from './routes.ts'
 import type { Session } from './session.ts'
 
 type Result = Record<string, unknown>
@@ -395,23 +396,6 @@ function whole(text: unknown, flag: string): number {
   const number = Number(text)
   if (!Number.isSafeInteger(number) || number < 0) throw new GwError('usage.invalid', `${flag} takes a whole number`)
   return number
-}
-
-/** One line a route: what it is, how it is, and the next step. */
-function printRoutes(io: CliIo, result: Result): void {
-  const routes = result.routes as Result[]
-  if (routes.length === 0) io.out('no route is configured\n')
-  for (const route of routes) {
-    const action = isObject(route.action) ? route.action : {}
-    const name = `${route.provider}:${route.account}${route.capability === null ? '' : `#${route.capability}`}`
-    const state = route.selected
-      ? green(io, 'selected')
-      : route.selectable
-      ? green(io, 'can be used')
-      : yellow(io, String(route.skip_reason))
-    const step = action.kind === 'none' ? '' : `  ${printable(String(action.message))}`
-    io.out(`${printable(name)}  ${state}${step}${action.command ? `  → ${printable(String(action.command))}` : ''}\n`)
-  }
 }
 
 function printChecks(io: CliIo, result: Result): void {

@@ -1,10 +1,12 @@
 import type { Json, JsonObject } from '../../lib/base/mod.ts'
 
+/** Most text: it needs no look at what a character is. */
+const plainText = /^[\x20-\x7e]*$/
 const control = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
 
 /** Text from elsewhere as a terminal may show it: no escape sequence, no line break. */
 export function printable(text: string): string {
-  return text.replace(control, (c) => `\\u{${c.codePointAt(0)!.toString(16)}}`)
+  return plainText.test(text) ? text : text.replace(control, (c) => `\\u{${c.codePointAt(0)!.toString(16)}}`)
 }
 
 /** Endings of names that say what unit a number is in; the value carries the unit, so that a heading need not. */

@@ -6,9 +6,9 @@ import type { SecretStore } from '../secrets/mod.ts'
 import type { Storage } from '../storage/mod.ts'
 import { type Account, accountIdPattern, sourceKeys, storedRef } from './account.ts'
 import type { AccountRecord } from './config.ts'
-import { discoverAccounts } from './discover.ts'
-import { isPlan, isPlanToken } from './plan.ts'
-import { accountFrom } from './record.ts'
+import { accountSchema, readRecords, recordJson } from './records.ts'
+import { accountsPicture, freeId, providerOf } from './picture.ts'
+import { isPlanToken } from './plan.ts'
 
 /** What a stored account may be made of: a written record, and maybe the secret itself. */
 export type NewAccount = Partial<AccountRecord> & { readonly provider: string; readonly id?: string }
@@ -65,9 +65,6 @@ export interface AccountsOptions {
 /** How old the picture of the store may be before it is read again in the background. */
 const pictureMs = 250
 const secretPrefix = 'account/'
-/** What a stored record must be; a home that keeps its accounts in the config file never needs it. */
-const accountSchema = async () => (await import('./config.ts')).accountSchema
-
 /** Tells two pictures apart, a changed secret included, and keeps none of it. */
 function fingerprint(accounts: readonly Account[]): string {
   const text = JSON.stringify(accounts, function (this: Record<string, unknown>, key, value: unknown) {
@@ -81,7 +78,7 @@ function fingerprint(accounts: readonly Account[]): string {
 export async function openAccounts(options: AccountsOptions): Promise<Accounts> {
   const { storage, clock, logger, secrets, sources, env } = options
   let picture: readonly Account[] = []
-  let byId = new Map<string, Account>()
+  let byId: ReadonlyMap<string, Account> = new Map()
   let printed = ''
   let readAt = -Infinity
   let reading: Promise<void> | null = null
@@ -89,64 +86,26 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
   /** Accounts whose secret, once read, was a plan token. */
   const plansByToken = new Set<string>()
   /** Accounts of which their owner says whether they are plans. */
-  let stated = new Map<string, boolean | undefined>()
-
-  const providerOf = ({ provider }: Account): Provider | undefined =>
-    options.providers().find(({ id, aliases }) => id === provider || aliases.includes(provider))
-
-  /** The account with what its provider and its secret tell about being a plan. */
-  function withPlan(account: Account): Account {
-    const { source } = account
-    const provider = providerOf(account)
-    const known = source.type === 'literal'
-      ? source.value.reveal()
-      : source.type === 'env'
-      ? env[source.variable]
-      : null
-    const byToken = plansByToken.has(account.id) || (known != null && isPlanToken(provider, known.trim()))
-    const plan = isPlan(account, provider, stated.get(account.id)) ||
-      (byToken && stated.get(account.id) === undefined)
-    return plan === account.plan ? account : { ...account, plan }
-  }
+  let stated: ReadonlyMap<string, boolean | undefined> = new Map()
 
   async function read(): Promise<void> {
     const rows = await storage.db.selectFrom('accounts').selectAll().orderBy('created_ms').orderBy('id').execute()
-    const schema = rows.length > 0 ? await accountSchema() : null
-    const says = new Map<string, boolean | undefined>()
-    const stored = rows.flatMap((row) => {
-      const parsed = schema!.safeParse(parse(row.record))
-      if (parsed.success) {
-        says.set(row.id, parsed.data.plan)
-        return [accountFrom(row.id, parsed.data, 'store')]
-      }
-      logger.log('error', 'accounts.unreadable', { account: row.id, issue: parsed.error.issues[0]?.message })
-      return []
+    const found = accountsPicture({
+      declared: options.declared(),
+      stored: await readRecords(rows, logger),
+      providers: options.providers(),
+      env,
+      discover: options.discover,
+      plansByToken,
     })
-    const declared = Object.entries(options.declared()).map(([id, record]) => {
-      says.set(id, record.plan)
-      return accountFrom(id, record, 'config')
-    })
-    stated = says
-    const known = new Map<string, Account>()
-    for (const account of [...declared, ...stored]) {
-      if (!known.has(account.id)) known.set(account.id, account)
-    }
-    for (const account of options.discover === false ? [] : discoverAccounts(options.providers(), env)) {
-      if (!usesVariable(known.values(), account)) known.set(freeId(known, account.id), account)
-    }
-    byId = new Map(
-      [...known].map(([id, account]) => [
-        id,
-        withPlan(account.id === id ? account : { ...account, id: id as Account['id'] }),
-      ]),
-    )
-    const next = [...byId.values()]
-    const print = fingerprint(next)
+    stated = found.stated
+    byId = new Map(found.accounts.map((account) => [account.id, account]))
+    const print = fingerprint(found.accounts)
     readAt = clock.monotonic()
     // Plans are remembered for as long as the list is the same one.
     if (print === printed) return
     printed = print
-    picture = next
+    picture = found.accounts
   }
 
   function reload(): Promise<void> {
@@ -199,7 +158,7 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
 
   async function recordOf(id: string): Promise<AccountRecord> {
     const row = await storage.db.selectFrom('accounts').select('record').where('id', '=', id).executeTakeFirstOrThrow()
-    return (await accountSchema()).parse(parse(row.record))
+    return (await accountSchema()).parse(recordJson(row.record))
   }
 
   async function update(id: string, patch: Partial<AccountRecord>, secret?: Secret): Promise<Account> {
@@ -272,7 +231,7 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
         : reading.accountId
       if (reading.identity) identities.set(account.id, reading.identity)
       const isNews = !account.plan && stated.get(account.id) === undefined && byId.get(account.id)?.plan === false &&
-        isPlanToken(providerOf(account), reading.secret.reveal())
+        isPlanToken(providerOf(options.providers(), account), reading.secret.reveal())
       if (isNews) {
         plansByToken.add(account.id)
         await reload()
@@ -333,26 +292,4 @@ function audienceOf(
     return missing ? null : baseUrl.replace(/\$\{(\w+)\}/g, (_, name) => env[name]!)
   })
   return originsOf(urls ?? [])
-}
-
-function usesVariable(accounts: Iterable<Account>, found: Account): boolean {
-  for (const { provider, source } of accounts) {
-    if (provider !== found.provider || source.type !== found.source.type) continue
-    if (source.type === 'aws') return true
-    if (source.type === 'env' && found.source.type === 'env' && source.variable === found.source.variable) return true
-  }
-  return false
-}
-
-function freeId(taken: ReadonlyMap<string, unknown>, wanted: string): string {
-  if (!taken.has(wanted)) return wanted
-  for (let i = 2;; i++) if (!taken.has(`${wanted}-${i}`)) return `${wanted}-${i}`
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
-  }
 }

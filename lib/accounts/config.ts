@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { accountIdPattern, sourceKeys } from './account.ts'
+import { accountIdPattern } from './account.ts'
+import { accountProblems } from './rules.ts'
 
 const argv = z.array(z.string().min(1)).min(1)
-const accountIdKeys = ['account_id', 'account_id_env', 'account_id_command'] as const
 
 /** An account as it is written: in the config file, and in the store. */
 export const accountSchema = z.object({
@@ -56,14 +56,7 @@ export const accountSchema = z.object({
   cache_ttl_secs: z.number().nonnegative().default(300).describe('How long a printed token is kept'),
   timeout_secs: z.number().positive().max(600).default(30).describe('How long the program may take'),
 }).strict().superRefine((value, context) => {
-  for (const [keys, what] of [[sourceKeys, 'source of its secret'], [accountIdKeys, 'account id']] as const) {
-    const given = keys.filter((key) => value[key] !== undefined)
-    // A stored secret may stand in for a variable that is not set.
-    if (given.length === 2 && given[0] === 'token_env' && given[1] === 'token_store') continue
-    if (given.length > 1) {
-      context.addIssue({ code: 'custom', path: [given[1]!], message: `only one ${what}: ${given.join(', ')}` })
-    }
-  }
+  for (const { key, message } of accountProblems(value)) context.addIssue({ code: 'custom', path: [key], message })
 })
 
 /** An account as it is written. */

@@ -1,6 +1,7 @@
 import type { AccountId } from '../base/mod.ts'
 import type { Provider } from '../catalog/mod.ts'
-import { identityOf, type SourceSpec } from '../credentials/mod.ts'
+import { identityOf } from '../credentials/look.ts'
+import type { SourceSpec } from '../credentials/mod.ts'
 import type { Account } from './account.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/mod.ts'
 import { isObject } from '../base/mod.ts'
 import type { StoredProvider } from '../catalog/mod.ts'
-import type { Storage } from '../storage/mod.ts'
+import type { Rows, Storage } from '../storage/mod.ts'
 
 /** Providers of the owner's own that an operation added. */
 export interface ProviderStore {
@@ -14,6 +14,17 @@ export interface ProviderStore {
 }
 
 const prefix = 'accounts.provider/'
+
+/** The providers that the store holds, for those who only look. */
+export function readStoredProviders(look: Rows): readonly StoredProvider[] {
+  const query = 'select value from facts where key >= ? and key < ? order by key'
+  return look.rows<{ value: string }>(query, [prefix, `${prefix}\uffff`]).flatMap(fromRow)
+}
+
+function fromRow({ value }: { readonly value: string }): StoredProvider[] {
+  const read: unknown = JSON.parse(value)
+  return isObject(read) ? [read as unknown as StoredProvider] : []
+}
 
 /**
  * Opens the {@link ProviderStore} of a home.
@@ -32,10 +43,7 @@ export async function openProviderStore(
     const next = rows.map((row) => row.value).join('\n')
     if (next === text) return
     text = next
-    known = rows.flatMap((row) => {
-      const value: unknown = JSON.parse(row.value)
-      return isObject(value) ? [value as unknown as StoredProvider] : []
-    })
+    known = rows.flatMap(fromRow)
     onChange()
   }
 

@@ -90,7 +90,7 @@ function lineEnd(text: string, from: number): number {
 
 function mapOf(text: string): TomlMap {
   const reading = readToml(text)
-  if (reading.ok) return reading.map
+  if (reading.ok) return reading.map()
   throw new GwError('config.invalid', `line ${reading.line}, column ${reading.column}: ${reading.reason}`)
 }
 

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { stat } from 'node:fs/promises'
-import { canonicalJson, GwError, isObject, type Json, nearest } from '../base/mod.ts'
-import { isLoginVariable } from '../credentials/mod.ts'
-import { paths, readBounded } from '../platform/mod.ts'
+import { canonicalJson, GwError, isObject, type Json, nearest, once } from '../base/mod.ts'
+import { isLoginVariable } from '../credentials/look.ts'
+import { paths, readBounded } from '../platform/look.ts'
 import { readVariables } from './dotenv.ts'
 import { foreignVariables } from './foreign.ts'
 import { foreignGroups } from './foreign-groups.ts'
@@ -126,8 +126,8 @@ export async function loadConfig(sources: ConfigSources, draft?: string): Promis
     })
   }
 
-  const tree = structuredClone(file.value) as Record<string, Json>
-  const origins = fileOrigins(file.value as Record<string, Json>, file.map, path)
+  // What is only set in the file stands as it was read: a start copies nothing.
+  const tree = (assignments.length === 0 ? file.value : structuredClone(file.value)) as Record<string, Json>
   const placed = new Map<string, Assignment>()
   for (const assignment of assignments) {
     if (!assign(tree, assignment.path, assignment.value)) {
@@ -135,8 +135,7 @@ export async function loadConfig(sources: ConfigSources, draft?: string): Promis
       continue
     }
     const key = assignment.path.join('.')
-    for (const known of [...origins.keys()]) if (known.startsWith(`${key}.`)) origins.delete(known)
-    origins.set(key, assignment.origin)
+    placed.delete(key)
     placed.set(key, assignment)
   }
 
@@ -150,12 +149,33 @@ export async function loadConfig(sources: ConfigSources, draft?: string): Promis
       problems.push(
         assignment
           ? problem(assignment, issue.reason, found.key)
-          : { ...found, where: path, line: lineOf(file.map, at) },
+          : { ...found, where: path, line: lineOf(file.map(), at) },
       )
     }
   }
   if (!validated.ok || problems.length > 0) throw configError(problems)
-  return { config: validated.config, path, exists: text !== null, env, origins, digest: digestOf(tree), warnings }
+  const origins = once(() => {
+    const found = fileOrigins(file.value as Record<string, Json>, file.map(), path)
+    for (const [key, { origin }] of placed) {
+      for (const known of [...found.keys()]) if (known.startsWith(`${key}.`)) found.delete(known)
+      found.set(key, origin)
+    }
+    return found
+  })
+  const digest = once(() => digestOf(tree))
+  return {
+    config: validated.config,
+    path,
+    exists: text !== null,
+    env,
+    get origins() {
+      return origins()
+    },
+    get digest() {
+      return digest()
+    },
+    warnings,
+  }
 }
 
 /** The text of a config file, or `null`. Refuses what anybody could have written, and what is not UTF-8. */

@@ -4,9 +4,15 @@ import type { z } from 'zod'
 interface Section<S extends z.ZodType> {
   readonly describe: string
   readonly load: () => Promise<S>
+  /** What its schema judges by functions, apart: what has the schema's shape and breaks no rule is as the schema wants it. */
+  readonly rules?: () => Promise<(value: never) => readonly unknown[]>
 }
 
-const section = <S extends z.ZodType>(describe: string, load: () => Promise<S>): Section<S> => ({ describe, load })
+const section = <S extends z.ZodType>(
+  describe: string,
+  load: () => Promise<S>,
+  rules?: () => Promise<(value: z.output<S>) => readonly unknown[]>,
+): Section<S> => ({ describe, load, ...(rules ? { rules } : {}) })
 
 /** Everything that can be configured, section by section. Each room wrote its own; this only puts them together. */
 export const sections = {
@@ -29,6 +35,7 @@ export const sections = {
   accounts: section(
     'What you have: one entry per key or login.',
     async () => (await import('../accounts/config.ts')).accountsConfig,
+    async () => (await import('../accounts/rules.ts')).accountsProblems,
   ),
   logins: section('Login endpoints, by vendor.', async () => (await import('../credentials/config.ts')).loginsConfig()),
   providers: section(
@@ -47,6 +54,7 @@ export const sections = {
   stay_afloat: section(
     'What keeps accounts usable, and further accounts it looks after.',
     async () => (await import('../repair/config.ts')).stayAfloatConfig,
+    async () => (await import('../repair/rules.ts')).inventoryProblems,
   ),
   usage: section(
     'What is recorded, and for how long.',

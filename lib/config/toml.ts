@@ -1,5 +1,6 @@
 import { parse, TomlError } from 'smol-toml'
-import type { JsonObject } from '../base/mod.ts'
+import { type JsonObject, once } from '../base/mod.ts'
+import { readPlainToml } from './plain-toml.ts'
 
 /** One step of a path: a key, or the index of a table in an array of tables. */
 export type PathStep = string | number
@@ -31,15 +32,15 @@ export interface TomlMap {
 
 /** What a TOML text says, or where and why it is none. */
 export type TomlReading =
-  | { readonly ok: true; readonly value: JsonObject; readonly map: TomlMap }
+  | { readonly ok: true; readonly value: JsonObject; readonly map: () => TomlMap }
   | { readonly ok: false; readonly line: number; readonly column: number; readonly reason: string }
 
-/** Reads a TOML text together with the line of every key. Dates become ISO strings: config values are plain JSON. */
+/** Reads a TOML text; the place of every key is found out where somebody asks. Dates become ISO strings: config values are plain JSON. */
 export function readToml(text: string): TomlReading {
   const body = text.startsWith('\ufeff') ? ` ${text.slice(1)}` : text
   try {
-    const value = plain(parse(body)) as JsonObject
-    return { ok: true, value, map: scan(body) }
+    const value = readPlainToml(body) ?? plain(parse(body)) as JsonObject
+    return { ok: true, value, map: once(() => scan(body)) }
   } catch (error) {
     if (!(error instanceof TomlError)) throw error
     const reason = error.message.split('\n')[0]!.replace(/^Invalid TOML document: /, '')

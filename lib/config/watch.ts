@@ -35,7 +35,7 @@ export function watchConfig(
   handlers: WatchHandlers,
   follow = true,
 ): ConfigWatch {
-  let applied = current.digest
+  let applied = current
   let timer: ReturnType<typeof setTimeout> | undefined
   let running = Promise.resolve()
   let stopped = false
@@ -44,9 +44,9 @@ export function watchConfig(
     if (stopped) return
     try {
       const loaded = await load()
-      if (stopped || loaded.digest === applied) return
+      if (stopped || loaded.digest === applied.digest) return
       await handlers.onChange(loaded)
-      applied = loaded.digest
+      applied = loaded
     } catch (error) {
       handlers.onInvalid(toGwError(error))
     }

@@ -93,7 +93,7 @@ async function checkText(where: string, text: string): Promise<void> {
   throw configError(
     validated.issues.map(({ path, reason }): ConfigProblem => ({
       where,
-      line: lineOf(reading.map, path),
+      line: lineOf(reading.map(), path),
       key: path.join('.'),
       reason,
     })),

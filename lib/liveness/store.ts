@@ -1,5 +1,4 @@
-import { z } from 'zod'
-import { once } from '../base/mod.ts'
+import { readShape, type Shape } from '../base/mod.ts'
 import type { TargetKey } from '../accounts/mod.ts'
 import { freshStanding, type Standing } from './state.ts'
 
@@ -17,77 +16,86 @@ export const storedVersion = 1
 /** Standings older than this say nothing worth keeping, unless a reset lies ahead or somebody has to act. */
 const forgetAfterMs = 30 * 86_400_000
 
-/** The stored value, built when the first row is read. */
-const stored = once(() => {
-  const number = z.number()
-  const nullable = number.nullable()
-  const sample = z.tuple([number, number])
-  const window = z.object({
-    id: z.string(),
+const number: Shape = { is: 'number' }
+const text: Shape = { is: 'text' }
+const nullable: Shape = { is: 'nullable', of: number }
+const list = (of: Shape, most?: number): Shape => ({ is: 'list', of, ...(most === undefined ? {} : { most }) })
+const one = (...of: readonly string[]): Shape => ({ is: 'one', of })
+/** Members that a later gw may add mean nothing to this one. */
+const object = (of: Readonly<Record<string, Shape>>): Shape => ({ is: 'object', of, open: true })
+
+const availability: Shape = {
+  is: 'either',
+  of: [
+    object({ is: one('available') }),
+    object({
+      is: one('rate_limited'),
+      limitedAt: number,
+      until: number,
+      window: one('per_minute', 'per_hour', 'per_day', 'unknown'),
+      told: { is: 'flag' },
+    }),
+    object({
+      is: one('quota_exhausted'),
+      exhaustedAt: number,
+      resetsAt: nullable,
+      usedPct: nullable,
+      told: { is: 'flag' },
+    }),
+    object({ is: one('cooldown'), until: number, reason: text }),
+  ],
+}
+
+// Rows of earlier versions have none.
+const samples: Shape = { is: 'default', of: list({ is: 'row', of: [number, number] }, 1_000), value: [] }
+
+/** The stored value: data and no schema, because every command reads it and few need a schema for anything else. */
+const stored = object({
+  liveness: {
+    is: 'either',
+    of: [
+      object({ state: one('live'), since: number, availability }),
+      object({ state: one('degraded'), since: number, reason: text, retryAt: nullable }),
+      object({ state: one('dead'), since: number, reason: text }),
+    ],
+  },
+  circuit: {
+    is: 'either',
+    of: [
+      object({ is: one('closed'), failedAt: list(number) }),
+      object({ is: one('open'), until: number }),
+      object({ is: one('half_open'), successes: number }),
+    ],
+  },
+  score: number,
+  scoreAt: number,
+  bucket: number,
+  bucketAt: number,
+  successes: number,
+  failures: number,
+  rateLimits: number,
+  consecutiveFailures: number,
+  lastStatus: nullable,
+  lastFailureAt: nullable,
+  latencyMs: nullable,
+  tokensPerSecond: nullable,
+  latencies: samples,
+  speeds: samples,
+  windows: list(object({
+    id: text,
     lengthMs: nullable,
     used: nullable,
     limit: nullable,
     remaining: nullable,
     resetsAt: nullable,
-    status: z.enum(['allowed', 'warning', 'rejected', 'unknown']),
-    model: z.string().nullable(),
+    status: one('allowed', 'warning', 'rejected', 'unknown'),
+    model: { is: 'nullable', of: text },
     seenAt: number,
-  })
-  const availability = z.discriminatedUnion('is', [
-    z.object({ is: z.literal('available') }),
-    z.object({
-      is: z.literal('rate_limited'),
-      limitedAt: number,
-      until: number,
-      window: z.enum(['per_minute', 'per_hour', 'per_day', 'unknown']),
-      told: z.boolean(),
-    }),
-    z.object({
-      is: z.literal('quota_exhausted'),
-      exhaustedAt: number,
-      resetsAt: nullable,
-      usedPct: nullable,
-      told: z.boolean(),
-    }),
-    z.object({ is: z.literal('cooldown'), until: number, reason: z.string() }),
-  ])
-  const liveness = z.discriminatedUnion('state', [
-    z.object({ state: z.literal('live'), since: number, availability }),
-    z.object({ state: z.literal('degraded'), since: number, reason: z.string(), retryAt: nullable }),
-    z.object({ state: z.literal('dead'), since: number, reason: z.string() }),
-  ])
-  const circuit = z.discriminatedUnion('is', [
-    z.object({ is: z.literal('closed'), failedAt: z.array(number) }),
-    z.object({ is: z.literal('open'), until: number }),
-    z.object({ is: z.literal('half_open'), successes: number }),
-  ])
-  return z.object({
-    liveness,
-    circuit,
-    score: number,
-    scoreAt: number,
-    bucket: number,
-    bucketAt: number,
-    successes: number,
-    failures: number,
-    rateLimits: number,
-    consecutiveFailures: number,
-    lastStatus: nullable,
-    lastFailureAt: nullable,
-    latencyMs: nullable,
-    tokensPerSecond: nullable,
-    // Rows of earlier versions have none.
-    latencies: z.array(sample).max(1_000).default([]),
-    speeds: z.array(sample).max(1_000).default([]),
-    windows: z.array(window),
-    evidence: z.object({
-      source: z.string(),
-      observedAt: number,
-      retryAfterMs: nullable,
-      hint: z.string(),
-      decision: z.string(),
-    }).nullable(),
-  })
+  })),
+  evidence: {
+    is: 'nullable',
+    of: object({ source: text, observedAt: number, retryAfterMs: nullable, hint: text, decision: text }),
+  },
 })
 
 /** A standing as a row. */
@@ -108,10 +116,10 @@ export function toStanding(row: StoredStanding, now: number): Standing | null {
   } catch {
     return null
   }
-  const parsed = stored().safeParse(value)
-  if (!parsed.success) return null
+  const read = readShape(stored, value)
+  if (read === null) return null
   // The strings of the closed unions were written by `toRow` of this version.
-  const standing = { ...freshStanding(row.key as TargetKey, row.updated_ms), ...parsed.data } as Standing
+  const standing = { ...freshStanding(row.key as TargetKey, row.updated_ms), ...read.value as object } as Standing
   const settled = { ...standing, windows: standing.windows.filter((seen) => keepWindow(seen, now)) }
   const { liveness } = settled
   const idle = liveness.state === 'live' && now - row.updated_ms > forgetAfterMs && settled.windows.length === 0
@@ -134,4 +142,10 @@ export function toStanding(row: StoredStanding, now: number): Standing | null {
 function keepWindow(seen: Standing['windows'][number], now: number): boolean {
   const until = seen.resetsAt ?? seen.seenAt + (seen.lengthMs ?? 86_400_000)
   return until > now || now - seen.seenAt < 86_400_000
+}
+
+/** What is on disk, for those who only look: nothing is taken up later, and what has expired stays where it is. */
+export function readStandings(rows: readonly StoredStanding[], now: number): ReadonlyMap<string, Standing> {
+  const standings = rows.map((row) => toStanding(row, now)).filter((standing) => standing !== null)
+  return new Map(standings.map((standing) => [standing.key, standing]))
 }

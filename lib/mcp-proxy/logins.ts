@@ -2,6 +2,7 @@ import { type Clock, GwError, isObject, type Json, type JsonObject, parseJsonObj
 import { type FoundVendor, type Vendor, vendorDefaults } from '../credentials/mod.ts'
 import type { SecretStore } from '../secrets/mod.ts'
 import type { Storage } from '../storage/mod.ts'
+import { factPrefix, mcpVendorId } from './look.ts'
 import type { McpAuthorization } from './discovery.ts'
 import type { McpFetch } from './upstream.ts'
 
@@ -27,17 +28,11 @@ export interface McpLoginServer {
   readonly local: boolean
 }
 
-/** The vendor's id of a server's login, as `gw auth` spells it. */
-export function mcpVendorId(server: string): string {
-  return `mcp-${server.toLowerCase().replaceAll('.', '-')}`
-}
-
 /** Registered with every authorization server: two, so that one may be taken. */
 const ports = [14033, 14034]
 const timeoutMs = 15_000
 const rereadMs = 2_000
 const maxChars = 64 * 1024
-const factPrefix = 'mcp.login.'
 
 /** Opens {@link McpLogins}: what was prepared before is there. */
 export async function openMcpLogins(

@@ -1,3 +1,4 @@
+import { openBunSqlite } from './bun-sqlite.ts'
 import { createClient } from './http1/client.ts'
 import { connectBun } from './http1/bun-socket.ts'
 import { openDirect } from './bun-downstream.ts'
@@ -8,23 +9,7 @@ export const bunPlatform: Platform = {
   name: 'bun',
   version: Bun.version,
 
-  async openSqlite(path) {
-    const { Database } = await import('bun:sqlite')
-    const database = new Database(path, { create: true, readwrite: true, strict: false })
-    return {
-      prepare(sql) {
-        const statement = database.query(sql)
-        return {
-          reader: statement.columnNames.length > 0,
-          all: (parameters) => statement.all(...(parameters as never[])),
-          run: (parameters) => statement.run(...(parameters as never[])),
-          iterate: (parameters) => statement.iterate(...(parameters as never[])),
-        }
-      },
-      exec: (sql) => void database.run(sql),
-      close: () => database.close(),
-    }
-  },
+  openSqlite: openBunSqlite,
 
   serve(options) {
     const server = Bun.serve({

@@ -1,5 +1,4 @@
 import { type Budget, probeBudget } from './definition/budget.ts'
-import { findCapability } from './definition/capability.ts'
 import type { Evidence } from './evidence.ts'
 import type { ScopedRoute } from './inventory/scope.ts'
 import type { Writeback } from './admission.ts'
@@ -73,9 +72,8 @@ function routeFlags({ account, capability }: ScopedRoute): string[] {
 }
 
 /** The budget of the route's probe, or `null` when it has none. */
-export function routeProbeBudget({ account, capability }: ScopedRoute): Budget | null {
-  const probe = capability === null ? undefined : findCapability(account.definition, capability)?.probe
-  return probe ? probeBudget(probe) : null
+export function routeProbeBudget({ probe }: ScopedRoute): Budget | null {
+  return probe && probeBudget(probe)
 }
 
 /** The next step for a route: first what this machine lacks, then what the evidence asks for. */

@@ -2,14 +2,14 @@ import type { Clock, Logger, Secret } from '../base/mod.ts'
 import type { Fetch } from '../credentials/mod.ts'
 import type { Board } from '../liveness/mod.ts'
 import type { RunOptions, RunResult } from '../platform/mod.ts'
-import type { Storage } from '../storage/mod.ts'
+import type { Rows, Storage } from '../storage/mod.ts'
 import type { ProbeOutcome } from './classify.ts'
 import type { EventLog } from './events.ts'
-import { planRoutes, type RoutesPlan } from './explain.ts'
+import { type Explanation, explanation, planRoutes, type RoutesPlan } from './explain.ts'
 import type { Handoffs } from './handoffs.ts'
 import { accountKey, type Inventory, type RouteAccount } from './inventory/inventory.ts'
 import { type Scope, type ScopedRoute, scopeRoutes } from './inventory/scope.ts'
-import { createRuntimeCheck, type RuntimeState } from './runtime.ts'
+import { createRuntimeCheck, probeProgram, type RuntimeState } from './runtime.ts'
 import { boardView } from './standing.ts'
 
 /** Runs a program by argv, bounded in time and output. */
@@ -97,13 +97,23 @@ export async function countUse(
 }
 
 /** Reads {@link KnownFacts}: four small tables, no write. */
-export async function knownFacts({ storage, clock }: Pick<RepairContext, 'storage' | 'clock'>): Promise<KnownFacts> {
-  const [identities, running, uses, affinity] = await Promise.all([
-    storage.db.selectFrom('repair_identities').select(['account', 'identity']).execute(),
-    storage.db.selectFrom('repair_running').selectAll().where('until_ms', '>', clock.now()).execute(),
-    storage.db.selectFrom('repair_uses').selectAll().where('month', '=', monthOf(clock.now())).execute(),
-    storage.db.selectFrom('facts').select(['key', 'value']).where('key', 'like', `${affinityPrefix}%`).execute(),
-  ])
+export function knownFacts({ storage, clock }: { readonly storage: Rows; readonly clock: Clock }): KnownFacts {
+  const now = clock.now()
+  const identities = storage.rows<{ account: string; identity: string }>(
+    'select account, identity from repair_identities',
+  )
+  const running = storage.rows<{ account: string; started_ms: number }>(
+    'select account, started_ms from repair_running where until_ms > ?',
+    [now],
+  )
+  const uses = storage.rows<{ account: string; uses: number }>(
+    'select account, uses from repair_uses where month = ?',
+    [monthOf(now)],
+  )
+  const affinity = storage.rows<{ key: string; value: string }>(
+    'select key, value from facts where key >= ? and key < ?',
+    [affinityPrefix, `${affinityPrefix}\uffff`],
+  )
   return {
     identities: new Map(identities.map((row) => [row.account, row.identity])),
     repairs: new Map(running.map((row) => [row.account, row.started_ms])),
@@ -114,6 +124,12 @@ export async function knownFacts({ storage, clock }: Pick<RepairContext, 'storag
   }
 }
 
+/** What planning needs: rows and beliefs that are only read, this machine, and the accounts. */
+export interface Lookout extends Pick<RepairContext, 'clock' | 'env' | 'inventory' | 'version'> {
+  readonly storage: Rows
+  readonly board: Pick<Board, 'get' | 'all'>
+}
+
 /**
  * The plan of a scope as things stand: evidence, this machine, who mends what.
  *
@@ -121,18 +137,18 @@ export async function knownFacts({ storage, clock }: Pick<RepairContext, 'storag
  *
  * @throws GwError `scope.invalid`
  */
-export async function planNow(context: RepairContext, scope: Scope): Promise<RoutesPlan> {
+export async function planNow(context: Lookout, scope: Scope): Promise<RoutesPlan> {
   const inventory = context.inventory()
   // A scope that names nothing is refused before anything is looked at.
-  const wide = scope.profile === undefined && scope.provider === undefined
-    ? inventory.accounts.flatMap(asRoutes)
-    : scopeRoutes(inventory, scope)
-  const facts = await knownFacts(context)
-  const runtime = await runtimeOf(context, wide, facts, 'ask')
+  const accounts = scope.profile === undefined && scope.provider === undefined
+    ? inventory.accounts
+    : [...new Set(scopeRoutes(inventory, scope).map(({ account }) => account))]
+  const facts = knownFacts(context)
+  const runtime = await runtimeOf(context, accounts, facts)
   return planRoutes({
     inventory,
     evidence: boardView(context.board),
-    runtime: (route) => runtime.get(runtimeKey(route)) ?? { state: 'ready' },
+    runtime,
     identity: (key) => facts.identities.get(key) ?? null,
     uses: (key) => facts.uses.get(key) ?? 0,
     affinity: (profile) => facts.affinity.get(profile) ?? null,
@@ -140,21 +156,37 @@ export async function planNow(context: RepairContext, scope: Scope): Promise<Rou
   }, scope)
 }
 
-const asRoutes = (account: RouteAccount): ScopedRoute[] =>
-  account.capabilities.length === 0
-    ? [{ account, capability: null }]
-    : account.capabilities.map((capability) => ({ account, capability }))
+/**
+ * {@link planNow} as it is shown.
+ *
+ * @throws GwError `scope.invalid`
+ */
+export async function explainRoutes(
+  context: Lookout,
+  scope: Scope,
+  action: Explanation['action'],
+): Promise<Explanation> {
+  const plan = await planNow(context, scope)
+  return explanation(plan, action, { version: context.version, policy: context.inventory().policy.daemon })
+}
 
-const runtimeKey = ({ account, capability }: ScopedRoute): string => `${accountKey(account)}#${capability ?? ''}`
-
-/** The runtime state of each route; what routes share is asked once. */
+/** The runtime state of the routes of some accounts. Routes that need the same program share one. */
 async function runtimeOf(
   { env }: Pick<RepairContext, 'env'>,
-  routes: readonly ScopedRoute[],
+  accounts: readonly RouteAccount[],
   facts: KnownFacts,
-  writing: 'ask' | 'marker',
-): Promise<ReadonlyMap<string, RuntimeState>> {
-  const { check } = createRuntimeCheck({ env, repairs: facts.repairs, writing })
-  const states = await Promise.all(routes.map((route) => check(route.account, route.capability)))
-  return new Map(routes.map((route, i) => [runtimeKey(route), states[i]!]))
+): Promise<(route: ScopedRoute) => RuntimeState> {
+  const { check } = createRuntimeCheck({ env, repairs: facts.repairs, writing: 'ask' })
+  const states = new Map<RouteAccount, ReadonlyMap<string | null, RuntimeState>>()
+  await Promise.all(accounts.map(async (account) => {
+    const found = new Map<string | null, RuntimeState>()
+    // First by itself, then with each program that one of its probes runs.
+    found.set(null, await check(account, null))
+    for (const { name, probe } of account.definition.capabilities) {
+      const program = probeProgram(probe)
+      if (!found.has(program)) found.set(program, await check(account, name))
+    }
+    states.set(account, found)
+  }))
+  return ({ account, probe }) => states.get(account)?.get(probeProgram(probe)) ?? { state: 'ready' }
 }

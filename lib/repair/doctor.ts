@@ -71,7 +71,7 @@ export interface RuntimeReport {
  */
 export async function doctorRuntime(context: RepairContext, config: ConfigFacts, scope: Scope): Promise<RuntimeReport> {
   const inventory = context.inventory()
-  const facts = await knownFacts(context)
+  const facts = knownFacts(context)
   const checks = createRuntimeCheck({ env: context.env, repairs: facts.repairs, writing: 'marker' })
   const scoped = Object.values(scope).some((value) => value !== undefined)
   const routes = scoped ? scopeRoutes(inventory, scope) : []

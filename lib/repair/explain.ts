@@ -92,7 +92,12 @@ export function planRoutes(input: PlanInput, scope: Scope): RoutesPlan {
   const effective: Scope = { ...scope, profile, capability }
   const scoped = order(scopeRoutes(inventory, effective), input, profile)
   const owners = new Map<string, string>()
-  const planned = scoped.map((route) => planRoute(route, input, owners))
+  const shared = new Map<RouteAccount, Shared>()
+  const planned = scoped.map((route) => {
+    let common = shared.get(route.account)
+    if (!common) shared.set(route.account, common = sharedBy(route.account, input, owners))
+    return planRoute(route, input, common)
+  })
   const selected = planned.find(({ report }) => report.selectable) ?? null
   const routes = planned.map((route) =>
     route === selected ? { ...route, report: { ...route.report, selected: true } } : route
@@ -103,30 +108,40 @@ export function planRoutes(input: PlanInput, scope: Scope): RoutesPlan {
 const noScope = ({ profile, provider, account }: Scope): boolean =>
   profile === undefined && provider === undefined && account === undefined
 
-function planRoute(route: ScopedRoute, input: PlanInput, owners: Map<string, string>): PlannedRoute {
-  const { inventory, evidence: view, now } = input
-  const { account, capability } = route
-  const { definition } = account
+/** What all routes of one account have in common. */
+interface Shared {
+  readonly writeback: Writeback
+  readonly policy: AdmissionPolicy
+  readonly spent: boolean
+  readonly left: string | null
+  readonly sameIdentityAs: string | null
+}
+
+function sharedBy(account: RouteAccount, input: PlanInput, owners: Map<string, string>): Shared {
   const key = accountKey(account)
-  const runtime = input.runtime(route)
-  const evidence = decisive(view, account.provider, account.account, capability, now)
-  const writeback = writebackFor(definition.repair.owner, account.backend)
-  const spent = account.quota?.monthly_limit !== undefined && input.uses(key) >= account.quota.monthly_limit
-  const action = planAction({
-    route,
-    runtime,
-    evidence,
-    writeback,
-    now,
-    spent,
-    left: quotaLeft(account, input.uses(key)),
-  })
-  const policy = policyFor(inventory.policy, account.provider)
-  const probe = routeProbeBudget(route)
-  const repairs = action.mutating
+  const uses = account.quota?.monthly_limit === undefined ? 0 : input.uses(key)
   const identity = input.identity(key)
   const first = identity === null ? key : owners.get(identity) ?? key
   if (identity !== null && first === key) owners.set(identity, key)
+  return {
+    writeback: writebackFor(account.definition.repair.owner, account.backend),
+    policy: policyFor(input.inventory.policy, account.provider),
+    spent: account.quota?.monthly_limit !== undefined && uses >= account.quota.monthly_limit,
+    left: quotaLeft(account, uses),
+    sameIdentityAs: first === key ? null : first,
+  }
+}
+
+function planRoute(route: ScopedRoute, input: PlanInput, common: Shared): PlannedRoute {
+  const { evidence: view, now } = input
+  const { account, capability } = route
+  const { definition } = account
+  const { writeback, policy, spent } = common
+  const runtime = input.runtime(route)
+  const evidence = decisive(view, account.provider, account.account, capability, now)
+  const action = planAction({ route, runtime, evidence, writeback, now, spent, left: common.left })
+  const probe = routeProbeBudget(route)
+  const repairs = action.mutating
   const selectable = runtime.state === 'ready' && evidence !== null && action.kind === 'none'
   return {
     route,
@@ -155,7 +170,7 @@ function planRoute(route: ScopedRoute, input: PlanInput, owners: Map<string, str
       runtime,
       liveness: evidence && livenessReport(evidence, now),
       last_probe: evidence && lastProbeReport(evidence),
-      same_identity_as: first === key ? null : first,
+      same_identity_as: common.sameIdentityAs,
       action,
     },
   }

@@ -91,7 +91,7 @@ export async function loginStatus(context: RepairContext, scope: Scope): Promise
   const accounts = new Set(
     scopeRoutes(context.inventory(), { provider: onboardingKind, ...scope }).map(({ account }) => account),
   )
-  const facts = await knownFacts(context)
+  const facts = knownFacts(context)
   const { check } = createRuntimeCheck({ env: context.env, repairs: facts.repairs, writing: 'ask' })
   const out: LoginStatus[] = []
   for (const account of accounts) {

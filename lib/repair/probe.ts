@@ -96,7 +96,7 @@ export async function probeRoute(context: RepairContext, request: ProbeRequest):
   const { account } = route
   const capability = request.capability === undefined ? null : route.capability
   const probe = capability === null ? undefined : findCapability(account.definition, capability)?.probe
-  const facts = await knownFacts(context)
+  const facts = knownFacts(context)
   const runtime = await createRuntimeCheck({ env: context.env, repairs: facts.repairs, writing: 'marker' })
     .check(account, capability)
   const admission = probe === undefined ? null : admit(

@@ -3,9 +3,9 @@ import type { Fetch } from '../credentials/mod.ts'
 import type { Board } from '../liveness/mod.ts'
 import { runCommand } from '../platform/mod.ts'
 import type { Storage } from '../storage/mod.ts'
-import { planNow, type RelayAccounts, type RepairContext, type RunProgram } from './context.ts'
+import { explainRoutes, type RelayAccounts, type RepairContext, type RunProgram } from './context.ts'
 import { createEventLog, type EventLog } from './events.ts'
-import { type Explanation, explanation } from './explain.ts'
+import type { Explanation } from './explain.ts'
 import { createHandoffs, type Handoffs } from './handoffs.ts'
 import type { Inventory } from './inventory/inventory.ts'
 import { type Scope, scopeRoutes } from './inventory/scope.ts'
@@ -77,10 +77,7 @@ export function createRepair(options: RepairOptions): Repair {
     events,
     handoffs,
     inventory: options.inventory,
-    async explain(scope, action = 'explain') {
-      const plan = await planNow(context, scope)
-      return explanation(plan, action, { version: context.version, policy: context.inventory().policy.daemon })
-    },
+    explain: (scope, action = 'explain') => explainRoutes(context, scope, action),
     next: (scope, argv) => planNext(context, scope, argv),
     probe: (request) => probeRoute(context, request),
     run: (request) => runRepair(context, request),

@@ -325,7 +325,7 @@ export async function supportReport(
       ...inventory.accounts.map(({ provider }) => provider),
     ]),
   ]
-  const facts = await knownFacts(context)
+  const facts = knownFacts(context)
   return {
     version: context.version,
     os: process.platform,

@@ -2,7 +2,7 @@ import { constants, type Stats } from 'node:fs'
 import { access, open, stat, unlink } from 'node:fs/promises'
 import { delimiter, isAbsolute, join } from 'node:path'
 import { findCapability } from './definition/capability.ts'
-import type { RepairOwner } from './definition/schema.ts'
+import type { Probe, RepairOwner } from './definition/schema.ts'
 import { accountKey, type RouteAccount } from './inventory/inventory.ts'
 
 /** Whether this machine could use an account now. Says nothing about the account itself. */
@@ -43,6 +43,11 @@ const reauthMethods: Readonly<Record<RepairOwner, readonly string[]>> = {
   manual_only: ['manual'],
 }
 
+/** The program that a probe runs; `null` where it runs none. */
+export function probeProgram(probe: Probe | null | undefined): string | null {
+  return probe?.transport === 'command' ? probe.command?.[0] ?? null : null
+}
+
 const ready: RuntimeState = { state: 'ready' }
 const code = (error: unknown): string => (error as { code?: string }).code ?? ''
 
@@ -50,6 +55,7 @@ const code = (error: unknown): string => (error as { code?: string }).code ?? ''
 export function createRuntimeCheck(options: RuntimeOptions): RuntimeCheck {
   const binaries = new Map<string, Promise<boolean>>()
   const stores = new Map<string, Promise<RuntimeState>>()
+  const states = new Map<RouteAccount, Map<string | null, Promise<RuntimeState>>>()
 
   function available(binary: string): Promise<boolean> {
     let found = binaries.get(binary)
@@ -57,15 +63,19 @@ export function createRuntimeCheck(options: RuntimeOptions): RuntimeCheck {
     return found
   }
 
-  async function check(account: RouteAccount, capability: string | null): Promise<RuntimeState> {
-    const { definition } = account
-    const probe = capability === null ? undefined : findCapability(definition, capability)?.probe
-    const program = probe?.transport === 'command' ? probe.command?.[0] : undefined
-    for (
-      const binary of program
-        ? [...definition.runtime.required_binaries, program]
-        : definition.runtime.required_binaries
-    ) {
+  function check(account: RouteAccount, capability: string | null): Promise<RuntimeState> {
+    const program = probeProgram(capability === null ? null : findCapability(account.definition, capability)?.probe)
+    let known = states.get(account)
+    if (!known) states.set(account, known = new Map())
+    let state = known.get(program)
+    if (!state) known.set(program, state = look(account, program))
+    return state
+  }
+
+  /** What all capabilities of an account share, and the program that some of them need. */
+  async function look(account: RouteAccount, program: string | null): Promise<RuntimeState> {
+    const { required_binaries } = account.definition.runtime
+    for (const binary of program === null ? required_binaries : [...required_binaries, program]) {
       if (!await available(binary)) return { state: 'missing_binary', binary }
     }
     const key = accountKey(account)

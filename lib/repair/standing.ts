@@ -1,4 +1,5 @@
-import { type Board, judge, type Observation, scoreAt, type Standing } from '../liveness/mod.ts'
+import { judge, scoreAt } from '../liveness/look.ts'
+import type { Board, Observation, Standing } from '../liveness/mod.ts'
 import type { FailureKind, UpstreamFailure } from '../protocol/mod.ts'
 import type { TargetKey } from '../accounts/mod.ts'
 import { type Classified, hintClass } from './classify.ts'

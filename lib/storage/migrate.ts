@@ -10,7 +10,7 @@ import type { Migration } from './migrations/mod.ts'
  * @throws GwError `storage.newer` when the file was written by a newer gw
  */
 export function migrate(connection: SqliteConnection, migrations: readonly Migration[], now: number): void {
-  if (current(connection, migrations)) return
+  if (isCurrent(connection, migrations)) return
   connection.exec('begin immediate')
   try {
     connection.exec(
@@ -29,8 +29,12 @@ export function migrate(connection: SqliteConnection, migrations: readonly Migra
   }
 }
 
-/** Whether nothing is left to do, found out without taking the write lock. */
-function current(connection: SqliteConnection, migrations: readonly Migration[]): boolean {
+/**
+ * Whether nothing is left to do, found out without taking the write lock.
+ *
+ * @throws GwError `storage.newer`
+ */
+export function isCurrent(connection: SqliteConnection, migrations: readonly Migration[]): boolean {
   const known = connection.prepare(`select 1 from sqlite_master where type = 'table' and name = 'migrations'`).all([])
   if (known.length === 0) return false
   const applied = appliedNames(connection)

@@ -6,6 +6,7 @@
  * @module
  */
 export type { Lease } from './lease.ts'
+export type { Rows } from './look.ts'
 export type { Database, RequestsTable, UsageSums } from './schema.ts'
 export { explainStorage, openStorage, type Storage, type StorageOptions } from './storage.ts'
 export type { BatchWriter } from './batch.ts'

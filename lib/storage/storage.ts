@@ -8,12 +8,14 @@ import { type Lease, takeLease } from './lease.ts'
 import { migrate } from './migrate.ts'
 import { migrations } from './migrations/mod.ts'
 import { readingCopy } from './reading.ts'
+import type { Rows } from './look.ts'
 import type { Database } from './schema.ts'
 
 /** An open database. */
 export interface Storage {
   /** For reads, and for writes inside {@link write}. */
   readonly db: Kysely<Database>
+  readonly rows: Rows['rows']
   /**
    * Runs a transaction that writes, asking again for up to 10 s while another process holds the write lock. Resolves
    * after the commit.
@@ -109,6 +111,7 @@ async function openFile({ platform, clock, path }: StorageOptions): Promise<Stor
     })
   return {
     db,
+    rows: (sql, parameters = []) => connection.prepare(sql).all(parameters) as never,
     write,
     batch,
     lease: (name, ttlMs) => takeLease(write, clock, name, ttlMs),

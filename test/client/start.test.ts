@@ -139,3 +139,11 @@ test('a command reads its own area of the operations and no other', async () => 
   expect(read.filter((file) => alone.some((pattern) => pattern.test(file)))).toEqual([])
   expect(read.filter((file) => /^lib\/operations\/(accounts|auth|route|tokens|usage)\.ts$/.test(file))).toEqual([])
 }, 120_000)
+
+test('a question about routes is answered without a schema, a query builder or the command line', async () => {
+  const read = await readWith('client/cli/main.ts', 'client/cli/route-answer.ts')
+  expect(read).toContain('lib/repair/explain.ts')
+  expect(read.filter((file) => file.startsWith('node_modules/') && !file.includes('/smol-toml/'))).toEqual([])
+  expect(read.filter((file) => /^(server|mcp)\/|^lib\/(gateway|operations|protocol|egress|secrets)\//.test(file)))
+    .toEqual([])
+}, 120_000)

@@ -19,7 +19,12 @@ export interface CliSetup {
 }
 
 /** Runs a command line in this process. */
-export async function cli(argv: readonly string[], setup: CliSetup = {}): Promise<CliResult> {
+export function cli(argv: readonly string[], setup: CliSetup = {}): Promise<CliResult> {
+  return withIo((io) => runCli(argv, io, { version: '0.0.0-test', modules }), setup)
+}
+
+/** Runs what ends with an exit code, and keeps what it says. */
+export async function withIo(run: (io: CliIo) => Promise<number>, setup: CliSetup = {}): Promise<CliResult> {
   let stdout = ''
   let stderr = ''
   const io: CliIo = {
@@ -36,6 +41,6 @@ export async function cli(argv: readonly string[], setup: CliSetup = {}): Promis
     askLine: () => Promise.resolve(null),
     signal: setup.signal ?? new AbortController().signal,
   }
-  const code = await runCli(argv, io, { version: '0.0.0-test', modules })
+  const code = await run(io)
   return { code, stdout, stderr }
 }

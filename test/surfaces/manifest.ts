@@ -1,3 +1,4 @@
+import { drawShapes } from '../../lib/config/draw-shapes.ts'
 import { configManifest } from '../../lib/config/manifest.ts'
 import { describeOperations } from '../../lib/operations/mod.ts'
 import { operations } from '../../lib/operations/router.ts'
@@ -9,6 +10,7 @@ import { operations } from '../../lib/operations/router.ts'
 export const manifests: Readonly<Record<string, () => unknown | Promise<unknown>>> = {
   'lib/operations/manifest.json': () => describeOperations(operations),
   'lib/config/manifest.json': configManifest,
+  'lib/config/shapes.json': drawShapes,
 }
 
 if (import.meta.main) {

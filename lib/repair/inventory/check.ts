@@ -14,7 +14,7 @@ export function parseEntry(entry: string): { provider: string; account: string; 
 }
 
 /** What is wrong with an inventory across its parts: names that are empty or name nothing, and broken definitions. */
-function checkInventory(config: InventoryConfig): Problem[] {
+export function checkInventory(config: InventoryConfig): Problem[] {
   const problems: Problem[] = []
   const report = (path: readonly (string | number)[], message: string) => void problems.push({ path, message })
   const { defaults, providers, profiles, strategies, provider_definitions: definitions } = config

@@ -1,4 +1,6 @@
 import { GwError } from '../../base/mod.ts'
+import { findCapability } from '../definition/capability.ts'
+import type { Probe } from '../definition/schema.ts'
 import { capabilityOf, type Inventory, type RouteAccount } from './inventory.ts'
 
 /** Which routes a call is about. */
@@ -13,6 +15,8 @@ export interface Scope {
 export interface ScopedRoute {
   readonly account: RouteAccount
   readonly capability: string | null
+  /** How the capability is asked; `null` where it cannot be. */
+  readonly probe: Probe | null
 }
 
 /**
@@ -78,11 +82,20 @@ function ofProfile(inventory: Inventory, scope: Scope, name: string): ScopedRout
 function expand(account: RouteAccount, capability: string | null): ScopedRoute[] {
   if (capability !== null) {
     const found = capabilityOf(account, capability)
-    return found === null ? [] : [{ account, capability: found }]
+    return found === null ? [] : [routeOf(account, found)]
   }
-  if (account.capabilities.length === 0) return [{ account, capability: null }]
-  return account.capabilities.map((name) => ({ account, capability: name }))
+  if (account.capabilities.length === 0) return [routeOf(account, null)]
+  const { capabilities: defined } = account.definition
+  return account.capabilities.map((name, i) =>
+    defined[i]?.name === name ? { account, capability: name, probe: defined[i].probe ?? null } : routeOf(account, name)
+  )
 }
+
+const routeOf = (account: RouteAccount, capability: string | null): ScopedRoute => ({
+  account,
+  capability,
+  probe: (capability === null ? undefined : findCapability(account.definition, capability)?.probe) ?? null,
+})
 
 function assertKnown(inventory: Inventory, { provider, account }: Scope): void {
   if (provider === undefined) return

@@ -1,6 +1,6 @@
 import type { Account } from '../../accounts/mod.ts'
+import { definitionOf } from '../definition/blank.ts'
 import { toolServerRules } from '../definition/builtin.ts'
-import { definitionSchema } from '../definition/schema.ts'
 import type { RouteAccount } from './inventory.ts'
 import { sourceOwners } from './relay.ts'
 
@@ -38,7 +38,7 @@ export function toolServerRoutes(servers: readonly ToolServer[], accounts: reado
       : account === null
       ? known ? 'oauth_mux_refresh' as const : 'upstream_cli_login' as const
       : (source && sourceOwners[source.type]) ?? 'manual_only'
-    const definition = definitionSchema().parse({
+    const definition = definitionOf({
       name,
       display_name: `MCP server ${name}`,
       extension_mode: 'transport_adapter',

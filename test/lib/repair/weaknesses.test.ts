@@ -453,7 +453,7 @@ test('13: every provider with a login of its own has a command for it', () => {
     if (definition.repair.owner !== 'upstream_cli_login') continue
     const inventory = createInventory(inventorySchema().parse({ providers: { [kind]: { kind, accounts: { a: {} } } } }))
     const action = planAction({
-      route: { account: inventory.accounts[0]!, capability: null },
+      route: { account: inventory.accounts[0]!, capability: null, probe: null },
       runtime: { state: 'needs_reauth', methods: [], reason: 'session_file_missing' },
       evidence: null,
       writeback: writebackFor('upstream_cli_login', null),
