@@ -1,6 +1,7 @@
 import { Database } from 'bun:sqlite'
 import { type Seen, visible } from './clients.ts'
-import { type Call, waitSeconds } from './vendor.ts'
+import type { Provider } from './gateway.ts'
+import { type Call, type Outage, waitSeconds } from './vendor.ts'
 
 /** What the day came to. */
 export interface Balance {
@@ -19,17 +20,25 @@ export interface Balance {
 interface Row {
   readonly id: string
   readonly outcome: string
-  readonly status: number
-  readonly estimated: number
+  readonly error: string | null
   readonly output_tokens: number | null
   readonly attempts: string
 }
 
+/** What the vendors know: their accounts, each by the keys it used, and what happened to them. */
+export interface VendorBooks {
+  readonly calls: readonly Call[]
+  readonly outages: readonly Outage[]
+  /** For each account of a provider, whether a key is its own. */
+  accountsOf(provider: Provider): readonly ((key: string) => boolean)[]
+}
+
 /** Compares three books: what the clients saw, what gw wrote down, and what the vendor counted. */
-export function balance(seen: readonly Seen[], calls: readonly Call[], database: string): Balance {
+export function balance(seen: readonly Seen[], vendor: VendorBooks, database: string): Balance {
+  const { calls } = vendor
   const wrong: string[] = []
   const rows = readRows(database)
-  const slowed = calls.filter(({ fault }) => fault === 'rate_limited').map(({ at }) => at)
+  const away = [...vendor.outages, ...waits(calls)]
   const callsOf = Map.groupBy(calls, (call) => call.tag)
   let explained = 0
   let vendorTokens = 0
@@ -37,7 +46,7 @@ export function balance(seen: readonly Seen[], calls: readonly Call[], database:
   for (const one of seen) {
     const mine = callsOf.get(one.tag) ?? []
     if (one.end === 'error') {
-      if (mine.some(({ fault }) => visible.has(fault)) || onlyFaults(mine) || waits(one, mine, slowed)) explained++
+      if (mine.some(({ fault }) => visible.has(fault)) || nobodyLeft(one, mine, vendor, away)) explained++
       else wrong.push(`${one.tag} (${one.protocol}) failed without a cause: ${one.status} ${one.error}`)
     }
     if (one.id === null) {
@@ -65,7 +74,8 @@ export function balance(seen: readonly Seen[], calls: readonly Call[], database:
       }
     }
     if (one.end === 'served' && row.outcome !== 'ok') {
-      wrong.push(`${one.id} was served and is written as ${row.outcome}`)
+      const planted = mine.map(({ fault, end }) => `${fault}/${end}`).join(', ')
+      wrong.push(`${one.id} (${one.protocol}, ${planted}) was served and is written as ${row.outcome}: ${row.error}`)
     }
   }
   for (const [id, row] of rows) {
@@ -87,17 +97,23 @@ export function balance(seen: readonly Seen[], calls: readonly Call[], database:
   }
 }
 
-/** Whether the vendor itself refused every call that was made for a request, or was never reached. */
-const onlyFaults = (calls: readonly Call[]): boolean =>
-  calls.length > 0 && calls.every(({ fault, end }) => fault !== 'none' && end === 'fault')
+/**
+ * Whether no account of the provider could have served a request: each of them failed it, was revoked, or had just been
+ * told to wait.
+ */
+function nobodyLeft(one: Seen, mine: readonly Call[], vendor: VendorBooks, away: readonly Outage[]): boolean {
+  const then = away.filter(({ from, until }) => one.doneAt >= from - slackMs && one.at <= until + slackMs)
+  return mine.every(({ fault, end }) => fault !== 'none' && end === 'fault') &&
+    vendor.accountsOf(one.provider).every((owns) => [...mine, ...then].some(({ key }) => owns(key)))
+}
 
-/** How late a wait may end: clocks of both sides, and the way between them. */
-const slackMs = 1_500
+/** How late a wait or an outage may end for gw: the way there, and the next look at the account. */
+const slackMs = 1_000
 
-/** Whether a request was refused because the only account for it had just been told to wait. */
-const waits = ({ status, at }: Seen, calls: readonly Call[], slowed: readonly number[]): boolean =>
-  status === 429 && calls.every(({ end }) => end === 'fault') &&
-  slowed.some((since) => at >= since - slackMs && at <= since + waitSeconds * 1_000 + slackMs)
+/** When accounts waited because their vendor said so. */
+const waits = (calls: readonly Call[]): readonly Outage[] =>
+  calls.filter(({ fault }) => fault === 'rate_limited')
+    .map(({ key, at }) => ({ key, from: at, until: at + waitSeconds * 1_000 }))
 
 /** Attempts that never left gw: an account that was not ready. */
 const unsent = ({ attempts }: Row): number =>
@@ -108,7 +124,7 @@ const unsent = ({ attempts }: Row): number =>
 function readRows(database: string): Map<string, Row> {
   const db = new Database(database, { readonly: true })
   try {
-    const rows = db.query<Row, []>('select id, outcome, status, estimated, output_tokens, attempts from requests').all()
+    const rows = db.query<Row, []>('select id, outcome, error, output_tokens, attempts from requests').all()
     return new Map(rows.map((row) => [row.id, row]))
   } finally {
     db.close()

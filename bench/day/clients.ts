@@ -1,11 +1,16 @@
+import type { Provider } from './gateway.ts'
 import type { Fault } from './vendor.ts'
 
 /** One request of the day, as its client saw it. */
 export interface Seen {
   readonly tag: string
   readonly protocol: ProtocolName
+  /** Whose model it asks for. */
+  readonly provider: Provider
   /** When it was sent, epoch milliseconds. */
   readonly at: number
+  /** When its answer had ended, however it did. */
+  doneAt: number
   /** Of gw, from the answer's head; `null` when none came. */
   id: string | null
   /** `left`: the client went away on purpose. */
@@ -20,8 +25,8 @@ export type ProtocolName = 'chat' | 'responses' | 'messages'
 export interface Work {
   readonly url: string
   readonly token: string
-  /** Models of every provider: each client asks for any of them, in its own protocol. */
-  readonly models: readonly string[]
+  /** A model of every provider: each client asks for any of them, in its own protocol. */
+  readonly models: Readonly<Record<Provider, string>>
   /** Milliseconds between two requests of a client. */
   readonly thinkMs: number
   readonly signal: AbortSignal
@@ -36,14 +41,28 @@ export const visible: ReadonlySet<Fault | 'revoked'> = new Set(['cut'])
 
 /** A client that asks, waits and asks again until the day is over. */
 export async function liveClient(work: Work, protocol: ProtocolName, nextTag: () => string, seen: Seen[]) {
+  const providers = Object.keys(work.models) as Provider[]
   while (!work.signal.aborted) {
-    const one: Seen = { tag: nextTag(), protocol, at: Date.now(), id: null, end: 'error', status: null, error: null }
+    const provider = providers[Math.floor(Math.random() * providers.length)]!
+    const at = Date.now()
+    const one: Seen = {
+      tag: nextTag(),
+      protocol,
+      provider,
+      at,
+      doneAt: at,
+      id: null,
+      end: 'error',
+      status: null,
+      error: null,
+    }
     seen.push(one)
     try {
       await ask(work, one)
     } catch (error) {
       one.error ??= (error as Error).message
     }
+    one.doneAt = Date.now()
     await new Promise((resolve) => setTimeout(resolve, work.thinkMs * (0.5 + Math.random())))
   }
 }
@@ -51,7 +70,6 @@ export async function liveClient(work: Work, protocol: ProtocolName, nextTag: ()
 async function ask({ url, token, models }: Work, one: Seen): Promise<void> {
   const stream = Math.random() < 0.8
   const leaves = stream && Math.random() < leavingShare
-  const model = models[Math.floor(Math.random() * models.length)]!
   const leaving = new AbortController()
   const answer = await fetch(`${url}${pathOf(one.protocol)}`, {
     method: 'POST',
@@ -60,7 +78,7 @@ async function ask({ url, token, models }: Work, one: Seen): Promise<void> {
       'content-type': 'application/json',
       'anthropic-version': '2023-06-01',
     },
-    body: JSON.stringify(bodyOf(one, model, stream)),
+    body: JSON.stringify(bodyOf(one, models[one.provider], stream)),
     signal: AbortSignal.any([leaving.signal, AbortSignal.timeout(120_000)]),
   })
   one.status = answer.status
@@ -81,13 +99,16 @@ async function ask({ url, token, models }: Work, one: Seen): Promise<void> {
       return
     }
   }
-  const whole = stream ? endOf(one.protocol).test(text) : text.length > 0
+  const whole = stream ? endOf(one.protocol).test(text) && !brokenOff.test(text) : text.length > 0
   if (whole) one.end = 'served'
   else one.error = `the stream ended without its end: …${text.slice(-300)}`
 }
 
 const pathOf = (protocol: ProtocolName): string =>
   ({ chat: '/v1/chat/completions', responses: '/v1/responses', messages: '/v1/messages' })[protocol]
+
+/** How a stream says that it is not complete; of chat completions, `[DONE]` comes all the same. */
+const brokenOff = /^data: \{"(?:error"|type":"error")/m
 
 /** How a stream of a protocol says that it is complete. */
 const endOf = (protocol: ProtocolName): RegExp =>

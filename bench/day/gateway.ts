@@ -28,8 +28,21 @@ export const keys = {
   'anthropic-b': 'sk-day-anthropic-b',
 } as const
 
-/** What clients ask for: two accounts each, and one login. */
-export const models = ['openai/demo-small', 'anthropic/demo-small', 'qwen-portal/demo-small'] as const
+/** The providers of the day: two accounts each, and one login. */
+export type Provider = 'openai' | 'anthropic' | 'qwen-portal'
+
+/** What clients ask for. */
+export const models: Readonly<Record<Provider, string>> = {
+  openai: 'openai/demo-small',
+  anthropic: 'anthropic/demo-small',
+  'qwen-portal': 'qwen-portal/demo-small',
+}
+
+/** For each account of a provider, whether a key is its own. A login has many keys, one after the other. */
+export function accountsOf(provider: Provider): readonly ((key: string) => boolean)[] {
+  if (provider === 'qwen-portal') return [(key) => key.startsWith('day-login-')]
+  return Object.entries(keys).filter(([id]) => id.startsWith(provider)).map(([, own]) => (key) => key === own)
+}
 
 function configFor(vendor: string, port: number, leastUsed: boolean): string {
   const accounts = Object.entries(keys).map(([id, key]) =>

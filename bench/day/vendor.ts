@@ -17,10 +17,18 @@ export interface Call {
   outputTokens: number | null
 }
 
+/** A time in which a key was worth nothing, in epoch milliseconds. */
+export interface Outage {
+  readonly key: string
+  readonly from: number
+  until: number
+}
+
 /** Every vendor of the day in one server, and its own books. */
 export interface Vendor extends AsyncDisposable {
   readonly url: string
   readonly calls: readonly Call[]
+  readonly outages: readonly Outage[]
   /** Tokens refreshed so far, and uses of a refresh token that was spent already. */
   readonly refreshes: { count: number; reused: number }
   readonly toolCalls: { count: number }
@@ -39,7 +47,8 @@ export const waitSeconds = 1
 export function startVendor(pieceDelayMs: number): Vendor {
   const demo = demoUpstream({ pieceDelayMs })
   const calls: Call[] = []
-  const revoked = new Set<string>()
+  const outages: Outage[] = []
+  const revoked = new Map<string, Outage>()
   const refreshes = { count: 0, reused: 0 }
   const toolCalls = { count: 0 }
   let refreshToken = 'day-refresh-0'
@@ -154,10 +163,19 @@ export function startVendor(pieceDelayMs: number): Vendor {
   return {
     url: server.url.origin,
     calls,
+    outages,
     refreshes,
     toolCalls,
-    revoke: (key) => void revoked.add(key),
-    restore: (key) => void revoked.delete(key),
+    revoke(key) {
+      const outage = { key, from: Date.now(), until: Infinity }
+      revoked.set(key, outage)
+      outages.push(outage)
+    },
+    restore(key) {
+      const outage = revoked.get(key)
+      if (outage) outage.until = Date.now()
+      revoked.delete(key)
+    },
     [Symbol.asyncDispose]: () => server.stop(true),
   }
 }
