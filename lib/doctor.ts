@@ -2,11 +2,14 @@ import { stat } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { operator } from './access/mod.ts'
 import { type Clock, silentLogger, toGwError } from './base/mod.ts'
+import { clockFault } from './clock-check.ts'
 import { type ConfigSources, loadConfig, type LoadedConfig } from './config/mod.ts'
+import { proxiesOf } from './egress/mod.ts'
 import { type Home, openHome } from './open-home.ts'
 import { paths, type Platform } from './platform/mod.ts'
-import { findServing } from './presence.ts'
+import { findServing, holderOf } from './presence.ts'
 import type { Keychain } from './secrets/mod.ts'
+import { outdatedRuntime } from './version.ts'
 
 /** One thing that was looked at. */
 export interface Check {
@@ -31,9 +34,6 @@ export interface DoctorOptions {
   readonly clock: Clock
   readonly keychain: Keychain | null
 }
-
-const oldestClock = Date.UTC(2026, 0, 1)
-const newestClock = Date.UTC(2100, 0, 1)
 
 /**
  * Looks at a home without changing it, and says what to do about what is wrong. Each check stands by itself: a broken
@@ -64,6 +64,7 @@ export async function examine(options: DoctorOptions): Promise<Diagnosis> {
         : await portCheck(loaded.config.server.host, loaded.config.server.port),
     )
     checks.push(exposureCheck(loaded))
+    checks.push(...proxyCheck(loaded))
     checks.push(...await homeChecks(options, loaded))
   }
   return { ok: checks.every((check) => check.status !== 'fail'), checks }
@@ -90,6 +91,7 @@ export async function examineOpen(home: Home, url: string | null): Promise<Diagn
     await fileCheck('key file', home.paths.keyFile),
     url === null ? await portCheck(server.host, server.port) : ok('serving', `this home is served at ${url}`),
     exposureCheck(loaded),
+    ...proxyCheck(loaded),
     ...await openChecks(home),
   ]
   return { ok: checks.every((check) => check.status !== 'fail'), checks }
@@ -99,29 +101,25 @@ const ok = (name: string, found: string): Check => ({ name, status: 'ok', found,
 const warn = (name: string, found: string, fix: string): Check => ({ name, status: 'warn', found, fix })
 const fail = (name: string, found: string, fix: string): Check => ({ name, status: 'fail', found, fix })
 
-/** The oldest versions that gw is tested on. */
-const oldest: Readonly<Record<Platform['name'], readonly [number, number]>> = {
-  bun: [1, 4],
-  deno: [2, 9],
-  node: [22, 18],
-}
-
 function runtimeCheck({ name, version }: Platform): Check {
-  const [major = 0, minor = 0] = version.replace(/^v/, '').split('.').map(Number)
-  const [wantedMajor, wantedMinor] = oldest[name]
-  const found = `${name} ${version}`
-  if (major < wantedMajor || (major === wantedMajor && minor < wantedMinor)) {
-    return fail('runtime', `${found} is too old`, `install ${name} ${wantedMajor}.${wantedMinor} or newer`)
-  }
-  return ok('runtime', found)
+  const outdated = outdatedRuntime({ [name]: version.replace(/^v/, '') })
+  return outdated ? fail('runtime', outdated.found, outdated.fix) : ok('runtime', `${name} ${version}`)
 }
 
 function clockCheck(clock: Clock): Check {
-  const now = clock.now()
-  const text = Number.isFinite(now) ? new Date(now).toISOString() : String(now)
-  return now > oldestClock && now < newestClock
-    ? ok('clock', text)
-    : fail('clock', `the clock says ${text}`, 'set the clock: tokens and logins expire by it')
+  const fault = clockFault(clock.now())
+  return fault ? fail('clock', fault.message, fault.hint!) : ok('clock', new Date(clock.now()).toISOString())
+}
+
+/** Whether the proxies that the environment and the configuration name can be used at all. */
+function proxyCheck({ config, env }: LoadedConfig): Check[] {
+  try {
+    const via = proxiesOf(config.egress, env)(new URL('https://example.com'))
+    return via === null ? [] : [ok('proxy', `providers are reached through ${via.host}:${via.port} (${via.namedBy})`)]
+  } catch (error) {
+    const { message, hint } = toGwError(error)
+    return [fail('proxy', message, hint ?? 'correct it')]
+  }
 }
 
 async function modeOf(path: string): Promise<number | null> {
@@ -153,15 +151,21 @@ function portCheck(host: string, port: number): Promise<Check> {
   if (port === 0) return Promise.resolve(ok('port', 'a free port is chosen at each start'))
   return new Promise((resolve) => {
     const server = createServer()
-    server.once('error', (error: Error & { code?: string }) => {
-      const why = error.code === 'EADDRINUSE'
-        ? warn(
+    server.once('error', async (error: Error & { code?: string }) => {
+      if (error.code !== 'EADDRINUSE') {
+        const found = `${host}:${port} cannot be listened on: ${error.message}`
+        return resolve(fail('port', found, 'choose another host or port'))
+      }
+      const holder = await holderOf(port).catch(() => null)
+      resolve(
+        warn(
           'port',
-          `${host}:${port} is in use`,
-          'another program listens there, or the gw of another home: gw serve --port 0 takes a free port',
-        )
-        : fail('port', `${host}:${port} cannot be listened on: ${error.message}`, 'choose another host or port')
-      resolve(why)
+          `${host}:${port} is in use${holder ? ` by ${holder}` : ''}`,
+          `${
+            holder ? '' : 'another program listens there, or the gw of another home: '
+          }gw serve --port 0 takes a free port`,
+        ),
+      )
     })
     server.listen(port, host, () => server.close(() => resolve(ok('port', `${host}:${port} is free`))))
   })

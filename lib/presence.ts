@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import type { Clock } from './base/mod.ts'
-import { type Paths, processAlive, readBounded, writeAtomic } from './platform/mod.ts'
+import { type Clock, GwError } from './base/mod.ts'
+import { type Paths, paths, processAlive, readBounded, whoListens, writeAtomic } from './platform/mod.ts'
 
 /** A gateway that serves a home right now. */
 export interface Presence {
@@ -34,16 +34,50 @@ export async function announce(paths: Pick<Paths, 'data'>, url: string, clock: C
   }
 }
 
+/** Who has a port, in words that name a gateway by its home: `the gw of /home/me/.local/share/gw (process 7)`. */
+export async function holderOf(port: number): Promise<string | null> {
+  const holder = await whoListens(port)
+  if (holder === null) return null
+  const { data } = paths(holder.env)
+  const noted = await noteOf({ data })
+  return `${noted?.pid === holder.pid ? `the gw of ${data}` : holder.program} (process ${holder.pid})`
+}
+
+/** Why nobody could listen there, as an error that names who has the port and says what helps; any other error as it is. */
+export async function explainListen(error: unknown, host: string, port: number): Promise<unknown> {
+  const text = `${String((error as { code?: string }).code)} ${(error as Error).message}`
+  if (/EADDRINUSE|AddrInUse|in use/i.test(text)) {
+    const holder = await holderOf(port).catch(() => null)
+    return new GwError('server.port_in_use', `port ${port} of ${host} is in use${holder ? ` by ${holder}` : ''}`, {
+      hint: `${holder ? 'end it' : 'is gw running already? end what listens there'}, or start with --port ${
+        port === 65_535 ? port - 1 : port + 1
+      }`,
+      cause: error,
+    })
+  }
+  if (/EACCES|EADDRNOTAVAIL|PermissionDenied|AddrNotAvailable/i.test(text)) {
+    return new GwError('server.port_in_use', `gw may not listen on port ${port} of ${host}`, {
+      hint: 'choose another with --host and --port',
+      cause: error,
+    })
+  }
+  return error
+}
+
 /** The gateway that serves a home; `null` when there is none, or when the one that was does not answer any more. */
 export async function findServing(paths: Pick<Paths, 'data'>): Promise<Presence | null> {
-  const text = await readBounded(noteIn(paths), largest).catch(() => null)
-  const noted = text === null ? null : presence.safeParse(parse(text)).data
+  const noted = await noteOf(paths)
   if (!noted || !processAlive(noted.pid)) return null
   const answer = await fetch(new URL('/healthz', noted.url), { signal: AbortSignal.timeout(answerMs) }).catch(() =>
     null
   )
   await answer?.body?.cancel()
   return answer?.ok ? noted : null
+}
+
+async function noteOf(paths: Pick<Paths, 'data'>): Promise<Presence | undefined> {
+  const text = await readBounded(noteIn(paths), largest).catch(() => null)
+  return text === null ? undefined : presence.safeParse(parse(text)).data
 }
 
 function parse(text: string): unknown {

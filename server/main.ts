@@ -1,7 +1,8 @@
-import { GwError, type OpenDownstream, openDownstream } from '../lib/base/mod.ts'
+import { type OpenDownstream, openDownstream } from '../lib/base/mod.ts'
 import type { Gateway } from '../lib/create-gateway.ts'
 import type { Peer } from '../lib/gateway/mod.ts'
 import type { ServedPeer } from '../lib/platform/mod.ts'
+import { explainListen } from '../lib/presence.ts'
 import { createApp } from './app.ts'
 import type { McpHandler } from './door.ts'
 
@@ -45,8 +46,8 @@ export async function startServer(gateway: Gateway, options: ListenOptions = {})
       maxBodyBytes: 1024 * 1024 * 1024 * 1024,
       fetch: (request, peer) => app.answer(request, new CallingPeer(peer, onLoopback)),
     })
-  ).catch((error) => {
-    throw unbound(error, host, options.port ?? wanted.port)
+  ).catch(async (error) => {
+    throw await explainListen(error, host, options.port ?? wanted.port)
   })
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${server.port}`
   gateway.listening(url)
@@ -104,26 +105,6 @@ class CallingPeer implements Peer {
   get openDownstream(): OpenDownstream {
     return this.#served.openDownstream ?? openDownstream
   }
-}
-
-/** Why a listener could not be had, with what helps. */
-function unbound(error: unknown, host: string, port: number): unknown {
-  const text = `${String((error as { code?: string }).code)} ${(error as Error).message}`
-  if (/EADDRINUSE|AddrInUse|in use/i.test(text)) {
-    return new GwError('server.port_in_use', `port ${port} of ${host} is in use`, {
-      hint: `is gw running already? end what listens there, or start with --port ${
-        port === 65_535 ? port - 1 : port + 1
-      }`,
-      cause: error,
-    })
-  }
-  if (/EACCES|EADDRNOTAVAIL|PermissionDenied|AddrNotAvailable/i.test(text)) {
-    return new GwError('server.port_in_use', `gw may not listen on port ${port} of ${host}`, {
-      hint: 'choose another with --host and --port',
-      cause: error,
-    })
-  }
-  return error
 }
 
 function isLoopback(address: string): boolean {

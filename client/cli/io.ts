@@ -88,6 +88,7 @@ export function processIo(signal: AbortSignal): CliIo {
       return text
     },
     async askSecret(question) {
+      if (process.env.TERM === 'dumb') return await askPlainly(question)
       const { isCancel, password } = await import('@clack/prompts')
       const answer = await password({ message: question, signal })
       if (isCancel(answer)) throw new GwError('cancelled', 'cancelled')
@@ -106,5 +107,27 @@ export function processIo(signal: AbortSignal): CliIo {
       }
     },
     signal,
+  }
+}
+
+/** Asks without moving the cursor, which some terminals cannot: nothing of the answer is shown. */
+async function askPlainly(question: string): Promise<string> {
+  const { stdin, stderr } = process
+  stderr.write(`${question} `)
+  stdin.setRawMode(true)
+  stdin.setEncoding('utf8')
+  let text = ''
+  try {
+    for await (const chunk of stdin) {
+      for (const key of chunk as unknown as string) {
+        if (key === '\x03' || key === '\x04') throw new GwError('cancelled', 'cancelled')
+        if (key === '\r' || key === '\n') return text
+        text = key === '\x7f' || key === '\b' ? text.slice(0, -1) : text + key
+      }
+    }
+    return text
+  } finally {
+    stdin.setRawMode(false)
+    stderr.write('\n')
   }
 }

@@ -1,14 +1,23 @@
-import { version } from '../../lib/version.ts'
+import { outdatedRuntime, version } from '../../lib/version.ts'
 import { processIo } from './io.ts'
 import { routeQuestion } from './route-question.ts'
+
+const outdated = outdatedRuntime(process.versions)
+if (outdated) {
+  process.stderr.write(`gw: ${outdated.found}
+  ${outdated.fix}
+`)
+  process.exit(1)
+}
 
 const stop = new AbortController()
 process.once('SIGINT', () => stop.abort())
 process.once('SIGTERM', () => stop.abort())
 
-// A proxy for the world is none for this machine: commands reach gateways here directly.
-const here = ['127.0.0.1', 'localhost', '::1']
-process.env.NO_PROXY = [process.env.NO_PROXY ?? process.env.no_proxy, ...here].filter(Boolean).join(',')
+// A proxy for the world is none for this machine: commands reach gateways here directly. Runtimes differ in which of the
+// two names they read.
+const direct = [process.env.NO_PROXY, process.env.no_proxy, '127.0.0.1', 'localhost', '::1'].filter(Boolean).join(',')
+process.env.NO_PROXY = process.env.no_proxy = direct
 
 process.exitCode = await run(process.argv.slice(2))
 

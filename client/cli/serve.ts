@@ -1,5 +1,6 @@
-import { GwError, jsonLogger, once } from '../../lib/base/mod.ts'
+import { GwError, jsonLogger, once, systemClock } from '../../lib/base/mod.ts'
 import type { Gateway } from '../../lib/create-gateway.ts'
+import type { RunningServer } from '../../server/main.ts'
 import type { CliIo } from './io.ts'
 import { bold } from './output.ts'
 import type { AddCommands, CommandContext } from './program.ts'
@@ -27,11 +28,14 @@ async function serveGateway({ io, options, withSession }: CommandContext, flags:
   const given = options()
   if (given.url !== undefined) throw new GwError('usage.invalid', 'serve starts a gateway here; leave --url out')
   const { loaded } = await withSession((session) => session.loadConfig())
-  const [{ createGateway }, { startServer, serveUntilSignal }, { announce }] = await Promise.all([
+  const [{ createGateway }, { startServer, serveUntilSignal }, { announce }, { clockFault }] = await Promise.all([
     import('../../lib/create-gateway.ts'),
     import('../../server/main.ts'),
     import('../../lib/presence.ts'),
+    import('../../lib/clock-check.ts'),
   ])
+  const fault = clockFault(systemClock.now())
+  if (fault) throw fault
   const logger = jsonLogger((line) => io.err(`${line}\n`), { level: loaded.config.log.level })
   const gateway = await createGateway({
     env: io.env,
@@ -58,8 +62,9 @@ async function serveGateway({ io, options, withSession }: CommandContext, flags:
     return mcp
   })
   let withdraw: (() => Promise<void>) | null = null
+  let running: RunningServer | null = null
   try {
-    const running = await startServer(gateway, {
+    running = await startServer(gateway, {
       mcp: async (request, principal) => (await openMcp()).handle(request, principal),
     })
     withdraw = await announce(rooms.paths, running.url, rooms.clock)
@@ -68,7 +73,7 @@ async function serveGateway({ io, options, withSession }: CommandContext, flags:
     const graceMs = Number(flags.grace) * 1_000
     await serveUntilSignal(gateway, running, Number.isFinite(graceMs) && graceMs >= 0 ? graceMs : 0, io.signal)
   } catch (error) {
-    await gateway.close()
+    await (running?.stop({ drainMs: 0 }) ?? gateway.close())
     throw error
   } finally {
     closeMcp()
@@ -99,10 +104,11 @@ async function greet(
   else {io.out(
       `\na token of your own, as the owner's is shown only once:\n\n  export GW_TOKEN=$(${self} tokens issue --label me)\n`,
     )}
-  const model = at.demo ? 'demo-small' : modelOf(gateway) ?? 'PROVIDER/MODEL'
+  const model = at.demo ? 'demo-small' : await (await import('./first-model.ts')).firstModel(gateway)
+  if (model === null && names.length > 0) io.out(`\nwhat can be asked for:\n\n  ${self} models list --available\n`)
   io.out(`\ntry it:\n\n  curl ${at.url}/v1/chat/completions \\
     -H "Authorization: Bearer ${at.token ?? '$GW_TOKEN'}" -H "Content-Type: application/json" \\
-    -d '{"model":"${model}","messages":[{"role":"user","content":"hello"}]}'\n\n`)
+    -d '{"model":"${model ?? 'PROVIDER/MODEL'}","messages":[{"role":"user","content":"hello"}]}'\n\n`)
 }
 
 /** The settings that are not defaults, each with where it comes from; long values cut. */
@@ -117,20 +123,6 @@ async function settingsInUse(gateway: Gateway): Promise<readonly string[]> {
   })
 }
 
-/** The first chat model that the accounts offer, for an example that works. */
-function modelOf({ rooms }: Gateway): string | null {
-  const catalog = rooms.catalog()
-  const now = rooms.clock.now()
-  for (const { provider, enabled } of rooms.accounts.list()) {
-    if (!enabled) continue
-    const id = catalog.modelIds(provider).findLast((name) =>
-      catalog.model(provider, name, now).capabilities.includes('chat')
-    )
-    if (id !== undefined) return `${provider}/${id}`
-  }
-  return null
-}
-
 /** How the person at this terminal starts gw: a fresh clone has no `gw` on the path, and perhaps no Bun either. */
 function commandName(env: CliIo['env'], bun: string): string {
   if (env.npm_lifecycle_event !== 'start' || env.npm_package_name !== 'gw') return 'gw'
@@ -141,20 +133,24 @@ function commandName(env: CliIo['env'], bun: string): string {
 
 async function serveDemo({ io, options, withSession }: CommandContext): Promise<void> {
   const { loaded } = await withSession((session) => session.loadConfig())
-  const [{ demoUpstream }, { detectPlatform }, { systemClock }] = await Promise.all([
+  const [{ demoUpstream }, { detectPlatform }, { explainListen }] = await Promise.all([
     import('../../lib/demo/mod.ts'),
     import('../../lib/platform/mod.ts'),
-    import('../../lib/base/mod.ts'),
+    import('../../lib/presence.ts'),
   ])
   const { host, port } = loaded.config.server
   const asked = options().flags['server.port'] !== undefined
   const demo = demoUpstream({ clock: systemClock })
   const platform = await detectPlatform()
-  const server = await platform.serve({
-    host,
-    port: asked ? port : 0,
-    maxBodyBytes: loaded.config.limits.body_bytes,
-    fetch: (request) => demo.fetch(request),
+  const listen = async () =>
+    await platform.serve({
+      host,
+      port: asked ? port : 0,
+      maxBodyBytes: loaded.config.limits.body_bytes,
+      fetch: (request) => demo.fetch(request),
+    })
+  const server = await listen().catch(async (error) => {
+    throw await explainListen(error, host, port)
   })
   io.out(`the demo upstream listens on http://${host}:${server.port}/v1\n`)
   await new Promise<void>((resolve) => io.signal.addEventListener('abort', () => resolve(), { once: true }))

@@ -56,17 +56,27 @@ export async function openSession(io: CliIo, options: GlobalOptions, version: st
 
   /** `looks`: what only looks at a home leaves no trace in it, and works where it cannot be written. */
   async function open(looks = false): Promise<Home> {
-    const [{ from, loaded }, { openHome }, { detectPlatform }, { systemClock }, { systemKeychain }, egress] =
-      await Promise.all(
-        [
-          configOnce(),
-          import('../../lib/open-home.ts'),
-          import('../../lib/platform/mod.ts'),
-          import('../../lib/base/mod.ts'),
-          import('../../lib/secrets/mod.ts'),
-          import('../../lib/egress/mod.ts'),
-        ],
-      )
+    const [
+      { from, loaded },
+      { openHome },
+      { detectPlatform },
+      { systemClock },
+      { systemKeychain },
+      egress,
+      { clockFault },
+    ] = await Promise.all(
+      [
+        configOnce(),
+        import('../../lib/open-home.ts'),
+        import('../../lib/platform/mod.ts'),
+        import('../../lib/base/mod.ts'),
+        import('../../lib/secrets/mod.ts'),
+        import('../../lib/egress/mod.ts'),
+        import('../../lib/clock-check.ts'),
+      ],
+    )
+    const fault = looks ? null : clockFault(systemClock.now())
+    if (fault) throw fault
     const platform = await detectPlatform()
     const logger = loggerFor(io, loaded.config.log.level)
     return openHome({

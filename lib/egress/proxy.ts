@@ -26,11 +26,12 @@ export function proxiesOf(
 ): ProxyFor {
   const named = (name: string): string | undefined => env[name.toLowerCase()] || env[name]
   if (proxy === 'off') return () => null
-  const all = named('ALL_PROXY')
+  const fromEnvironment = (name: string): Via | null =>
+    named(name) ? viaOf(named(name), name) : viaOf(named('ALL_PROXY'), 'ALL_PROXY')
   const [secure, plain] = proxy === undefined
     ? [
-      viaOf(named('HTTPS_PROXY') ?? all, 'HTTPS_PROXY'),
-      viaOf(named('HTTP_PROXY') ?? all, 'HTTP_PROXY'),
+      fromEnvironment('HTTPS_PROXY'),
+      fromEnvironment('HTTP_PROXY'),
     ]
     : [viaOf(proxy, 'egress.proxy'), viaOf(proxy, 'egress.proxy')]
   if (secure === null && plain === null) return () => null
@@ -55,6 +56,7 @@ function viaOf(text: string | undefined, name: string): Via | null {
   return {
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port: url.port === '' ? 80 : Number(url.port),
+    namedBy: name,
     authorization: user === ':' ? null : `Basic ${Buffer.from(user).toString('base64')}`,
   }
 }

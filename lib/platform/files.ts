@@ -1,7 +1,7 @@
 import { constants, type Stats } from 'node:fs'
 import { chmod, lstat, mkdir, open, rename, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { GwError } from '../base/mod.ts'
+import { GwError, isGwError } from '../base/mod.ts'
 
 /** What tells one version of a file from another without reading it. */
 export interface FileIdentity {
@@ -13,19 +13,75 @@ export interface FileIdentity {
 
 const code = (error: unknown): string | undefined => (error as { code?: string }).code
 
-/** Makes a directory and its parents, 0700, and tightens an existing one that others can read. */
+const mayNot = [
+  'permission denied',
+  'let the user who owns it run gw, or name a folder that this user may write',
+] as const
+const noRoom = ['no space is left on the disk', 'make room and try again'] as const
+
+/** What the system's refusals mean, and what helps. */
+const refusals: Readonly<Record<string, readonly [why: string, hint: string]>> = {
+  EACCES: mayNot,
+  EPERM: mayNot,
+  EROFS: ['it is on a disk that can only be read', 'name a folder that can be written'],
+  ENOTDIR: ['a file stands where its path needs a folder', 'move that file away, or name another folder'],
+  EEXIST: ['something else stands there', 'move it away, or name another folder'],
+  EISDIR: ['a folder stands there', 'move the folder away'],
+  ELOOP: ['a link stands there', 'remove the link'],
+  ENOENT: ['a folder of its path is missing', 'make the folder, or name another'],
+  ENOSPC: noRoom,
+  EDQUOT: noRoom,
+}
+
+/** A refusal of the system as an error that says what was refused, in words, and what helps. */
+function refused(error: unknown, path: string, what: string): unknown {
+  const [why, hint] = refusals[code(error) ?? ''] ?? []
+  if (isGwError(error) || why === undefined) return error
+  return new GwError('storage.failed', `${path} cannot be ${what}: ${why}`, { hint: hint!, cause: error })
+}
+
+/**
+ * Makes a directory and its parents, 0700, and tightens an existing one that others can read.
+ *
+ * @throws GwError `storage.failed`
+ */
 export async function ensurePrivateDir(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o700 })
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw refused(error, path, 'made')
+  }
   const info = await lstat(path)
-  if (info.isDirectory() && (info.mode & 0o077) !== 0) await chmod(path, 0o700)
+  if (info.isDirectory() && (info.mode & 0o077) !== 0) await tighten(path, 0o700)
+}
+
+/**
+ * Closes to others what they can read.
+ *
+ * @throws GwError `storage.failed` when it belongs to somebody else
+ */
+export async function tighten(path: string, mode: 0o600 | 0o700): Promise<void> {
+  await chmod(path, mode).catch((error) => {
+    throw refused(error, path, 'closed to others, who can read it')
+  })
 }
 
 /**
  * Writes a file whole or not at all, 0600 from its first byte: temp file beside it, fsync, rename, fsync of the folder.
  *
  * A link in its place is replaced, never followed.
+ *
+ * @throws GwError `storage.failed`; the file is then as it was
  */
 export async function writeAtomic(path: string, content: string | Uint8Array): Promise<void> {
+  try {
+    await replace(path, content)
+  } catch (error) {
+    throw refused(error, path, 'written')
+  }
+}
+
+async function replace(path: string, content: string | Uint8Array): Promise<void> {
   const folder = dirname(path)
   const temp = join(folder, `.${basename(path)}.${process.pid}.${crypto.randomUUID().slice(0, 8)}.tmp`)
   const file = await open(temp, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600)
@@ -47,10 +103,12 @@ export async function writeAtomic(path: string, content: string | Uint8Array): P
   await syncFolder(folder)
 }
 
-/** Adds to a 0600 file, creating it if need be; refuses a link. */
+/** Adds to a 0600 file, creating it if need be; refuses a link. @throws GwError `storage.failed` */
 export async function appendPrivate(path: string, content: string): Promise<void> {
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW
-  const file = await open(path, flags, 0o600)
+  const file = await open(path, flags, 0o600).catch((error) => {
+    throw refused(error, path, 'written')
+  })
   try {
     await file.writeFile(content)
   } finally {
@@ -69,12 +127,20 @@ export async function readBounded(path: string, maxBytes = 4 * 1024 * 1024): Pro
     file = await open(path, 'r')
   } catch (cause) {
     if (code(cause) === 'ENOENT' || code(cause) === 'ENOTDIR') return null
-    throw new GwError('config.unreadable', `${path} cannot be read: ${(cause as Error).message}`, { cause })
+    const [why, hint] = refusals[code(cause) ?? ''] ?? [(cause as Error).message]
+    throw new GwError('config.unreadable', `${path} cannot be read: ${why}`, { ...(hint ? { hint } : {}), cause })
   }
   try {
     const info = await file.stat()
-    if (!info.isFile()) throw new GwError('config.unreadable', `${path} is not a file`)
-    if (info.size > maxBytes) throw new GwError('config.unreadable', `${path} is larger than ${maxBytes} bytes`)
+    if (!info.isFile()) {
+      const what = info.isDirectory() ? 'a folder' : 'something else'
+      throw new GwError('config.unreadable', `${path} is not a file: ${what} stands there`, { hint: 'move it away' })
+    }
+    if (info.size > maxBytes) {
+      throw new GwError('config.unreadable', `${path} is larger than ${maxBytes} bytes`, {
+        hint: 'see whether it is the file that is meant',
+      })
+    }
     return await file.readFile('utf8')
   } finally {
     await file.close()

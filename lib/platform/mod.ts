@@ -14,8 +14,10 @@ export {
   readBounded,
   removeFile,
   statFile,
+  tighten,
   writeAtomic,
 } from './files.ts'
+export { whoListens } from './listener.ts'
 export { type Paths, paths } from './paths.ts'
 export type {
   Dialer,

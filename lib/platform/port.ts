@@ -46,6 +46,8 @@ export interface HttpServer {
 export interface Via {
   readonly host: string
   readonly port: number
+  /** The variable or setting that names it, for people. */
+  readonly namedBy: string
   /** What `proxy-authorization` says; `null` is nothing. Secret. */
   readonly authorization: string | null
 }

@@ -1,8 +1,7 @@
 import { Buffer } from 'node:buffer'
-import { chmod } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { GwError, isObject } from '../base/mod.ts'
-import { ensurePrivateDir, readBounded, statFile, writeAtomic } from '../platform/mod.ts'
+import { ensurePrivateDir, readBounded, statFile, tighten, writeAtomic } from '../platform/mod.ts'
 import type { MasterKey } from './cipher.ts'
 import type { Keychain } from './keychain.ts'
 
@@ -55,7 +54,7 @@ export async function writeKeys(
 async function readKeyFile(path: string): Promise<string | null> {
   const text = await readBounded(path, 64 * 1024)
   const info = text === null ? null : await statFile(path)
-  if (info && (info.mode & 0o077) !== 0) await chmod(path, 0o600)
+  if (info && (info.mode & 0o077) !== 0) await tighten(path, 0o600)
   return text
 }
 

@@ -1,8 +1,8 @@
 import { dirname } from 'node:path'
-import { chmod, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { Kysely, SqliteDialect, type Transaction } from 'kysely'
 import { type Clock, GwError, isGwError } from '../base/mod.ts'
-import { ensurePrivateDir, type Platform, type SqliteConnection } from '../platform/mod.ts'
+import { ensurePrivateDir, type Platform, type SqliteConnection, tighten } from '../platform/mod.ts'
 import { type BatchWriter, batchWriter } from './batch.ts'
 import { type Lease, takeLease } from './lease.ts'
 import { migrate } from './migrate.ts'
@@ -76,12 +76,10 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
 
 async function openFile({ platform, clock, path }: StorageOptions): Promise<Storage> {
   if (path !== ':memory:') {
-    await ensurePrivateDir(dirname(path)).catch((error) => {
-      if (isGwError(error)) throw error
-      throw new GwError('storage.failed', `the folder ${dirname(path)} cannot be made: ${messageOf(error)}`, {
-        hint: 'give gw a folder it may write: GW_HOME=/path/to/folder',
-        cause: error,
-      })
+    await ensurePrivateDir(dirname(path)).catch((error: unknown) => {
+      if (!isGwError(error)) throw error
+      const { message, hint = 'see what stands there' } = error
+      throw new GwError('storage.failed', message, { hint: `${hint}: GW_HOME=/path/to/folder`, cause: error })
     })
   }
   const connection = await open(platform, path)
@@ -94,7 +92,7 @@ async function openFile({ platform, clock, path }: StorageOptions): Promise<Stor
       connection.exec('pragma foreign_keys = on')
       migrate(connection, migrations, clock.now())
     })
-    if (path !== ':memory:' && (((await stat(path)).mode & 0o077) !== 0)) await chmod(path, 0o600)
+    if (path !== ':memory:' && (((await stat(path)).mode & 0o077) !== 0)) await tighten(path, 0o600)
   } catch (error) {
     connection.close()
     throw explain(error, path)
@@ -134,6 +132,12 @@ async function open(platform: Platform, path: string): Promise<SqliteConnection>
   try {
     return await platform.openSqlite(path)
   } catch (error) {
+    if (await stat(path).then((there) => there.isDirectory(), () => false)) {
+      throw new GwError('storage.failed', `${path} cannot be opened: a folder stands there`, {
+        hint: 'move the folder away',
+        cause: error,
+      })
+    }
     throw explain(error, path)
   } finally {
     if (before !== undefined) process.umask(before)
@@ -162,6 +166,7 @@ export function explainStorage(error: unknown, path: string): unknown {
 }
 
 function explain(error: unknown, path: string): unknown {
+  if (isGwError(error)) return error
   const message = messageOf(error)
   if (/not a database|malformed|corrupt/i.test(message)) {
     return new GwError('storage.corrupt', `${path} is not a healthy SQLite database: ${message}`, {

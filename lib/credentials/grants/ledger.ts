@@ -1,7 +1,7 @@
-import { chmod, lstat } from 'node:fs/promises'
+import { lstat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type Clock, GwError } from '../../base/mod.ts'
-import { ensurePrivateDir, type Platform, type SqliteConnection, statFile } from '../../platform/mod.ts'
+import { ensurePrivateDir, type Platform, type SqliteConnection, statFile, tighten } from '../../platform/mod.ts'
 import { readRenewal, type Renewal } from './journal.ts'
 
 /**
@@ -147,7 +147,7 @@ async function openPrivate(platform: Platform, path: string): Promise<SqliteConn
   } finally {
     if (before !== undefined) process.umask(before)
     const mode = await modeOf(path)
-    if (mode !== null && (mode & 0o077) !== 0) await chmod(path, 0o600)
+    if (mode !== null && (mode & 0o077) !== 0) await tighten(path, 0o600)
   }
 }
 

@@ -238,8 +238,9 @@ class Dial implements Dialling, Exchange {
     const { secure, port, host } = this.#place
     const { ca, verify, connectMs } = this.#rules
     const { url, via } = this.#request
+    const name = via ? `${url.host} through the proxy ${via.host}:${via.port} (${via.namedBy})` : url.host
     const to = { host: address, port, tls: secure ? { serverName: host, ca, verify } : null }
-    const connection = this.#current = this.#pool.make(to, url.host, key, via ?? null)
+    const connection = this.#current = this.#pool.make(to, name, key, via ?? null)
     const timer = setTimeout(() => {
       if (!connection.ready) connection.close()
     }, connectMs)
@@ -247,7 +248,7 @@ class Dial implements Dialling, Exchange {
       return await sent(connection, this.#request)
     } catch (error) {
       if (this.#cancelled || connection.ready || !(error instanceof GwError) || error.code !== 'cancelled') throw error
-      throw new GwError('upstream.unreachable', `could not connect to ${url.host} in ${connectMs} ms`)
+      throw new GwError('upstream.unreachable', `could not connect to ${name} in ${connectMs} ms`)
     } finally {
       clearTimeout(timer)
     }
