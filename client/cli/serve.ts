@@ -1,6 +1,5 @@
 import { GwError, jsonLogger, once, systemClock } from '../../lib/base/mod.ts'
 import type { Gateway } from '../../lib/create-gateway.ts'
-import type { RunningServer } from '../../server/main.ts'
 import type { CliIo } from './io.ts'
 import { bold } from './output.ts'
 import type { AddCommands, CommandContext } from './program.ts'
@@ -62,18 +61,19 @@ async function serveGateway({ io, options, withSession }: CommandContext, flags:
     return mcp
   })
   let withdraw: (() => Promise<void>) | null = null
-  let running: RunningServer | null = null
+  let end = (): Promise<void> => gateway.close()
   try {
-    running = await startServer(gateway, {
+    const running = await startServer(gateway, {
       mcp: async (request, principal) => (await openMcp()).handle(request, principal),
     })
+    end = () => running.stop({ drainMs: 0 })
     withdraw = await announce(rooms.paths, running.url, rooms.clock)
     const owner = io.terminal || flags.printToken ? await rooms.access.createOwnerToken() : null
     await greet(io, gateway, { url: running.url, token: owner?.token.reveal() ?? null, demo: flags.demo === true })
     const graceMs = Number(flags.grace) * 1_000
     await serveUntilSignal(gateway, running, Number.isFinite(graceMs) && graceMs >= 0 ? graceMs : 0, io.signal)
   } catch (error) {
-    await (running?.stop({ drainMs: 0 }) ?? gateway.close())
+    await end()
     throw error
   } finally {
     closeMcp()
