@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { sql } from 'kysely'
 import { operator } from '../lib/access/mod.ts'
 import { createGateway } from '../lib/create-gateway.ts'
-import { operationContext } from '../lib/open-home.ts'
+import { operationContext } from '../lib/operation-context.ts'
 import { callOperation } from '../lib/operations/mod.ts'
 
 const rows = Number(process.argv[2] ?? 1_000_000)

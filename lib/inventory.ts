@@ -2,10 +2,11 @@
  * What stay-afloat looks after in a home: the accounts that its configuration lists, those of the relay, and the tool
  * servers. Put together here for those who serve a home and for those who only look at one.
  */
-import type { Account } from './accounts/mod.ts'
-import type { Provider } from './catalog/mod.ts'
-import type { Config } from './config/mod.ts'
+import type { Account, Accounts } from './accounts/mod.ts'
+import type { Catalog, Provider } from './catalog/mod.ts'
+import type { Config, LiveConfig } from './config/mod.ts'
 import { mcpVendorId } from './mcp-proxy/look.ts'
+import type { McpLogins } from './mcp-proxy/mod.ts'
 import { createInventory, relayRoutes, toolServerRoutes } from './repair/look.ts'
 import type { Inventory, ToolServer } from './repair/mod.ts'
 
@@ -51,4 +52,27 @@ function toolServers({ mcp }: Config, logins: readonly string[]): ToolServer[] {
       guarded: auth.type !== 'none',
     }]
   )
+}
+
+/** {@link inventoryFrom} a home that is open, made again only when its configuration, accounts or catalogue change. */
+export function inventoryOf(
+  config: LiveConfig,
+  accounts: Accounts,
+  catalog: () => Catalog,
+  mcpLogins: Pick<McpLogins, 'list'>,
+): () => Inventory {
+  let made: { of: readonly unknown[]; inventory: Inventory } | null = null
+  return () => {
+    const prepared = mcpLogins.list().map(({ vendor }) => vendor.id).join(' ')
+    const of = [config.current(), accounts.list(), catalog(), prepared] as const
+    if (made?.of.every((item, i) => item === of[i])) return made.inventory
+    const inventory = inventoryFrom({
+      config: of[0].config,
+      accounts: of[1],
+      provider: (id) => of[2].provider(id),
+      logins: prepared.split(' '),
+    })
+    made = { of, inventory }
+    return inventory
+  }
 }

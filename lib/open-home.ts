@@ -1,4 +1,4 @@
-import { type Access, type Approvals, createAccess, createApprovals, type Principal } from './access/mod.ts'
+import { type Access, type Approvals, createAccess, createApprovals } from './access/mod.ts'
 import { type Accounts, openAccounts, openProviderStore, type ProviderStore } from './accounts/mod.ts'
 import { type AccountId, type Clock, GwError, type Logger } from './base/mod.ts'
 import { type Catalog, createCatalog, loadModelFacts, type ModelFacts, type Provider } from './catalog/mod.ts'
@@ -20,33 +20,23 @@ import {
   type Sources,
 } from './credentials/mod.ts'
 import type { Egress } from './egress/mod.ts'
-import { inventoryFrom, spareProviders } from './inventory.ts'
+import { inventoryOf, spareProviders } from './inventory.ts'
 import { type Board, createBoard } from './liveness/mod.ts'
 import {
   type McpCredentials,
   type McpFetch,
   mcpFetchOver,
-  type McpLogins,
   type McpProxy,
   mcpVendorId,
   openMcpLogins,
   openMcpProxy,
 } from './mcp-proxy/mod.ts'
-import {
-  approvalGate,
-  type AuditLog,
-  createAuditLog,
-  type OperationContext,
-  type OperationRooms,
-  type Surface,
-  type SystemFacts,
-} from './operations/mod.ts'
+import { type AuditLog, createAuditLog } from './operations/mod.ts'
 import { type Paths, paths, type Platform } from './platform/mod.ts'
 import {
   createHost,
   createRepair,
   type Host,
-  type Inventory,
   relayAccounts,
   type Repair,
   showGauges,
@@ -57,6 +47,7 @@ import { type Keychain, openSecretStore, type SecretStore } from './secrets/mod.
 import { explainStorage, openStorage, type Storage } from './storage/mod.ts'
 import { createUpstream, type ModelDiscovery, openDiscovery } from './upstream/mod.ts'
 import { createUsage, type Usage } from './usage/mod.ts'
+import { tendLogins } from './tend-logins.ts'
 import { version } from './version.ts'
 
 /** Everything durable of one home, open: what commands work on and what a server is built on top of. */
@@ -375,94 +366,4 @@ export async function openHome(options: HomeOptions): Promise<Home> {
     await close().catch(() => {})
     throw explainStorage(error, at.database)
   }
-}
-
-/** The rooms that operations reach, from a home and what its process knows of itself. */
-export function operationRooms(home: Home, facts: Omit<SystemFacts, 'runtime' | 'paths'>): OperationRooms {
-  const { name, version } = home.platform
-  return {
-    system: { ...facts, runtime: { name, version }, paths: home.paths },
-    config: home.config,
-    approvals: home.approvals,
-    access: home.access,
-    secrets: home.secrets,
-    accounts: home.accounts,
-    providerStore: home.providerStore,
-    logins: home.logins,
-    loginSessions: home.loginSessions,
-    usage: home.usage,
-    discovery: home.discovery,
-    board: home.board,
-    router: home.router,
-    receipts: home.receipts,
-    catalog: home.catalog,
-    loadFacts: home.loadFacts,
-    mcp: home.mcp,
-    repair: home.repair,
-    examine: async () => (await import('./doctor.ts')).examineOpen(home, facts.url),
-  }
-}
-
-/** What stay-afloat looks after, made again only when the configuration, the accounts or the catalogue change. */
-function inventoryOf(
-  config: LiveConfig,
-  accounts: Accounts,
-  catalog: () => Catalog,
-  mcpLogins: Pick<McpLogins, 'list'>,
-): () => Inventory {
-  let made: { of: readonly unknown[]; inventory: Inventory } | null = null
-  return () => {
-    const prepared = mcpLogins.list().map(({ vendor }) => vendor.id).join(' ')
-    const of = [config.current(), accounts.list(), catalog(), prepared] as const
-    if (made?.of.every((item, i) => item === of[i])) return made.inventory
-    const inventory = inventoryFrom({
-      config: of[0].config,
-      accounts: of[1],
-      provider: (id) => of[2].provider(id),
-      logins: prepared.split(' '),
-    })
-    made = { of, inventory }
-    return inventory
-  }
-}
-
-/**
- * What an operation is given when somebody calls it through a surface. Agents, who come through MCP, meet the policy of
- * `[operations]` on the way.
- */
-export function operationContext(
-  home: Home,
-  facts: Omit<SystemFacts, 'runtime' | 'paths'>,
-  { principal, surface, signal }: { principal: Principal; surface: Surface; signal: AbortSignal | null },
-): OperationContext {
-  const { approvals, audit, clock, config } = home
-  const policy = config.current().config.operations
-  return {
-    principal,
-    surface,
-    rooms: operationRooms(home, facts),
-    audit,
-    clock,
-    signal,
-    gate: surface === 'mcp' ? approvalGate({ policy, approvals, principal }) : null,
-  }
-}
-
-/** How often logins are looked at; each is renewed minutes before its end, so a missed look does no harm. */
-const tendEveryMs = 30_000
-const firstLookMs = 1_000
-
-/** Renews logins ahead of their end, in the background, until the returned function is called. */
-function tendLogins(logins: Pick<Logins, 'tick'>, clock: Clock, logger: Logger): () => void {
-  const stop = new AbortController()
-  const run = async () => {
-    // A start has better things to do first, and whoever uses a login renews it.
-    await clock.sleep(firstLookMs, stop.signal).catch(() => {})
-    while (!stop.signal.aborted) {
-      await logins.tick().catch((error) => logger.log('warn', 'credential.tend_failed', { error }))
-      await clock.sleep(tendEveryMs, stop.signal).catch(() => {})
-    }
-  }
-  void run()
-  return () => stop.abort()
 }

@@ -1,6 +1,6 @@
 import type { Principal } from '../lib/access/mod.ts'
 import { GwError, type Json, type JsonObject, parseJson } from '../lib/base/mod.ts'
-import { operationContext } from '../lib/open-home.ts'
+import { operationContext } from '../lib/operation-context.ts'
 import type { OperationContext, OperationDescription, Surface } from '../lib/operations/mod.ts'
 import type { Door } from './door.ts'
 

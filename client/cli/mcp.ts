@@ -20,7 +20,7 @@ export const mcp: AddCommands = (program, { io, withSession, version }) => {
         }
         const [home, { operationContext }, { serveStdio }, { operator }] = await Promise.all([
           session.home(),
-          import('../../lib/open-home.ts'),
+          import('../../lib/operation-context.ts'),
           import('../../mcp/mod.ts'),
           import('../../lib/access/mod.ts'),
         ])

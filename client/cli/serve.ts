@@ -51,7 +51,7 @@ async function serveGateway({ io, options, withSession }: CommandContext, flags:
   const openMcp = once(async () => {
     const [{ createMcpHttp }, { operationContext }] = await Promise.all([
       import('../../mcp/mod.ts'),
-      import('../../lib/open-home.ts'),
+      import('../../lib/operation-context.ts'),
     ])
     const mcp = createMcpHttp({
       clock: rooms.clock,

@@ -106,7 +106,7 @@ export async function openSession(io: CliIo, options: GlobalOptions, version: st
       if (remote) return callRemote(remote, operation, input, io.signal)
       const [home, { operationContext }, { callOperation }, { operator }, serving] = await Promise.all([
         opened ?? (operation.effect === 'reads' ? reading ??= open(true) : opened = open()),
-        import('../../lib/open-home.ts'),
+        import('../../lib/operation-context.ts'),
         import('../../lib/operations/mod.ts'),
         import('../../lib/access/mod.ts'),
         operation.name === 'system.status' ? findServing(io) : null,

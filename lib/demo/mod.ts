@@ -7,4 +7,5 @@
  * @module
  */
 export { type DemoModel, demoModels } from './models.ts'
+export { demoOrigin, demoProvider } from './provider.ts'
 export { type DemoOptions, type DemoUpstream, demoUpstream } from './upstream.ts'

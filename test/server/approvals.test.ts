@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { operator } from '../../lib/access/mod.ts'
 import type { Json } from '../../lib/base/mod.ts'
 import { callOperation } from '../../lib/operations/mod.ts'
-import { operationContext } from '../../lib/open-home.ts'
+import { operationContext } from '../../lib/operation-context.ts'
 import { type FixtureHttpServer, serveFixture } from '../support/mcp/fixture.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 

@@ -106,7 +106,7 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
 async function ownTools({ rooms }: Gateway) {
   const [{ createMcpHttp }, { operationContext }] = await Promise.all([
     import('../../mcp/mod.ts'),
-    import('../../lib/open-home.ts'),
+    import('../../lib/operation-context.ts'),
   ])
   return createMcpHttp({
     clock: rooms.clock,

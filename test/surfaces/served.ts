@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createGateway, type Gateway } from '../../lib/create-gateway.ts'
-import { operationContext } from '../../lib/open-home.ts'
+import { operationContext } from '../../lib/operation-context.ts'
 import { createMcpHttp } from '../../mcp/mod.ts'
 import { startServer } from '../../server/main.ts'
 

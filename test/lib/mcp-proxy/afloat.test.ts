@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from 'bun:test'
 import { operator } from '../../../lib/access/mod.ts'
 import type { Json } from '../../../lib/base/mod.ts'
-import { operationContext } from '../../../lib/open-home.ts'
+import { operationContext } from '../../../lib/operation-context.ts'
 import { callOperation } from '../../../lib/operations/mod.ts'
 import { startGateway, type TestGateway } from '../../support/gateway.ts'
 import { type FixtureHttpServer, serveFixture } from '../../support/mcp/fixture.ts'

@@ -1,0 +1,64 @@
+import { allowsProvider } from './access/mod.ts'
+import { formatTarget } from './accounts/mod.ts'
+import { GwError } from './base/mod.ts'
+import type { Directory } from './gateway/mod.ts'
+import type { Home } from './open-home.ts'
+import { entitlementOf, entitlementRemedy, isNativeClient } from './routing/mod.ts'
+
+/** What a home offers to a caller by name: models, providers, and the accounts that a raw call may use. */
+export function directoryOf(home: Home): Directory {
+  const active = () => new Set(home.accounts.list().filter(({ enabled }) => enabled).map(({ provider }) => provider))
+  return {
+    models(principal) {
+      const catalog = home.catalog()
+      const now = home.clock.now()
+      const ids = active()
+      return catalog.providers
+        .filter(({ id }) => ids.has(id) && allowsProvider(principal, id))
+        .flatMap(({ id }) =>
+          catalog.modelIds(id).map((name) => {
+            const { contextTokens, maxOutputTokens } = catalog.model(id, name, now)
+            return { id: `${id}/${name}`, provider: id, name, contextTokens, maxOutputTokens }
+          })
+        )
+    },
+    providers(principal) {
+      const ids = active()
+      return home.catalog().providers.filter(({ id }) => ids.has(id) && allowsProvider(principal, id))
+    },
+    provider: (id) => home.catalog().provider(id),
+    passthrough: (headers, protocol) =>
+      home.catalog().providers.filter((provider) =>
+        isNativeClient(provider, headers) && provider.deployments.some((deployment) => deployment.protocol === protocol)
+      ),
+    targets(provider, principal, headers) {
+      const accounts = home.accounts.list().filter((one) =>
+        one.enabled && home.catalog().provider(one.provider)?.id === provider.id &&
+        (principal.account === null || principal.account === one.id)
+      )
+      const deployment = provider.deployments[0]
+      const [first] = accounts
+      if (!first || !deployment) {
+        throw new GwError('route.no_account', `there is no account for provider ${provider.id}`, {
+          hint: `gw accounts add ${provider.id} --from env:NAME`,
+        })
+      }
+      // What passes raw has the vendor's terms like everything else.
+      const permitted = accounts.filter((one) =>
+        one.allowUndocumentedUse || entitlementOf(one, provider, headers, true) !== 'undocumented'
+      )
+      if (permitted.length === 0) throw new GwError('route.none', entitlementRemedy(first, provider))
+      const capability = deployment.capabilities[0] ?? 'chat'
+      return permitted.map(({ id }) => ({
+        ...{
+          key: formatTarget(provider.id, id),
+          provider: provider.id,
+          account: id,
+          capability,
+          deployment,
+          model: '',
+        },
+      }))
+    },
+  }
+}
