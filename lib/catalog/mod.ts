@@ -22,4 +22,4 @@ export type {
 } from './provider.ts'
 export { capabilities } from './provider.ts'
 export { providers } from './providers.ts'
-export { type ResolvedModel, resolveModel, type ResolveOptions } from './resolve.ts'
+export { type ResolvedModel, resolveModel, type ResolveOptions, takeSuffixes } from './resolve.ts'

@@ -32,7 +32,8 @@ export interface ResolveOptions {
   readonly now: number
 }
 
-interface Parsed {
+/** A reference without its suffixes, and what they ask for. */
+export interface Parsed {
   readonly base: string
   readonly sort: 'throughput' | 'price' | null
   readonly free: boolean
@@ -42,7 +43,7 @@ interface Parsed {
 const maxReferenceLength = 300
 
 /** Takes the suffixes off: `:nitro`, `:floor`, `:free`, `[1m]`, in any order at the end. */
-function takeSuffixes(reference: string): Parsed {
+export function takeSuffixes(reference: string): Parsed {
   let base = reference.trim()
   let sort: Parsed['sort'] = null
   let free = false

@@ -8,6 +8,7 @@
  */
 export type { RoutingSettings } from './config.ts'
 export { type RouteBody, routeBody } from './body.ts'
+export type { RouteCall } from './call.ts'
 export { controlKeys, type Controls } from './controls.ts'
 export { entitlementOf, entitlementRemedy, isNativeClient } from './entitlement.ts'
 export { type Next, nextAttempt, type NextInput } from './next.ts'
@@ -19,7 +20,6 @@ export {
   type AttemptEnd,
   type Claim,
   createRouter,
-  type RouteCall,
   type RoutedPlan,
   type Router,
   type RouterOptions,

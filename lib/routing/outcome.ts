@@ -11,15 +11,20 @@ export interface TargetReason {
   readonly until?: string
 }
 
-const byPolicy: ReadonlySet<DropReason> = new Set([
-  'filtered_only',
-  'filtered_ignore',
-  'filtered_order',
-  'price',
-  'data_policy',
-  'quantization',
-  'parameters',
-])
+/** What of the request ruled targets out, by reason. */
+const wishes: Partial<Record<DropReason, string>> = {
+  filtered_only: 'provider.only',
+  filtered_ignore: 'provider.ignore',
+  filtered_order: 'provider.order',
+  price: 'provider.max_price',
+  not_free: 'model',
+  data_policy: 'provider.data_collection',
+  zdr: 'provider.zdr',
+  distillable: 'provider.enforce_distillable_text',
+  quantization: 'provider.quantizations',
+  parameters: 'provider.require_parameters',
+}
+const byWish: ReadonlySet<DropReason> = new Set(Object.keys(wishes) as DropReason[])
 const byLimit: ReadonlySet<DropReason> = new Set([
   'rate_limited',
   'quota_exhausted',
@@ -91,9 +96,11 @@ export function nothingToTry(plan: RoutePlan, model: string, provider: string, n
       details,
     })
   }
-  if (all(byPolicy)) {
-    return new GwError('route.filtered', `no target for ${model} meets the request's routing requirements (${list})`, {
-      ...(reasons.size === 1 ? { param: paramOf([...reasons][0]!) } : {}),
+  if (all(byWish)) {
+    const asked = [...reasons].map((reason) => wishes[reason]!)
+    const named = asked.map((field) => field === 'model' ? ':free' : field).join(', ')
+    return new GwError('route.filtered', `no target for ${model} meets the request's routing requirements (${named})`, {
+      ...(asked.length === 1 ? { param: asked[0]! } : {}),
       details,
     })
   }
@@ -114,18 +121,6 @@ export function nothingToTry(plan: RoutePlan, model: string, provider: string, n
     details,
   })
 }
-
-const params: Partial<Record<DropReason, string>> = {
-  filtered_only: 'provider.only',
-  filtered_ignore: 'provider.ignore',
-  filtered_order: 'provider.order',
-  price: 'provider.max_price',
-  data_policy: 'provider.data_collection',
-  quantization: 'provider.quantizations',
-  parameters: 'provider.require_parameters',
-}
-
-const paramOf = (reason: DropReason): string => params[reason] ?? 'provider'
 
 function wait(plan: RoutePlan, now: number): { readonly retryAfterMs?: number } {
   return plan.earliestAt === null ? {} : { retryAfterMs: Math.max(1_000, plan.earliestAt - now) }

@@ -45,7 +45,7 @@ export function policyDrop(candidate: Candidate, request: PlanRequest): Dropped 
     if (drop !== null) return new LazyDrop(target, drop[0], null, () => drop[1])
   }
   if (candidate.mustBeFree && !isFree(candidate)) {
-    return new LazyDrop(target, 'price', null, () => ':free was asked for and this target is not free')
+    return new LazyDrop(target, 'not_free', null, () => ':free was asked for and this target is not free')
   }
   if (account.plan && !account.allowUndocumentedUse) {
     const use = entitlementOf(account, provider, request.headers, candidate.native)
@@ -83,12 +83,12 @@ function controlDrop(
   }
   if (controls.zdr && provider.zeroRetention !== true && !account.tags.includes('zdr')) {
     return [
-      'data_policy',
+      'zdr',
       `${provider.name} is not known for zero data retention; tag the account "zdr" if you have it`,
     ]
   }
   if (controls.distillableText && !account.tags.includes('distillable')) {
-    return ['data_policy', `nothing says that ${model.id} may be distilled; tag the account "distillable" if it may`]
+    return ['distillable', `nothing says that ${model.id} may be distilled; tag the account "distillable" if it may`]
   }
   if (controls.quantizations !== null && !controls.quantizations.includes(provider.quantization ?? 'unknown')) {
     return ['quantization', `its weights are ${provider.quantization ?? 'of unknown format'}`]

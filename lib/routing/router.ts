@@ -1,48 +1,23 @@
-import { type Clock, GwError, isObject, type Logger } from '../base/mod.ts'
+import { type Clock, GwError, type Logger } from '../base/mod.ts'
 import type { Account, Target } from '../accounts/mod.ts'
-import { type Capability, type Catalog, matchesPattern, type ResolvedModel, resolveModel } from '../catalog/mod.ts'
+import type { Catalog, ResolvedModel } from '../catalog/mod.ts'
 import { type Board, createOutlooks, judge, keysOf } from '../liveness/mod.ts'
-import { estimateTokens, type ProtocolId, type UpstreamFailure } from '../protocol/mod.ts'
+import type { UpstreamFailure } from '../protocol/mod.ts'
 import type { Storage } from '../storage/mod.ts'
-import { type Candidate, candidatesFor, type ModelChoice } from './candidates.ts'
+import { routeBody } from './body.ts'
+import type { RouteCall } from './call.ts'
 import type { RoutingSettings } from './config.ts'
-import { type RouteBody, routeBody } from './body.ts'
 import { type Controls, controlsOf } from './controls.ts'
 import { createLoad, type Load } from './load.ts'
 import { type Next, nextAttempt, wasSent } from './next.ts'
 import type { PlannedSession, PlannedTarget, RoutePlan } from './plan.ts'
 import { planRoute } from './planner.ts'
-import type { PlanRequest, Snapshot } from './snapshot.ts'
+import { createPools } from './pools.ts'
+import { promptTokens, wantedOutput } from './prompt.ts'
 import { carriesCiphertext, responseKey, sessionOf } from './session.ts'
 import { openSessions, type Sessions } from './sessions.ts'
-import { fallbackReferences } from './fallback.ts'
-import { type StrategyName, strategyNames } from './strategies/mod.ts'
-
-/** One request that wants a target. */
-export interface RouteCall {
-  readonly capability: Capability
-  /** The protocol the caller speaks; `null` where there is none (raw proxy). */
-  readonly protocol: ProtocolId | null
-  /** Model reference as the caller wrote it. */
-  readonly model: string | null
-  readonly headers: Headers
-  /** The JSON body, raw or with its fields found; read for controls, session and ciphertext only. */
-  readonly body: RouteBody | Uint8Array | string | null
-  readonly principal: {
-    readonly id: string
-    readonly models: readonly string[] | null
-    readonly providers: readonly string[] | null
-    readonly aliases: Readonly<Record<string, string>>
-    readonly account: string | null
-  }
-  /** Controls that somebody read already; absent means they are read from the body. */
-  readonly controls?: Controls | null
-  readonly inputTokens?: number | null
-  /** Accounts for this request alone, such as one made of a key that the caller brought. */
-  readonly extraAccounts?: readonly Account[]
-  /** Strategy for this request alone. */
-  readonly strategy?: StrategyName
-}
+import type { PlanRequest } from './snapshot.ts'
+import { strategyNames } from './strategies/mod.ts'
 
 /** A plan with what it was made of, for receipts. */
 export interface RoutedPlan extends RoutePlan {
@@ -105,21 +80,6 @@ export interface RouterOptions {
   readonly spentToday?: (account: string) => number | null
 }
 
-interface Pool {
-  readonly resolved: ResolvedModel
-  readonly candidates: readonly Candidate[]
-  /** What its plans are made from. */
-  readonly snapshot: PoolSnapshot
-  /** Shortest context among the candidates, when there are several lengths or the caller wants it met. */
-  readonly leastContext: number | null
-  readonly contextsDiffer: boolean
-}
-
-/** A snapshot is read while a plan is made and never after it, so that one object serves all plans of a pool. */
-type PoolSnapshot = Omit<Snapshot, 'cursor'> & { cursor: number }
-
-const maxPools = 2_000
-
 /** Opens the router: loads the sessions of earlier runs. */
 export async function createRouter(options: RouterOptions): Promise<Router> {
   const { storage, clock, random, logger, board, settings } = options
@@ -132,165 +92,19 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
   const load = createLoad(clock)
   const outlook = createOutlooks()
   const standing = (key: string) => board.get(key as Parameters<Board['get']>[0])
-  const pools = new Map<string, Pool>()
-  let seen: { accounts: unknown; catalog: unknown; settings: unknown } | null = null
-  let active: ReadonlySet<string> = new Set()
-
-  /** Prepared pools hold as long as accounts, catalogue and settings are the very same. */
-  function refresh(): { catalog: Catalog; accounts: readonly Account[]; rules: RoutingSettings } {
-    const catalog = options.catalog()
-    const accounts = options.accounts()
-    const rules = settings()
-    if (seen === null || seen.accounts !== accounts || seen.catalog !== catalog || seen.settings !== rules) {
-      seen = { accounts, catalog, settings: rules }
-      pools.clear()
-      active = new Set(
-        accounts.filter(({ enabled }) => enabled).map(({ provider }) => catalog.provider(provider)?.id ?? provider),
-      )
-    }
-    return { catalog, accounts, rules }
-  }
-
-  function resolveOne(reference: string | null, call: RouteCall, catalog: Catalog): ResolvedModel {
-    return resolveModel(reference, { catalog, active, aliases: call.principal.aliases, now: clock.now() })
-  }
-
-  function poolFor(call: RouteCall, controls: Controls | null): Pool {
-    const { catalog, accounts, rules } = refresh()
-    const profile = call.headers.get('x-auth-profile')
-    const named = controls === null || (controls.order ?? controls.only) === null
-      ? noNames
-      : [...controls.order ?? [], ...controls.only ?? []]
-    const cacheable = call.extraAccounts === undefined && isEmpty(call.principal.aliases)
-    const kind = `${call.model}\n${call.capability}\n${call.protocol}`
-    const isPlain = controls === null ||
-      (named.length === 0 && controls.fallbackModels.length === 0 && controls.allowFallbacks)
-    const key = profile === null && call.strategy === undefined && isPlain
-      ? kind
-      : [kind, profile, call.strategy, named, controls?.fallbackModels, controls?.allowFallbacks].join('\n')
-    const known = cacheable ? pools.get(key) : undefined
-    if (known) return known
-    const pool = build(call, controls, named, profile, { catalog, accounts, rules })
-    if (cacheable) {
-      if (pools.size >= maxPools) pools.delete(pools.keys().next().value!)
-      pools.set(key, pool)
-    }
-    return pool
-  }
-
-  function build(
-    call: RouteCall,
-    controls: Controls | null,
-    named: readonly string[],
-    profile: string | null,
-    { catalog, accounts, rules }: { catalog: Catalog; accounts: readonly Account[]; rules: RoutingSettings },
-  ): Pool {
-    const now = clock.now()
-    const choices: ModelChoice[] = []
-    const choose = (resolved: ResolvedModel, tier: number, fallback = false): void => {
-      const { provider, account, model, free } = resolved
-      choices.push({ provider, account: account ?? profileName(profile, provider.id), model, free, tier, fallback })
-    }
-    const expand = (reference: string | null, tier: number): ResolvedModel => {
-      const wanted = reference?.trim() ?? catalog.defaultModel ?? null
-      const pool = wanted === null ? undefined : poolNamed(rules, wanted)
-      if (pool) {
-        const members = pool.members.map((member) => resolveOne(member, call, catalog))
-        for (const member of members) choose(member, tier)
-        return { ...members[0]!, requested: wanted!, alias: wanted }
-      }
-      const resolved = resolveNamed(reference, call, catalog, named)
-      choose(resolved, tier)
-      for (const name of named) {
-        const other = catalog.provider(name)
-        if (
-          other && other.id !== resolved.provider.id && active.has(other.id) &&
-          catalog.has(other.id, resolved.model, now)
-        ) {
-          choices.push({ provider: other, account: null, model: resolved.model, free: resolved.free, tier })
-        }
-      }
-      return resolved
-    }
-    const resolved = expand(call.model, 0)
-    for (const [i, reference] of (controls?.fallbackModels ?? []).entries()) expand(reference, i + 1)
-    let tier = controls?.fallbackModels.length ?? 0
-    if (controls?.allowFallbacks !== false) {
-      for (const reference of fallbackReferences(resolved, call.capability, rules, active)) {
-        try {
-          choose(resolveOne(reference, call, catalog), ++tier, true)
-        } catch (error) {
-          // A fallback that names nothing must not take the request down that did not need it.
-          logger.log('warn', 'routing.fallback_unknown', { reference, error })
-        }
-      }
-    }
-    const all = call.extraAccounts ? [...call.extraAccounts, ...accounts] : accounts
-    const pool = poolNamed(rules, call.model ?? '')
-    const { candidates, unfit } = candidatesFor(choices, {
-      catalog,
-      accounts: all,
-      capability: call.capability,
-      protocol: call.protocol,
-      now,
-    })
-    const strategy = call.strategy ?? pool?.strategy ?? rules.provider_strategies[resolved.provider.id] ??
-      rules.strategy
-    const contexts = new Set(candidates.map(({ model }) => model.contextTokens))
-    const known = [...contexts].filter((tokens) => tokens !== null)
-    return {
-      resolved,
-      candidates,
-      snapshot: snapshotOf(rules, { candidates, unfit, strategy }),
-      leastContext: known.length > 0 ? Math.min(...known) : null,
-      contextsDiffer: contexts.size > 1,
-    }
-  }
-
-  /** {@link resolveModel}; where several providers have the name, the ones that the controls name decide. */
-  function resolveNamed(
-    reference: string | null,
-    call: RouteCall,
-    catalog: Catalog,
-    named: readonly string[],
-  ): ResolvedModel {
-    try {
-      return resolveOne(reference, call, catalog)
-    } catch (error) {
-      for (const name of named) {
-        const provider = catalog.provider(name)
-        if (reference !== null && provider && catalog.has(provider.id, reference, clock.now())) {
-          return resolveOne(`${provider.id}/${reference}`, call, catalog)
-        }
-      }
-      throw error
-    }
-  }
-
-  function snapshotOf(rules: RoutingSettings, of: Pick<Snapshot, 'candidates' | 'unfit' | 'strategy'>): PoolSnapshot {
-    return {
-      ...of,
-      reserve: rules.reserve,
-      cursor: Math.floor(random() * 1_000),
-      sticky: {
-        enabled: rules.sticky.enabled,
-        minGain: rules.sticky.min_gain_points,
-        expectedTurns: rules.sticky.expected_turns,
-        stripForeign: rules.strip_foreign_reasoning,
-      },
-      standing,
-      outlook,
-      troubled: board.troubled,
-      inFlight: load.inFlight,
-      used: load.used,
-      recent: load.recent,
-      proving: load.proving,
-      spentToday: options.spentToday ?? unknown,
-      identity: options.identityOf ?? unknown,
-      boundTo: sessions.boundTo,
-      displaced: sessions.displaced,
-    }
-  }
+  const poolFor = createPools(options, {
+    standing,
+    outlook,
+    troubled: board.troubled,
+    inFlight: load.inFlight,
+    used: load.used,
+    recent: load.recent,
+    proving: load.proving,
+    spentToday: options.spentToday ?? unknown,
+    identity: options.identityOf ?? unknown,
+    boundTo: sessions.boundTo,
+    displaced: sessions.displaced,
+  })
 
   return {
     plan(given) {
@@ -402,7 +216,6 @@ class RunningAttempt implements Claim {
 }
 
 const unknown = () => null
-const noNames: readonly string[] = []
 
 /** Header in which a caller names the strategy for one request. */
 const strategyHeader = 'x-gw-strategy'
@@ -424,32 +237,6 @@ function withStrategy(call: RouteCall): RouteCall {
 /** Where it is kept that a session was served without its reasoning. */
 const strippedKey = (session: string): string => `x.${session}`
 
-/** Fewest bytes that a token of a prompt takes: below it a prompt cannot be too long, and nobody counts. */
-const leastBytesPerToken = 2.5
-
-/** A body's prompt in tokens, estimated only when a candidate's context could be too short for it and that matters. */
-function promptTokens(body: RouteBody, pool: Pool, controls: Controls | null): number | null {
-  const { leastContext, contextsDiffer } = pool
-  if (leastContext === null || body.bytes.length < leastContext * leastBytesPerToken) return null
-  if (!contextsDiffer && controls?.middleOut !== true) return null
-  try {
-    return estimateTokens(JSON.parse(new TextDecoder().decode(body.bytes))).inputTokens
-  } catch {
-    return null
-  }
-}
-
-/** Tokens that the answer may take, as the caller says. */
-function wantedOutput(body: RouteBody): number | null {
-  for (const name of ['max_completion_tokens', 'max_tokens', 'max_output_tokens']) {
-    const value = body.field(name)
-    if (typeof value === 'number' && value > 0 && Number.isFinite(value)) return value
-  }
-  const config = body.field('generationConfig')
-  const most = isObject(config) ? config.maxOutputTokens : null
-  return typeof most === 'number' && most > 0 && Number.isFinite(most) ? most : null
-}
-
 /** The key under which a use of the target would be a proof, or `null` when nothing needs proving. */
 function provingKey(board: Board, target: Target, now: number): string | null {
   const keys = keysOf(target)
@@ -458,21 +245,4 @@ function provingKey(board: Board, target: Target, now: number): string | null {
     if (standing !== null && judge(standing, now).is === 'trial') return key
   }
   return null
-}
-
-function isEmpty(record: Readonly<Record<string, string>>): boolean {
-  for (const _ in record) return false
-  return true
-}
-
-function poolNamed(rules: RoutingSettings, reference: string): RoutingSettings['pools'][string] | undefined {
-  return Object.hasOwn(rules.pools, reference) ? rules.pools[reference] : undefined
-}
-
-/** The account part of an auth profile (`provider:name`, or a bare name) when it speaks about this provider. */
-function profileName(profile: string | null, provider: string): string | null {
-  if (profile === null || profile === '') return null
-  const colon = profile.indexOf(':')
-  if (colon < 0) return profile
-  return matchesPattern(profile.slice(0, colon), provider) ? profile.slice(colon + 1) : null
 }

@@ -34,7 +34,7 @@ for (
     ['only', { only: ['dear', 'free'] }, ['dear', 'free'], 'filtered_only'],
     ['ignore', { ignore: ['cheap', 'odd'] }, ['dear', 'free'], 'filtered_ignore'],
     ['data_collection deny', { data_collection: 'deny' }, ['cheap'], 'data_policy'],
-    ['zdr', { zdr: true }, ['odd'], 'data_policy'],
+    ['zdr', { zdr: true }, ['odd'], 'zdr'],
     ['quantizations', { quantizations: ['fp8'] }, ['dear'], 'quantization'],
     ['quantizations unknown', { quantizations: ['unknown'] }, ['cheap', 'free', 'odd'], 'quantization'],
     ['sort by price', { sort: 'price' }, ['free', 'cheap', 'dear', 'odd'], null],
@@ -73,7 +73,7 @@ test('suffixes :nitro, :floor and :free do what the controls do', async () => {
   })
   expect(router.plan(call('cheap/m:nitro')).strategy).toBe('highest-throughput')
   expect(router.plan(call('cheap/m:floor')).strategy).toBe('lowest-price')
-  expect(router.plan(call('cheap/m:free')).dropped[0]).toMatchObject({ because: 'price' })
+  expect(router.plan(call('cheap/m:free')).dropped[0]).toMatchObject({ because: 'not_free' })
   expect(ids(router.plan(call('free/m:free')))).toEqual(['free'])
 })
 
