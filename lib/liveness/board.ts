@@ -61,6 +61,8 @@ export interface Board {
   all(): readonly Standing[]
   /** Keys with anything but a clean standing. */
   readonly troubled: ReadonlySet<TargetKey>
+  /** Calls back when a key dies in this process. Returns how to stop. */
+  onDead(listener: (key: TargetKey) => void): () => void
   /** Looks for other processes' knowledge if it is time to; never waits. */
   refresh(): void
   /** Takes in what other processes of this home have learnt. */
@@ -102,6 +104,7 @@ export async function createBoard({ storage, clock, random, logger }: BoardOptio
   /** Keys of which the disk does not know the newest. */
   const unwritten = new Set<TargetKey>()
   const troubled = new Set<TargetKey>()
+  const mourners = new Set<(key: TargetKey) => void>()
   let seenMs = 0
   let syncing: Promise<void> | null = null
 
@@ -155,6 +158,9 @@ export async function createBoard({ storage, clock, random, logger }: BoardOptio
         to: after.liveness.state,
         ...(after.liveness.state === 'live' ? {} : { reason: after.liveness.reason }),
       })
+    }
+    if (after.liveness.state === 'dead' && before.liveness.state !== 'dead') {
+      for (const listener of mourners) listener(key)
     }
     return after
   }
@@ -273,6 +279,10 @@ export async function createBoard({ storage, clock, random, logger }: BoardOptio
       return [...standings.values()].sort((a, b) => a.key < b.key ? -1 : 1)
     },
     troubled,
+    onDead(listener) {
+      mourners.add(listener)
+      return () => mourners.delete(listener)
+    },
     refresh,
     sync,
     close() {

@@ -1,5 +1,6 @@
 import { type Budget, probeBudget } from './definition/budget.ts'
 import type { Evidence } from './evidence.ts'
+import type { RouteAccount } from './inventory/inventory.ts'
 import type { ScopedRoute } from './inventory/scope.ts'
 import type { Writeback } from './admission.ts'
 import { quoteLine } from './quote.ts'
@@ -196,9 +197,8 @@ function relogin(facts: ActionFacts, why: string): RouteAction {
   const make = maker(route)
   const { repair } = route.account.definition
   const confirmed = quoteLine(['gw', 'repair', 'run', ...routeFlags(route), '--confirm-repair'])
-  // What can no longer be refreshed needs a person: another refresh would only be refused again.
-  const lost = facts.evidence?.liveness.state === 'dead' && facts.evidence.liveness.reason === 'auth_permanently_failed'
-  if (repair.owner === 'oauth_mux_refresh' && writeback.automatic_refresh_admitted && !(lost && repair.login_command)) {
+  const lost = isLost(route.account, facts.evidence)
+  if (repair.owner === 'oauth_mux_refresh' && writeback.automatic_refresh_admitted && !lost) {
     return make('refresh', 'error', `${why}; it can be refreshed`, {
       mutating: true,
       budget: 'mutating',
@@ -221,11 +221,21 @@ function relogin(facts: ActionFacts, why: string): RouteAction {
     budget: 'interactive',
     command: shortcut
       ? quoteLine([...shortcut, route.account.account])
-      : repair.login_command || repair.owner === 'oauth_mux_refresh'
+      : repair.login_command || (repair.owner === 'oauth_mux_refresh' && !lost)
       ? confirmed
       : null,
     mediation: 'person',
   })
+}
+
+/**
+ * Whether only a new login brings an account back: another refresh would only be refused again. A login that gw renews
+ * itself was renewed when it was refused, and the new token was refused too.
+ */
+export function isLost(account: RouteAccount, evidence: Evidence | null): boolean {
+  if (evidence?.liveness.state !== 'dead') return false
+  if (account.relay) return account.backend === 'store'
+  return evidence.liveness.reason === 'auth_permanently_failed' && account.definition.repair.login_command !== undefined
 }
 
 type Optional = Partial<Omit<RouteAction, 'kind' | 'severity' | 'message' | 'owner'>>

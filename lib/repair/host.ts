@@ -3,6 +3,7 @@ import { planNow } from './context.ts'
 import { accountKey, policyFor } from './inventory/inventory.ts'
 import { admit, writebackFor } from './admission.ts'
 import type { Scope } from './inventory/scope.ts'
+import { handOverLost } from './hand-over.ts'
 import type { Handoff } from './handoffs.ts'
 import { refreshAccount } from './refresh.ts'
 import { tick } from './tick.ts'
@@ -55,6 +56,7 @@ export function createHost(
     if (!lease) return null
     try {
       const { execute, refreshAheadMs } = settings()
+      if (execute) await handOverLost(context, await planNow(context, {}))
       const renewed = execute ? await renewAhead(context, refreshAheadMs) : null
       const done = renewed ?? await tickScopes(context, execute)
       waiting = await context.handoffs.list({ limit: 1000 })
@@ -78,12 +80,29 @@ export function createHost(
     }
   }
 
+  /** What dies while it serves is handed over at once: the next answer says so, not that of a minute later. */
+  async function died(key: string): Promise<void> {
+    const { enabled, execute } = settings()
+    if (!enabled || !execute) return
+    try {
+      const account = context.inventory().accounts.find((one) => one.relay && accountKey(one) === key)
+      if (!account) return
+      const plan = await planNow(context, { provider: account.provider, account: account.account })
+      if (await handOverLost(context, plan) > 0) waiting = await context.handoffs.list({ limit: 1000 })
+    } catch (error) {
+      context.logger.log('warn', 'repair.handoff_failed', { key, error })
+    }
+  }
+
   return {
     step,
     start() {
       if (stopping) return
       stopping = new AbortController()
       running = run(stopping.signal)
+      let handing: Promise<void> = Promise.resolve()
+      const forget = context.board.onDead((key) => handing = handing.then(() => died(key)))
+      running = Promise.all([running, aborted(stopping.signal).then(forget)]).then(() => handing)
     },
     async stop() {
       stopping?.abort()
@@ -93,6 +112,9 @@ export function createHost(
     pending: () => waiting,
   }
 }
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 
 /** Renews the credential that ends first, if it ends soon, is ours to renew, and the policy lets background work do so. */
 async function renewAhead(context: RepairContext, aheadMs: number): Promise<HostStep | null> {

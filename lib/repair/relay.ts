@@ -1,6 +1,7 @@
 import { type Accounts, formatTarget, type Target } from '../accounts/mod.ts'
 import { GwError } from '../base/mod.ts'
 import type { Capability, Provider } from '../catalog/mod.ts'
+import type { Credential } from '../credentials/mod.ts'
 import type { Upstream } from '../upstream/mod.ts'
 import type { ProbeOutcome } from './classify.ts'
 import type { RelayAccounts } from './context.ts'
@@ -23,7 +24,6 @@ export function relayAccounts(
     },
     async ask(route, capability, timeoutMs) {
       const account = accounts.get(route.account)
-      const credential = await accounts.credentialFor(account)
       const deployment = provider(account.provider)?.deployments.find((row) =>
         row.capabilities.includes(capability as Capability)
       )
@@ -40,23 +40,31 @@ export function relayAccounts(
         deployment,
         model: '',
       }
-      const sending = upstream.send({
-        target,
-        credential,
-        surface: 'models',
-        method: 'GET',
-        search: '',
-        headers: [],
-        body: null,
-      })
-      const timer = setTimeout(() => sending.cancel(), timeoutMs)
-      try {
+      let cancel = () => {}
+      const timer = setTimeout(() => cancel(), timeoutMs)
+      const send = async (credential: Credential): Promise<ProbeOutcome> => {
+        const sending = upstream.send({
+          target,
+          credential,
+          surface: 'models',
+          method: 'GET',
+          search: '',
+          headers: [],
+          body: null,
+        })
+        cancel = () => sending.cancel()
         const reply = await sending.reply
-        if (reply.ok) {
-          reply.body.cancel()
-          return { status: reply.status, waitMs: null, hint: '' }
-        }
-        return outcomeOf(reply.failure)
+        if (!reply.ok) return outcomeOf(reply.failure)
+        reply.body.cancel()
+        return { status: reply.status, waitMs: null, hint: '' }
+      }
+      try {
+        const credential = await accounts.credentialFor(account)
+        const outcome = await send(credential)
+        if (outcome.status !== 401) return outcome
+        // As a request is served: a token that is refused is renewed, and only a new one that is refused too is revoked.
+        const renewed = await accounts.credentialFor(account, { rejected: credential.secret })
+        return renewed.secret.reveal() === credential.secret.reveal() ? outcome : await send(renewed)
       } finally {
         clearTimeout(timer)
       }

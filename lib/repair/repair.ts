@@ -9,11 +9,12 @@ import type { Explanation } from './explain.ts'
 import { createHandoffs, type Handoffs } from './handoffs.ts'
 import type { Inventory } from './inventory/inventory.ts'
 import { type Scope, scopeRoutes } from './inventory/scope.ts'
+import { loop, type LoopReport } from './loop.ts'
 import { type NextReport, planNext } from './next.ts'
 import { type ProbeReport, type ProbeRequest, probeRoute } from './probe.ts'
 import { refreshAccount, type RefreshReport } from './refresh.ts'
 import { type RepairRunReport, type RepairRunRequest, runRepair } from './run.ts'
-import { lastTickKey, loop, type LoopReport, tick, type TickReport, type TickRequest } from './tick.ts'
+import { lastTickKey, tick, type TickReport, type TickRequest } from './tick.ts'
 import { type Used, type UseRequest, useRoute } from './use.ts'
 
 /** The engine that keeps accounts afloat. */

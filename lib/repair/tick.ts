@@ -1,57 +1,14 @@
 import type { AdmissionPolicy } from './admission.ts'
 import { noConsent } from './admission.ts'
 import { planNow, type RepairContext } from './context.ts'
-import type { Budget } from './definition/budget.ts'
-import { type PlannedRoute, type RouteReport, type RoutesPlan, type Selected, selectedOf } from './explain.ts'
+import { type RouteReport, type RoutesPlan, type Selected, selectedOf } from './explain.ts'
+import { type Execution, handOver, settleHandoffs } from './hand-over.ts'
 import { accountKey } from './inventory/inventory.ts'
 import type { Scope } from './inventory/scope.ts'
 import { whileMending } from './locks.ts'
 import { probeRoute } from './probe.ts'
 import { mayMendAlone, mend } from './run.ts'
-
-/** Why the next tick is due when it is. */
-export type ScheduleReason =
-  | 'retry_after'
-  | 'wait_until'
-  | 'repair_poll'
-  | 'probe_due'
-  | 'handoff_recheck'
-  | 'runtime_recheck'
-  | 'quota_poll'
-  | 'provider_recheck'
-  | 'no_action'
-  | 'route_selectable'
-
-/** What a tick would do, or did, about one route. */
-export interface RouteTick {
-  readonly phase: 'none' | 'probe' | 'repair' | 'observe'
-  readonly action: string
-  readonly admitted: boolean
-  readonly reason: string
-  readonly budget: Budget | null
-  readonly executed: boolean
-  readonly handoff: boolean
-  /** Epoch seconds. */
-  readonly next_tick_after: number | null
-  readonly schedule_reason: ScheduleReason
-}
-
-/** One step taken by a tick. */
-export interface Execution {
-  readonly provider: string
-  readonly account: string
-  readonly capability: string | null
-  readonly phase: 'probe' | 'repair' | 'handoff'
-  readonly action: string
-  readonly admitted: boolean
-  readonly executed: boolean
-  readonly ok: boolean
-  readonly handoff: boolean
-  readonly handoff_queued: boolean
-  readonly reason: string
-  readonly budget: Budget | null
-  readonly command: string | null
-}
+import { earliest, type RouteTick, type ScheduleReason, tickOf } from './schedule.ts'
 
 /** The answer of one tick. Field names are stable; times are epoch seconds. */
 export interface TickReport {
@@ -91,11 +48,6 @@ export interface TickRequest extends Scope {
   readonly index?: number
 }
 
-const repairPollS = 30
-const handoffRecheckS = 300
-const runtimeRecheckS = 60
-const quotaPollS = 900
-const providerRecheckS = 60
 /** Where the last tick is kept. */
 export const lastTickKey = 'repair.last_tick'
 
@@ -209,75 +161,6 @@ async function act(context: RepairContext, plan: RoutesPlan, executions: Executi
   }
 }
 
-/** Queues what a person has to do; once, however many ticks see it. */
-async function handOver(context: RepairContext, plan: RoutesPlan, { report }: PlannedRoute): Promise<Execution> {
-  const { action } = report
-  const key = {
-    profile: plan.scope.profile ?? null,
-    provider: report.provider,
-    account: report.account,
-    capability: report.capability,
-  }
-  const queued = await context.handoffs.queue(key, {
-    action: action.kind,
-    reason: action.message,
-    command: action.command,
-  })
-  if (queued) {
-    await context.events.append({
-      kind: 'daemon_handoff',
-      outcome: 'handoff_queued',
-      reason: report.skip_reason,
-      ok: true,
-      ...key,
-      action: action.kind,
-      command: action.command,
-      interactive: true,
-      mutating: action.mutating,
-    })
-  }
-  return {
-    provider: report.provider,
-    account: report.account,
-    capability: report.capability,
-    phase: 'handoff',
-    action: action.kind,
-    admitted: false,
-    executed: false,
-    ok: true,
-    handoff: true,
-    handoff_queued: queued,
-    reason: queued ? 'handoff_queued' : 'handoff_pending',
-    budget: action.budget,
-    command: action.command,
-  }
-}
-
-/** Handoffs of routes that can be used again are done, whoever did it. */
-async function settleHandoffs(context: RepairContext, plan: RoutesPlan): Promise<void> {
-  const pending = await context.handoffs.list({ limit: 1000 })
-  if (pending.length === 0) return
-  const usable = new Set(
-    plan.routes.filter(({ report }) => report.selectable).map(({ report }) =>
-      JSON.stringify([report.provider, report.account, report.capability])
-    ),
-  )
-  for (const handoff of pending) {
-    if (!usable.has(JSON.stringify([handoff.provider, handoff.account, handoff.capability]))) continue
-    if (!await context.handoffs.settle(handoff)) continue
-    await context.events.append({
-      kind: 'daemon_action',
-      outcome: 'route_selectable',
-      reason: 'route_selectable',
-      ok: true,
-      profile: handoff.profile,
-      provider: handoff.provider,
-      account: handoff.account,
-      capability: handoff.capability,
-    })
-  }
-}
-
 async function describe(
   context: RepairContext,
   plan: RoutesPlan,
@@ -298,7 +181,9 @@ async function describe(
   const count = (test: (tick: RouteTick) => boolean) => routes.filter(({ tick }) => test(tick)).length
   const selectable = plan.routes.filter(({ report }) => report.selectable).length
   const next = selectable > 0 ? null : earliest(routes.map(({ tick }) => tick))
-  const keys = new Set(plan.routes.map(({ report }) => routeText(report)))
+  const keys = new Set(
+    plan.routes.flatMap(({ report }) => [routeText(report), routeText({ ...report, capability: null })]),
+  )
   return {
     version: context.version,
     tick_index: index,
@@ -336,69 +221,6 @@ const routeText = ({ provider, account, capability }: {
   readonly capability: string | null
 }): string => JSON.stringify([provider, account, capability])
 
-function tickOf(report: RouteReport, done: Execution | null, now: number): RouteTick {
-  const { action, admission } = report
-  const [at, schedule_reason] = scheduleOf(report, now)
-  const base = {
-    action: action.kind,
-    budget: action.budget,
-    executed: done?.executed ?? false,
-    handoff: action.interactive,
-    next_tick_after: at,
-    schedule_reason,
-  }
-  if (action.kind === 'none') return { ...base, phase: 'none', admitted: false, reason: 'route_selectable' }
-  if (action.kind === 'probe_needed' || action.kind === 'revalidation_needed') {
-    const { admitted, reason } = admission.daemon_probe
-    return { ...base, phase: 'probe', admitted, reason, budget: report.probe_budget }
-  }
-  if (action.mutating) {
-    const { admitted, reason } = admission.daemon_repair
-    // What a person has to do is never run here, whatever the policy allows.
-    return { ...base, phase: 'repair', admitted: admitted && !action.interactive, reason }
-  }
-  return { ...base, phase: 'observe', admitted: false, reason: report.skip_reason }
-}
-
-/** When a route is worth looking at again, epoch seconds, and why. */
-function scheduleOf(
-  { action, runtime, admission }: RouteReport,
-  now: number,
-): readonly [number | null, ScheduleReason] {
-  switch (action.kind) {
-    case 'none':
-      return [null, 'route_selectable']
-    case 'wait_and_retry':
-      return [now + (action.retry_after_s ?? providerRecheckS), 'retry_after']
-    case 'wait_for_cooldown':
-      return [action.wait_until ?? now + providerRecheckS, 'wait_until']
-    case 'wait_for_quota':
-      return action.wait_until === null ? [now + quotaPollS, 'quota_poll'] : [action.wait_until, 'wait_until']
-    case 'wait_for_repair':
-      return [now + repairPollS, 'repair_poll']
-    case 'probe_needed':
-    case 'revalidation_needed':
-      return admission.daemon_probe.admitted ? [now, 'probe_due'] : [null, 'no_action']
-    case 'reauth':
-      return [now + handoffRecheckS, 'handoff_recheck']
-    case 'refresh':
-      return [now + repairPollS, 'repair_poll']
-    case 'fix_runtime':
-      return [now + runtimeRecheckS, 'runtime_recheck']
-    case 'try_next_provider':
-      return [action.wait_until ?? now + providerRecheckS, 'provider_recheck']
-    case 'inspect_provider_schema':
-      return action.wait_until === null ? [null, 'no_action'] : [action.wait_until, 'wait_until']
-    default:
-      return runtime.state === 'ready' ? [null, 'no_action'] : [now + runtimeRecheckS, 'runtime_recheck']
-  }
-}
-
-function earliest(ticks: readonly RouteTick[]): RouteTick | null {
-  return ticks.filter(({ next_tick_after }) => next_tick_after !== null)
-    .toSorted((a, b) => a.next_tick_after! - b.next_tick_after!)[0] ?? null
-}
-
 function messageOf(plan: RoutesPlan, executions: readonly Execution[]): string {
   const did = executions.find(({ executed }) => executed)
   if (did) return `${did.phase} of ${did.provider}:${did.account}: ${did.reason}`
@@ -416,75 +238,4 @@ async function snapshot({ storage, clock }: RepairContext, report: TickReport): 
     tx.insertInto('facts').values({ key: lastTickKey, ...row })
       .onConflict((at) => at.column('key').doUpdateSet(row)).execute()
   )
-}
-
-/** The answer of a loop. */
-export interface LoopReport {
-  readonly version: string
-  readonly mode: 'loop'
-  readonly execution_mode: 'plan' | 'execute'
-  readonly executed: boolean
-  readonly message: string
-  readonly iterations_requested: number | null
-  readonly interval_ms: number
-  /** The newest ticks. */
-  readonly ticks: readonly TickReport[]
-}
-
-/** Ticks that a loop keeps for its answer. */
-const keptTicks = 100
-
-/**
- * Ticks until the number of iterations is done or the signal fires, sleeping the interval or less when something is due
- * sooner. An interval of 0 does not sleep.
- */
-export async function loop(
-  context: RepairContext,
-  request: TickRequest & {
-    readonly iterations: number | null
-    readonly intervalMs: number
-    readonly signal?: AbortSignal
-    readonly onTick?: (report: TickReport) => void
-  },
-): Promise<LoopReport> {
-  const { iterations, intervalMs, signal, onTick, ...rest } = request
-  const ticks: TickReport[] = []
-  let executed = false
-  for (let index = 0; iterations === null || index < iterations; index++) {
-    if (signal?.aborted) break
-    const report = await tick(context, { ...rest, mode: 'loop', index })
-    executed ||= report.executed
-    ticks.push(report)
-    if (ticks.length > keptTicks) ticks.shift()
-    onTick?.(report)
-    if (iterations !== null && index + 1 >= iterations) break
-    const wait = sleepOf(report, intervalMs, context.clock.now())
-    if (wait > 0) {
-      try {
-        await context.clock.sleep(wait, signal)
-      } catch {
-        break
-      }
-    }
-  }
-  return {
-    version: context.version,
-    mode: 'loop',
-    execution_mode: rest.execute ? 'execute' : 'plan',
-    executed,
-    message: ticks.at(-1)?.message ?? 'no tick was run',
-    iterations_requested: iterations,
-    interval_ms: intervalMs,
-    ticks,
-  }
-}
-
-/** Milliseconds until the next tick: the interval, or sooner when something is due; never a busy loop. */
-function sleepOf({ summary, executions }: TickReport, intervalMs: number, now: number): number {
-  if (intervalMs === 0) return 0
-  if (summary.next_tick_after === null) return intervalMs
-  const due = summary.next_tick_after * 1000 - now
-  // Something due now that a tick could not do is not done by asking at once.
-  if (due <= 0) return executions.some(({ executed }) => executed) ? Math.min(intervalMs, 1000) : intervalMs
-  return Math.min(intervalMs, due)
 }
