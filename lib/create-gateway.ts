@@ -158,7 +158,8 @@ export async function createGateway(options: GatewayOptions = {}): Promise<Gatew
         knowing
           ? home.access.known(headers) ?? home.access.authenticate(headers, peer)
           : learn().then(() => home.access.authenticate(headers, peer)),
-      onEnd: home.access.onEnd,
+      watch: home.access.watch,
+      unwatch: home.access.unwatch,
     },
     admitter: admitterOf(home),
     router: home.router,

@@ -37,6 +37,9 @@ export interface Access extends Issuer, Pick<Authenticator, 'authenticate' | 'kn
    * takes it back, to be called when the stream is over.
    */
   onEnd(principal: Principal, end: () => void): () => void
+  /** The same for one of thousands of streams, which is told itself and costs nothing beside. */
+  watch(principal: Principal, stream: Revocable): void
+  unwatch(principal: Principal, stream: Revocable): void
   /** Tells of every issue and revocation; returns the function that stops it. */
   subscribe(listener: (event: AccessEvent) => void): () => void
   /** A new signing key; tokens of the last `keep` ones stay good. Returns its id. */
@@ -55,6 +58,12 @@ export interface Access extends Issuer, Pick<Authenticator, 'authenticate' | 'kn
   /** Syncs every two seconds until {@link Access.close}. */
   start(): void
   close(): Promise<void>
+}
+
+/** What lasts as long as the right to it. */
+export interface Revocable {
+  /** The right is gone; told once. */
+  revoked(): void
 }
 
 /** What {@link createAccess} needs. */
@@ -87,7 +96,7 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
   const shared = await sharedToken(secrets)
   let statics = staticTokens(config, shared.hash)
   const listeners = new Set<(event: AccessEvent) => void>()
-  const enders = new Map<string, Set<() => void>>()
+  const watched = new Map<string, Set<Revocable>>()
   /** Revoked here and not yet met again in the list of changes. */
   const ours = new Set<string>()
   const stop = new AbortController()
@@ -106,11 +115,24 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
     gate.forget(ids)
     limits.forget(ids)
     for (const id of ids) {
-      const callbacks = enders.get(id)
-      enders.delete(id)
-      for (const end of callbacks ?? []) end()
+      const streams = watched.get(id)
+      watched.delete(id)
+      for (const stream of streams ?? []) stream.revoked()
     }
     tell({ type: 'revoked', tokens: ids as readonly TokenId[] })
+  }
+
+  function addStream({ token }: Principal, stream: Revocable): void {
+    if (token === null) return
+    const streams = watched.get(token)
+    if (streams) streams.add(stream)
+    else watched.set(token, new Set([stream]))
+  }
+
+  function dropStream({ token }: Principal, stream: Revocable): void {
+    if (token === null) return
+    const left = watched.get(token)
+    if (left?.delete(stream) && left.size === 0) watched.delete(token)
   }
 
   const limits = limiter({
@@ -192,16 +214,12 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
     admit: limits.admit,
     budget: async (id, by) => await limits.state(await desk.show(id, by)),
     onEnd(principal, end) {
-      const id = principal.token
-      if (id === null) return () => {}
-      let callbacks = enders.get(id)
-      if (!callbacks) enders.set(id, callbacks = new Set())
-      callbacks.add(end)
-      return () => {
-        const left = enders.get(id)
-        if (left?.delete(end) && left.size === 0) enders.delete(id)
-      }
+      const stream = { revoked: end }
+      addStream(principal, stream)
+      return () => dropStream(principal, stream)
     },
+    watch: addStream,
+    unwatch: dropStream,
     subscribe(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)

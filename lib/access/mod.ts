@@ -7,7 +7,7 @@
  * @module
  */
 export { type Approval, type ApprovalCall, type Approvals, createApprovals } from './approvals.ts'
-export { type Access, type AccessEvent, type AccessOptions, createAccess } from './access.ts'
+export { type Access, type AccessEvent, type AccessOptions, createAccess, type Revocable } from './access.ts'
 export type { Origin } from './authenticate.ts'
 export type { AccessConfig } from './config.ts'
 export type { Grant, GrantRequest, TokenLimits } from './grant.ts'

@@ -1,6 +1,6 @@
 /** What the straight line needs of its neighbours: a handful of methods each, made in the composition root. */
 import type { Clock, Logger, OpenDownstream, RequestId, Secret, Ticker } from '../base/mod.ts'
-import type { Principal } from '../access/mod.ts'
+import type { Principal, Revocable } from '../access/mod.ts'
 import type { Target } from '../accounts/mod.ts'
 import type { Capability, Provider } from '../catalog/mod.ts'
 import type { Credential } from '../credentials/mod.ts'
@@ -26,8 +26,9 @@ export interface Peer {
 export interface Authenticator {
   /** @throws GwError `access.missing`, `access.invalid`, `access.expired`, `access.revoked` */
   authenticate(headers: Headers, peer: Peer): Principal | Promise<Principal>
-  /** Calls `end` when the principal loses its right in mid-stream; returns the function that takes it back. */
-  onEnd?(principal: Principal, end: () => void): () => void
+  /** Tells a stream when its principal loses its right, until {@link Authenticator.unwatch}. */
+  watch?(principal: Principal, stream: Revocable): void
+  unwatch?(principal: Principal, stream: Revocable): void
 }
 
 /** A request as routing and admission see it. */

@@ -1,4 +1,5 @@
 import { GwError, openDownstream, type Watcher } from '../base/mod.ts'
+import type { Principal, Revocable } from '../access/mod.ts'
 import type { UpstreamFailure } from '../protocol/mod.ts'
 import { nothingToTry } from '../routing/mod.ts'
 import { Answer, type AnswerField } from './answer.ts'
@@ -10,8 +11,8 @@ import { errorResponse, shown } from './errors.ts'
 import { handoffFields } from './handoff.ts'
 import { planOrCatchUp } from './plan.ts'
 import { refuse } from './refuse.ts'
-import type { Rooms } from './seams.ts'
-import { Ledger } from './settle.ts'
+import type { Authenticator, Rooms } from './seams.ts'
+import { type Closer, Ledger } from './settle.ts'
 import type { SurfaceRow } from './surfaces.ts'
 import { continued } from './turns.ts'
 
@@ -103,9 +104,31 @@ function watchTime({ answer, ledger, rooms: { ticker, limits: { totalMs } } }: L
 function watchCaller(line: Line): void {
   const { call, ask, answer, ledger, rooms } = line
   answer.follow(call.request.signal)
-  const release = ask.stream && ask.principal.token !== null
-    ? rooms.access.onEnd?.(ask.principal, () => answer.leave())
-    : undefined
-  if (release) ledger.onClose({ closed: release })
+  if (ask.stream && ask.principal.token !== null && rooms.access.watch) {
+    const right = new Right(rooms.access, ask.principal, answer)
+    rooms.access.watch(ask.principal, right)
+    ledger.onClose(right)
+  }
   if (rooms.limits.totalMs > 0) watchTime(line)
+}
+
+/** The right to a stream, for as long as it lasts. */
+class Right implements Closer, Revocable {
+  readonly #access: Authenticator
+  readonly #principal: Principal
+  readonly #answer: Answer
+
+  constructor(access: Authenticator, principal: Principal, answer: Answer) {
+    this.#access = access
+    this.#principal = principal
+    this.#answer = answer
+  }
+
+  revoked(): void {
+    this.#answer.leave()
+  }
+
+  closed(): void {
+    this.#access.unwatch?.(this.#principal, this)
+  }
 }

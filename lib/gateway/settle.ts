@@ -25,6 +25,8 @@ export interface LedgerEnd {
   readonly session?: string | null
 }
 
+const none: readonly Closer[] = []
+
 /** What has happened to a request so far; becomes its record. */
 export class Ledger {
   readonly #clock: Clock
@@ -36,7 +38,7 @@ export class Ledger {
   readonly #surface: string
   readonly #protocol: ProtocolId | null
   readonly #client: string | null
-  #closers: Set<Closer> | null = null
+  #closers: readonly Closer[] = none
   readonly attempts: Attempt[] = []
   /** When the first byte went to the caller, milliseconds after the request came. */
   firstByteMs: number | null = null
@@ -89,12 +91,12 @@ export class Ledger {
 
   /** Tells `closer` when the request is over. */
   onClose(closer: Closer): void {
-    ;(this.#closers ??= new Set()).add(closer)
+    this.#closers = [...this.#closers, closer]
   }
 
   /** `closer` waits for nothing any more. */
   offClose(closer: Closer): void {
-    this.#closers?.delete(closer)
+    this.#closers = this.#closers.filter((one) => one !== closer)
   }
 
   /** A try begins. */
@@ -177,7 +179,7 @@ export class Ledger {
     if (asked) recorder.keep?.(asked, record)
     this.#keepPlan()
     recorder.record(record)
-    if (this.#closers) { for (const closer of this.#closers) closer.closed() }
+    for (const closer of this.#closers) closer.closed()
   }
 
   #keepPlan(): void {

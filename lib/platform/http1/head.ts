@@ -15,27 +15,30 @@ const maxFields = 256
 
 /** Header fields in their order, names in lower case. */
 class FieldList implements ReplyHeaders {
-  readonly #fields: (readonly [name: string, value: string])[] = []
+  /** A name and its value by turns: a stream keeps them for as long as it lasts. */
+  readonly #fields: string[] = []
 
   /** Adds one field line. */
   add(name: string, value: string): void {
-    this.#fields.push([name, value])
+    this.#fields.push(name, value)
   }
 
   get count(): number {
-    return this.#fields.length
+    return this.#fields.length / 2
   }
 
   get(name: string): string | null {
+    const fields = this.#fields
     let found: string | null = null
-    for (const [other, value] of this.#fields) {
-      if (other === name) found = found === null ? value : `${found}, ${value}`
+    for (let at = 0; at < fields.length; at += 2) {
+      if (fields[at] === name) found = found === null ? fields[at + 1]! : `${found}, ${fields[at + 1]}`
     }
     return found
   }
 
   forEach(visit: (value: string, name: string) => void): void {
-    for (const [name, value] of this.#fields) visit(value, name)
+    const fields = this.#fields
+    for (let at = 0; at < fields.length; at += 2) visit(fields[at + 1]!, fields[at]!)
   }
 }
 
@@ -85,6 +88,10 @@ export type Framing =
   | { readonly is: 'chunked' }
   | { readonly is: 'close' }
 
+const nothing: Framing = { is: 'none' }
+const chunked: Framing = { is: 'chunked' }
+const close: Framing = { is: 'close' }
+
 /**
  * The framing a head announces. Two announcements are refused, even where they agree.
  *
@@ -99,8 +106,8 @@ export function framingOf({ status, modern, headers }: Head, method: string): Fr
     if (!modern || coding.toLowerCase() !== 'chunked') throw bad('its transfer coding is unknown')
   }
   if (length !== null && !/^\d{1,15}$/.test(length)) throw bad('its length cannot be read')
-  if (method === 'HEAD' || status === 204 || status === 304) return { is: 'none' }
-  if (coding !== null) return { is: 'chunked' }
-  if (length !== null) return length === '0' ? { is: 'none' } : { is: 'length', bytes: Number(length) }
-  return { is: 'close' }
+  if (method === 'HEAD' || status === 204 || status === 304) return nothing
+  if (coding !== null) return chunked
+  if (length !== null) return length === '0' ? nothing : { is: 'length', bytes: Number(length) }
+  return close
 }
