@@ -84,16 +84,24 @@ function latin(bytes: Uint8Array, start: number, end: number): string {
   return out
 }
 
-/** What {@link holdsMark} looks for. */
-export function marksOf(...marks: readonly string[]): readonly Uint8Array[] {
-  return marks.map((mark) => Buffer.from(mark, 'latin1'))
-}
-
 /**
- * Whether any of a few marks lies in a piece of a stream. To be asked once per piece and not once per event: a native
- * search over a whole piece costs less than a look at one event.
+ * Which events of a stream hold one of a few marks: a native search over a whole piece, asked again only behind each
+ * place where one was found, costs less than a look at every event.
  */
-export function holdsMark(bytes: Uint8Array<ArrayBuffer>, marks: readonly Uint8Array[]): boolean {
-  for (const mark of marks) if (Buffer.prototype.indexOf.call(bytes, mark) >= 0) return true
-  return false
+export class Marks {
+  readonly #marks: readonly Uint8Array[]
+
+  constructor(...marks: readonly string[]) {
+    this.#marks = marks.map((mark) => Buffer.from(mark, 'latin1'))
+  }
+
+  /** Where the first of the marks begins, at or behind `from`; `Infinity` when there is none. */
+  next(bytes: Uint8Array<ArrayBuffer>, from: number): number {
+    let first = Infinity
+    for (const mark of this.#marks) {
+      const at = Buffer.prototype.indexOf.call(bytes, mark, from)
+      if (at >= 0 && at < first) first = at
+    }
+    return first
+  }
 }

@@ -1,6 +1,6 @@
 import { formatSse } from '../../base/mod.ts'
 import { addTokens, noTokens, type TokenCounts } from '../usage.ts'
-import { dataStart, holdsMark, marksOf, readData } from './events.ts'
+import { dataStart, Marks, readData } from './events.ts'
 import { count, member, text } from './numbers.ts'
 import { errorOf, ownGemini } from './own-gemini.ts'
 import type { EventRole, StreamFailure, StreamTracker, Wire } from './wire.ts'
@@ -34,7 +34,7 @@ function isContent(part: unknown): boolean {
 }
 
 /** What an event holds that must be opened although the model has begun. */
-const marks = marksOf('"finishReason"', '"error"', '"blockReason"')
+const marks = new Marks('"finishReason"', '"error"', '"blockReason"')
 
 class GeminiTracker implements StreamTracker {
   failure: StreamFailure | null = null
@@ -43,9 +43,9 @@ class GeminiTracker implements StreamTracker {
   #ended = false
   #id = ''
   #model = ''
-  /** The piece that was searched last, and whether it holds a mark. */
+  /** The piece that was searched last, and where its next mark is. */
   #piece: Uint8Array | null = null
-  #marked = false
+  #mark = Infinity
   /** Every event says the counts so far: only those of the last one are read, when they are asked for. */
   #last: Uint8Array | null = null
   #lastStart = 0
@@ -69,12 +69,12 @@ class GeminiTracker implements StreamTracker {
 
   read(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): EventRole {
     if (dataStart(bytes, start, end) < 0) return 'idle'
-    if (this.#piece !== bytes) {
+    if (this.#piece !== bytes || this.#mark < start) {
       this.#piece = bytes
-      this.#marked = holdsMark(bytes, marks)
+      this.#mark = marks.next(bytes, start)
     }
     // Once the model has begun, an event is opened only for what it may say besides.
-    if (this.#content && !this.#marked) {
+    if (this.#content && this.#mark >= end) {
       this.#last = bytes
       this.#lastStart = start
       this.#lastEnd = end

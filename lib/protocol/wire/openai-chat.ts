@@ -1,6 +1,6 @@
 import { formatSse, type JsonObject } from '../../base/mod.ts'
 import { addTokens, noTokens, type TokenCounts } from '../usage.ts'
-import { dataStart, holdsMark, marksOf, readData } from './events.ts'
+import { dataStart, Marks, readData } from './events.ts'
 import { count, member, text } from './numbers.ts'
 import { ownChat } from './own-openai-chat.ts'
 import type { EventRole, StreamFailure, StreamTracker, Wire } from './wire.ts'
@@ -28,7 +28,7 @@ function chatUsage(body: unknown): TokenCounts {
 }
 
 /** What an event holds that must be opened although the model has begun. */
-const marks = marksOf('"usage":{', '"usage": {', '"error"')
+const marks = new Marks('"usage":{', '"usage": {', '"error"')
 
 class ChatTracker implements StreamTracker {
   tokens = noTokens
@@ -37,11 +37,12 @@ class ChatTracker implements StreamTracker {
   #done = false
   #id = ''
   #model = ''
-  /** The newest event before [DONE], kept in case the stream ends without one, and whether its piece holds a mark. */
+  /** The newest event before [DONE], kept in case the stream ends without one. */
   #last: Uint8Array<ArrayBuffer> | null = null
   #lastStart = 0
   #lastEnd = 0
-  #marked = false
+  /** Where the next mark of its piece is. */
+  #mark = Infinity
 
   get id(): string | null {
     return this.#id === '' ? null : this.#id
@@ -65,14 +66,14 @@ class ChatTracker implements StreamTracker {
       this.#done = true
       return 'end'
     }
-    if (this.#last !== bytes) {
+    if (this.#last !== bytes || this.#mark < start) {
       this.#last = bytes
-      this.#marked = holdsMark(bytes, marks)
+      this.#mark = marks.next(bytes, start)
     }
     this.#lastStart = start
     this.#lastEnd = end
     // Once the model has begun, a chunk is opened only for its usage, or for an error.
-    if (this.#content && !this.#marked) return 'content'
+    if (this.#content && this.#mark >= end) return 'content'
     const chunk = readData(bytes, start, end)
     if (!chunk) return this.#content ? 'content' : 'idle'
     if (chunk['error'] !== undefined && chunk['error'] !== null) return this.#fail(chunk)

@@ -175,6 +175,45 @@ describe('the trackers', () => {
     expect(tracker.tokens).toMatchObject({ inputTokens: null, outputTokens: null })
   })
 
+  /** Events of each protocol that say something besides what the model wrote, among those that do not. */
+  const said: Partial<Record<keyof typeof wires, readonly string[]>> = {
+    'openai-chat': [
+      'data: {"id":"c","choices":[{"delta":{"role":"assistant","content":""}}]}',
+      'data: {"id":"c","choices":[{"delta":{"content":"a"},"finish_reason":null}],"usage":null}',
+      'data: {"id":"c","choices":[{"delta":{"content":"\\"usage\\":{"}}]}',
+      'data: {"id":"c","choices":[],"usage":{"prompt_tokens":5,"completion_tokens":3}}',
+      'data: {"choices":[],"usage": {"completion_tokens":4}}',
+      'data: {"error":{"message":"no"}}',
+      ': a comment',
+      'data: [DONE]',
+    ],
+    'gemini': [
+      'data: {"candidates":[{"content":{"parts":[{"text":""}]}}],"responseId":"r"}',
+      'data: {"candidates":[{"content":{"parts":[{"text":"a"}]}}],"usageMetadata":{"promptTokenCount":2,"candidatesTokenCount":1}}',
+      'data: {"candidates":[{"content":{"parts":[{"text":"b"}]},"finishReason":"STOP"}],"usageMetadata":{"candidatesTokenCount":7}}',
+      'data: {"error":{"message":"no"}}',
+    ],
+  }
+  for (const [protocol, events] of Object.entries(said)) {
+    test(`${protocol}: events that come in one piece say what they say one by one`, () => {
+      fc.assert(fc.property(fc.array(fc.constantFrom(...events), { minLength: 1, maxLength: 12 }), (stream) => {
+        const apart = follow(protocol as keyof typeof wires, stream)
+        const tracker = wires[protocol as keyof typeof wires]!.tracker()
+        const piece = bytes(stream.join('\n\n'))
+        let at = 0
+        const roles = stream.map((event) => {
+          const start = at
+          at += event.length + 2
+          return tracker.read(piece, start, at - 2)
+        })
+        expect(roles).toEqual(apart.roles)
+        for (const member of ['tokens', 'failure', 'finished', 'id'] as const) {
+          expect(tracker[member]).toEqual(apart.tracker[member])
+        }
+      }))
+    })
+  }
+
   test('openai-chat: finished without [DONE] once every choice has its reason', () => {
     const { tracker } = follow('openai-chat', ['data: {"choices":[{"delta":{},"finish_reason":"stop"}]}'])
     expect(tracker.finished).toBe(true)
