@@ -60,6 +60,8 @@ const lists: readonly (readonly [string, object])[] = [
   ['usage.summary', { by: 'day' }],
   ['usage.summary', { by: 'model' }],
   ['usage.summary', { by: 'token' }],
+  ['usage.summary', { by: 'token', from: now - spanMs }],
+  ['usage.summary', { by: 'account', from: now - spanMs }],
   ['usage.summary', { by: 'model', provider: 'provider-3' }],
   ['usage.requests', { limit: 100 }],
   ['usage.requests', { limit: 100, model: 'model-7' }],

@@ -58,20 +58,6 @@ export function sourceOf(stream: ReadableStream<Uint8Array> | null): ByteSource 
   }
 }
 
-/** Bytes that are already here as a {@link ByteSource}. */
-export function sourceOfBytes(bytes: Uint8Array<ArrayBuffer>): ByteSource {
-  let cancelled = false
-  return {
-    start(sink) {
-      if (bytes.length > 0) sink.chunk(bytes)
-      if (!cancelled) sink.end()
-    },
-    pause() {},
-    resume() {},
-    cancel: () => void (cancelled = true),
-  }
-}
-
 /** A {@link ByteSource} as a web stream that holds the source back while its reader is busy. */
 export function streamOf(source: ByteSource, highWaterBytes = 64 * 1024): ReadableStream<Uint8Array<ArrayBuffer>> {
   return new ReadableStream<Uint8Array<ArrayBuffer>>({

@@ -20,7 +20,7 @@ export function readClaims(token: string): Record<string, unknown> | null {
 }
 
 /** Text of a claim, also of one nested in a namespace object. */
-export function claimText(claims: Record<string, unknown> | null, ...path: readonly string[]): string | null {
+function claimText(claims: Record<string, unknown> | null, ...path: readonly string[]): string | null {
   let value: unknown = claims
   for (const step of path) value = isObject(value) ? value[step] : undefined
   return typeof value === 'string' && value !== '' ? value : null

@@ -8,12 +8,4 @@
  */
 export { createLlmBridge, type LlmBridge, type LlmBridgeOptions, type ShowLogin } from './bridge.ts'
 export { controlPath, type LlmProxy, type LlmProxyOptions, startLlmProxy } from './proxy.ts'
-export {
-  defaultProxyPort,
-  effectiveScopes,
-  isConfigured,
-  type LlmChange,
-  type LlmSettings,
-  problemsOf,
-  tokenName,
-} from './settings.ts'
+export { effectiveScopes, isConfigured, type LlmChange, type LlmSettings, tokenName } from './settings.ts'

@@ -69,7 +69,7 @@ export function isConfigured({ gateway_url, oidc }: LlmSettings): boolean {
 }
 
 /** Every problem of the settings, each with its field. Until all that is needed is set, only what is set is judged. */
-export function problemsOf(settings: LlmSettings): string[] {
+function problemsOf(settings: LlmSettings): string[] {
   const { gateway_url, oidc, proxy } = settings
   const problems: string[] = []
   const need = (field: string, value: string) => {

@@ -103,19 +103,6 @@ async function replace(path: string, content: string | Uint8Array): Promise<void
   await syncFolder(folder)
 }
 
-/** Adds to a 0600 file, creating it if need be; refuses a link. @throws GwError `storage.failed` */
-export async function appendPrivate(path: string, content: string): Promise<void> {
-  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW
-  const file = await open(path, flags, 0o600).catch((error) => {
-    throw refused(error, path, 'written')
-  })
-  try {
-    await file.writeFile(content)
-  } finally {
-    await file.close()
-  }
-}
-
 /**
  * The text of a file, or `null` when there is none.
  *

@@ -8,7 +8,6 @@
  */
 export { detectPlatform } from './detect.ts'
 export {
-  appendPrivate,
   ensurePrivateDir,
   type FileIdentity,
   readBounded,

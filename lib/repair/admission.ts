@@ -25,13 +25,6 @@ export interface AdmissionPolicy {
   readonly allow_mutating: boolean
 }
 
-/** What stay-afloat may do when nobody said otherwise: look, and run free commands. */
-export const defaultPolicy: AdmissionPolicy = {
-  allowed_budgets: ['free_local', 'free_command'],
-  allow_interactive: false,
-  allow_mutating: false,
-}
-
 /** A step that wants to run. `null` budget: there is no such step. */
 export interface Step {
   readonly kind: 'probe' | 'repair'

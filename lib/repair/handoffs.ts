@@ -1,4 +1,3 @@
-import { GwError } from '../base/mod.ts'
 import type { Database, Storage } from '../storage/mod.ts'
 import type { EventLog } from './events.ts'
 
@@ -54,28 +53,6 @@ const maxResolved = 500
 
 const textOf = ({ profile, provider, account, capability }: HandoffKey): string =>
   JSON.stringify([profile, provider, account, capability])
-
-/**
- * The key that a call names.
- *
- * @throws GwError `scope.invalid` when provider or account is missing
- */
-export function handoffKey(
-  input: {
-    profile?: string | undefined
-    provider?: string | undefined
-    account?: string | undefined
-    capability?: string | undefined
-  },
-): HandoffKey {
-  const { profile = null, provider, account, capability = null } = input
-  if (!provider || !account) {
-    throw new GwError('scope.invalid', 'a handoff is named by --provider and --account', {
-      hint: 'gw stay-afloat handoffs',
-    })
-  }
-  return { profile, provider, account, capability }
-}
 
 /** The handoffs of this home. */
 export function createHandoffs(storage: Storage, events: EventLog, now: () => number): Handoffs {

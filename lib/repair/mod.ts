@@ -12,7 +12,6 @@ export {
   type AdmissionReason,
   admit,
   type Consent,
-  defaultPolicy,
   noConsent,
   probeConsent,
   repairConsent,
@@ -44,7 +43,7 @@ export {
 export { createInventory, type Inventory, type RouteAccount } from './inventory/inventory.ts'
 export type { InventoryConfig } from './inventory/schema.ts'
 export type { Scope } from './inventory/scope.ts'
-export { detectShell, quoteAssignment, quoteLine, quoteWord, type Shell, shells } from './quote.ts'
+export { detectShell, quoteAssignment, quoteLine, type Shell, shells } from './quote.ts'
 export { createRuntimeCheck, type RuntimeCheck, type RuntimeState } from './runtime.ts'
 export { createRepair, type Repair, type RepairOptions } from './repair.ts'
 export type { NextReport } from './next.ts'
@@ -56,7 +55,7 @@ export type { TickReport, TickRequest } from './tick.ts'
 export type { Used, UseRequest } from './use.ts'
 export { execWith, run as runInTerminal } from './exec.ts'
 export type { Injection } from './inject.ts'
-export { type Handoff, type HandoffKey, handoffKey, type HandoffReport } from './handoffs.ts'
+export { type Handoff, type HandoffKey, type HandoffReport } from './handoffs.ts'
 export type { EventQuery, RepairEvent } from './events.ts'
 export { createHost, type Host, type HostSettings } from './host.ts'
 export { showGauges } from './gauges.ts'

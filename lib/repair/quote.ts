@@ -5,7 +5,7 @@ export const shells = ['fish', 'zsh', 'bash', 'ksh'] as const
 export type Shell = typeof shells[number]
 
 /** One word of a POSIX shell line that means exactly this text; plain words stay bare. */
-export function quoteWord(text: string): string {
+function quoteWord(text: string): string {
   return /^[A-Za-z0-9_@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 }
 

@@ -7,7 +7,7 @@
  * @module
  */
 export { openRouterRecord } from './cipher.ts'
-export { type Keychain, memoryKeychain, systemKeychain } from './keychain.ts'
+export { type Keychain, systemKeychain } from './keychain.ts'
 export type { KeyPlace } from './master.ts'
 export {
   openSecretStore,

@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Json } from '../../../lib/base/mod.ts'
-import { memoryKeychain } from '../../../lib/secrets/mod.ts'
+import { memoryKeychain } from '../../support/memory-keychain.ts'
 import { fakeUpstream, type Step } from '../../support/fake-upstream.ts'
 import { startGateway, type TestGateway } from '../../support/gateway.ts'
 

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { exportPKCS8, generateKeyPair, jwtVerify } from 'jose'
 import { isGwError, manualClock } from '../../../lib/base/mod.ts'
 import { createSources } from '../../../lib/credentials/mod.ts'
-import { memoryKeychain, type SecretStore } from '../../../lib/secrets/mod.ts'
+import { type SecretStore } from '../../../lib/secrets/mod.ts'
+import { memoryKeychain } from '../../support/memory-keychain.ts'
 
 const start = 1_700_000_000_000
 const hour = 3_600_000

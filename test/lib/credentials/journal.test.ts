@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { Secret, systemClock } from '../../../lib/base/mod.ts'
 import { type Grant, openRenewal, type Renewal, sealRenewal, takeLedger } from '../../../lib/credentials/mod.ts'
 import { detectPlatform } from '../../../lib/platform/mod.ts'
-import { memoryKeychain } from '../../../lib/secrets/mod.ts'
+import { memoryKeychain } from '../../support/memory-keychain.ts'
 import { openLoginHome } from '../../support/login-home.ts'
 
 const cleanups: (() => unknown)[] = []

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isGwError, jsonLogger, manualClock, Secret } from '../../../lib/base/mod.ts'
 import { type Fetch, type Grant, isLocalCause } from '../../../lib/credentials/mod.ts'
-import { memoryKeychain } from '../../../lib/secrets/mod.ts'
+import { memoryKeychain } from '../../support/memory-keychain.ts'
 import { openLoginHome } from '../../support/login-home.ts'
 
 const start = 1_700_000_000_000

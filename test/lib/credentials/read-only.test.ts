@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, wri
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { Secret } from '../../../lib/base/mod.ts'
-import { memoryKeychain } from '../../../lib/secrets/mod.ts'
+import { memoryKeychain } from '../../support/memory-keychain.ts'
 import { openLoginHome } from '../../support/login-home.ts'
 import { rotatingIssuer } from '../../support/vendors/rotating.ts'
 

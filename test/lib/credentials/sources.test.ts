@@ -14,7 +14,8 @@ import {
   type SourceContext,
   type SourceSpec,
 } from '../../../lib/credentials/mod.ts'
-import { memoryKeychain, type SecretStore } from '../../../lib/secrets/mod.ts'
+import { type SecretStore } from '../../../lib/secrets/mod.ts'
+import { memoryKeychain } from '../../support/memory-keychain.ts'
 
 const folders: string[] = []
 afterEach(() => {

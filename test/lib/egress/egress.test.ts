@@ -3,7 +3,7 @@ import { type GwError, manualClock, silentLogger } from '../../../lib/base/mod.t
 import { egressConfig } from '../../../lib/egress/config.ts'
 import { addressTable, createEgress, decide, egressPolicy, parseAddress } from '../../../lib/egress/mod.ts'
 import type { DialRequest } from '../../../lib/platform/mod.ts'
-import { sourceOfBytes } from '../../../lib/base/mod.ts'
+import { sourceOfBytes } from '../../support/source-of-bytes.ts'
 import corpus from '../../fixtures/hostile/ssrf/cases.json' with { type: 'json' }
 
 /** A way out that only takes notes. */

@@ -3,7 +3,6 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
-  appendPrivate,
   ensurePrivateDir,
   paths,
   processAlive,
@@ -47,16 +46,6 @@ describe('writeAtomic()', () => {
       expect(await readdir(folder)).toEqual(['taken'])
     }))
 })
-
-test('appendPrivate() refuses a link', () =>
-  inFolder(async (folder) => {
-    await writeFile(join(folder, 'victim'), '')
-    await symlink(join(folder, 'victim'), join(folder, 'log'))
-    await expect(appendPrivate(join(folder, 'log'), 'x')).rejects.toThrow()
-    await appendPrivate(join(folder, 'own'), 'a\n')
-    await appendPrivate(join(folder, 'own'), 'b\n')
-    expect(await readFile(join(folder, 'own'), 'utf8')).toBe('a\nb\n')
-  }))
 
 test('ensurePrivateDir() tightens a folder that others can read', () =>
   inFolder(async (folder) => {

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isGwError, Secret, systemClock } from '../../../lib/base/mod.ts'
 import { detectPlatform } from '../../../lib/platform/mod.ts'
-import { type Keychain, memoryKeychain, openRouterRecord, openSecretStore } from '../../../lib/secrets/mod.ts'
+import { type Keychain, openRouterRecord, openSecretStore } from '../../../lib/secrets/mod.ts'
+import { memoryKeychain } from '../../support/memory-keychain.ts'
 import { openStorage } from '../../../lib/storage/mod.ts'
 
 const cleanups: (() => unknown)[] = []

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
-import { type AccountId, readAll, Secret, sourceOfBytes, systemClock } from '../../../lib/base/mod.ts'
+import { type AccountId, readAll, Secret, systemClock } from '../../../lib/base/mod.ts'
+import { sourceOfBytes } from '../../support/source-of-bytes.ts'
 import { formatTarget } from '../../../lib/accounts/mod.ts'
 import type { AuthScheme, Deployment, Provider } from '../../../lib/catalog/mod.ts'
 import type { Credential } from '../../../lib/credentials/mod.ts'
