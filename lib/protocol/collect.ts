@@ -1,6 +1,7 @@
 import type { InferenceEvent, InferenceResponse, PartHead, ResponsePart } from './event.ts'
 import type { UpstreamFailure } from './failure.ts'
 import type { FinishReason } from './finish.ts'
+import type { TokenLogprob } from './logprobs.ts'
 import type { ReasoningProof } from './request.ts'
 import { addTokens, noTokens, type TokenCounts } from './usage.ts'
 import type { JsonObject } from '../base/mod.ts'
@@ -24,6 +25,7 @@ interface Draft {
   readonly summary: string[]
   proof: ReasoningProof | null
   annotations: readonly JsonObject[]
+  logprobs: TokenLogprob[] | null
 }
 
 /** A collector for one answer. Linear in its events. */
@@ -44,13 +46,22 @@ export function createCollector(): Collector {
           model = event.model
           return
         case 'open':
-          drafts[event.part] = { head: event.head, text: '', content: [], summary: [], proof: null, annotations: [] }
+          drafts[event.part] = {
+            head: event.head,
+            text: '',
+            content: [],
+            summary: [],
+            proof: null,
+            annotations: [],
+            logprobs: null,
+          }
           return
         case 'delta': {
           const draft = drafts[event.part]
           if (draft === undefined) return
           if (draft.head.type !== 'reasoning') {
             draft.text += event.text
+            if (event.logprobs !== undefined) (draft.logprobs ??= []).push(...event.logprobs)
             return
           }
           const sections = event.summary === true ? draft.summary : draft.content
@@ -97,7 +108,12 @@ function finishDraft(draft: Draft): ResponsePart {
   const head = draft.head
   switch (head.type) {
     case 'text':
-      return { type: 'text', text: draft.text, annotations: draft.annotations }
+      return {
+        type: 'text',
+        text: draft.text,
+        annotations: draft.annotations,
+        ...(draft.logprobs === null ? {} : { logprobs: draft.logprobs }),
+      }
     case 'refusal':
       return { type: 'refusal', text: draft.text }
     case 'reasoning':
@@ -116,7 +132,10 @@ export function replay(response: InferenceResponse): InferenceEvent[] {
     switch (item.type) {
       case 'text':
         out.push({ type: 'open', part, head: { type: 'text' } })
-        if (item.text !== '') out.push({ type: 'delta', part, text: item.text })
+        if (item.text !== '') {
+          const { text, logprobs } = item
+          out.push(logprobs === undefined ? { type: 'delta', part, text } : { type: 'delta', part, text, logprobs })
+        }
         out.push({ type: 'close', part, annotations: item.annotations })
         return
       case 'refusal':

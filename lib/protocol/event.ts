@@ -1,6 +1,7 @@
 import type { JsonObject } from '../base/mod.ts'
 import type { UpstreamFailure } from './failure.ts'
 import type { FinishReason } from './finish.ts'
+import type { TokenLogprob } from './logprobs.ts'
 import type { ReasoningProof, ToolKind } from './request.ts'
 import type { TokenCounts } from './usage.ts'
 
@@ -30,6 +31,8 @@ export type InferenceEvent =
     /** Of reasoning: whether this is the issuer's summary rather than the thoughts, and which section of it. */
     readonly summary?: boolean
     readonly section?: number
+    /** Of text, where the caller asked for it: its tokens, and how likely they were. */
+    readonly logprobs?: readonly TokenLogprob[]
   }
   | {
     readonly type: 'close'
@@ -44,7 +47,12 @@ export type InferenceEvent =
 
 /** A part of a whole answer. */
 export type ResponsePart =
-  | { readonly type: 'text'; readonly text: string; readonly annotations: readonly JsonObject[] }
+  | {
+    readonly type: 'text'
+    readonly text: string
+    readonly annotations: readonly JsonObject[]
+    readonly logprobs?: readonly TokenLogprob[]
+  }
   | { readonly type: 'refusal'; readonly text: string }
   | {
     readonly type: 'reasoning'

@@ -30,7 +30,6 @@ const openaiShared = new Set([
   'prompt_cache_retention',
   'safety_identifier',
   'moderation',
-  'top_logprobs',
 ])
 
 /**

@@ -1,3 +1,4 @@
+import type { LogprobsWish } from './logprobs.ts'
 import type { Json, JsonObject } from '../base/mod.ts'
 import type { ProtocolId } from './id.ts'
 
@@ -263,6 +264,7 @@ export interface InferenceRequest extends Found {
   readonly toolChoice: ToolChoice | null
   readonly parallelToolCalls: boolean | null
   readonly sampling: Sampling
+  readonly logprobs: LogprobsWish | null
   readonly reasoning: ReasoningOptions | null
   readonly output: OutputFormat | null
   /** `low`, `medium`, `high`. */

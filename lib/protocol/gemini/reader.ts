@@ -2,6 +2,7 @@ import type { Json, JsonObject } from '../../base/mod.ts'
 import type { InferenceEvent } from '../event.ts'
 import { type UpstreamFailure, upstreamFailure } from '../failure.ts'
 import { type FinishReason, finishWords } from '../finish.ts'
+import { readLogprobsResult, type TokenLogprob } from '../logprobs.ts'
 import { numberOf, objectOf, objectsOf, stringOf } from '../read.ts'
 import type { PackedReasoning } from '../reasoning.ts'
 import type { ReasoningProof } from '../request.ts'
@@ -35,6 +36,8 @@ export function createReader(stem: string): Reader {
   let word: string | null = null
   let why: string | null = null
   let beside: JsonObject = {}
+  /** Of the piece that is being read, until its first text takes them. */
+  let logprobs: readonly TokenLogprob[] | undefined
 
   function fail(failure: UpstreamFailure, out: InferenceEvent[]): void {
     done = true
@@ -57,7 +60,11 @@ export function createReader(stem: string): Reader {
   }
   function say(type: 'text' | 'reasoning', text: string, out: InferenceEvent[]): void {
     if (text === '') return
-    out.push({ type: 'delta', part: enter(type, out), text })
+    const part = enter(type, out)
+    if (type === 'text' && logprobs !== undefined) {
+      out.push({ type: 'delta', part, text, logprobs })
+      logprobs = undefined
+    } else out.push({ type: 'delta', part, text })
     said += text
   }
   /** A signature without words of its own. */
@@ -148,6 +155,7 @@ export function createReader(stem: string): Reader {
       for (const name of ['groundingMetadata', 'urlContextMetadata', 'citationMetadata'] as const) {
         if (objectOf(candidate[name]) !== undefined) beside = { ...beside, [name]: candidate[name] } as JsonObject
       }
+      logprobs = readLogprobsResult(candidate.logprobsResult)
       for (const part of objectsOf(objectOf(candidate.content)?.parts)) readPart(part, out)
       word = stringOf(candidate.finishReason) ?? word
       why = stringOf(candidate.finishMessage) ?? why

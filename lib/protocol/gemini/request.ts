@@ -3,6 +3,7 @@ import type { EncodeOptions } from '../codec.ts'
 import { isHarmless, unknownFields } from '../ledger.ts'
 import { compact, numberOf, objectOf, objectsOf, stringOf } from '../read.ts'
 import type { InferenceRequest, Message, OutputFormat, Sampling } from '../request.ts'
+import type { LogprobsWish } from '../logprobs.ts'
 import { validate } from '../schema-kit.ts'
 import { leadingSystem } from '../turns.ts'
 import { encodeContents, encodeInstruction } from './contents.ts'
@@ -49,12 +50,16 @@ export function decodeRequest(given: JsonObject): InferenceRequest {
   const system = objectOf(body.systemInstruction)
   const book = callBook()
   const output = decodeOutput(config)
+  const logprobs = decodeLogprobs(config)
   return {
     source: 'gemini',
     path: '',
     extra: unknownFields(body, requestFields),
     nested: {
-      generationConfig: unknownFields(config, output === null ? outputUnknown : configFields),
+      generationConfig: withoutLogprobs(
+        unknownFields(config, output === null ? outputUnknown : configFields),
+        logprobs,
+      ),
       toolConfig: unknownFields(toolConfig, new Set(['functionCallingConfig'])),
       'toolConfig.functionCallingConfig': calling &&
         unknownFields(calling, new Set(['mode', 'allowedFunctionNames'])),
@@ -78,6 +83,7 @@ export function decodeRequest(given: JsonObject): InferenceRequest {
       frequencyPenalty: numberOf(config.frequencyPenalty),
       presencePenalty: numberOf(config.presencePenalty),
     },
+    logprobs,
     reasoning: decodeThinking(objectOf(config.thinkingConfig)),
     output,
     verbosity: null,
@@ -88,6 +94,18 @@ export function decodeRequest(given: JsonObject): InferenceRequest {
     serviceTier: body.serviceTier === 'standard' ? 'default' : stringOf(body.serviceTier),
     cache: null,
   }
+}
+
+function decodeLogprobs(config: JsonObject): LogprobsWish | null {
+  if (config.responseLogprobs !== true) return null
+  const [path, topPath] = ['generationConfig.responseLogprobs', 'generationConfig.logprobs']
+  return { path, top: numberOf(config.logprobs), topPath }
+}
+
+function withoutLogprobs(config: JsonObject | undefined, wish: LogprobsWish | null): JsonObject | undefined {
+  if (config === undefined || wish === null) return config
+  const { responseLogprobs: _, logprobs: __, ...rest } = config
+  return rest as JsonObject
 }
 
 function decodeContent(content: JsonObject, path: string, book: CallBook): Message {
@@ -139,6 +157,8 @@ export function encodeRequest(request: InferenceRequest, options: EncodeOptions)
   const config = compact({
     ...encodeSampling(request, options),
     ...encodeOutput(request.output, options),
+    responseLogprobs: request.logprobs === null ? undefined : true,
+    logprobs: request.logprobs?.top ?? undefined,
     thinkingConfig: encodeThinking(request, model, ledger),
     ...ledger.inner(request, 'generationConfig'),
   })

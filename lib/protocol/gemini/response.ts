@@ -4,6 +4,7 @@ import { createCollector } from '../collect.ts'
 import type { InferenceEvent, InferenceResponse, ResponsePart } from '../event.ts'
 import { upstreamFailure } from '../failure.ts'
 import { finishTable } from '../finish.ts'
+import { writeLogprobsResult } from '../logprobs.ts'
 import { compact, objectOf, objectsOf } from '../read.ts'
 import { argumentsObject } from '../tools.ts'
 import type { TokenCounts } from '../usage.ts'
@@ -48,10 +49,12 @@ export function encodeResponse(response: InferenceResponse, call: Call, lose: Lo
     } else parts[parts.length - 1] = { ...last, thoughtSignature: alone }
   })
   parts.push(...writer.rest())
+  const logprobs = response.parts.flatMap((part) => part.type === 'text' ? part.logprobs ?? [] : [])
   return envelopeOf(call, {
     content: { parts: parts.length > 0 ? parts : [{ text: '' }], role: 'model' },
     finishReason: finishTable[response.finish].gemini,
     index: 0,
+    ...(logprobs.length === 0 ? {} : { logprobsResult: writeLogprobsResult(logprobs) }),
     ...writer.beside(),
   }, encodeUsage(response.tokens))
 }

@@ -3,6 +3,7 @@ import type { Call, Lose, StreamDecoder, StreamEncoder } from '../codec.ts'
 import type { InferenceEvent, PartHead } from '../event.ts'
 import { upstreamFailure } from '../failure.ts'
 import { type FinishReason, finishTable } from '../finish.ts'
+import { type TokenLogprob, writeLogprobsResult } from '../logprobs.ts'
 import { jsonOf, objectOf } from '../read.ts'
 import { addTokens, noTokens } from '../usage.ts'
 import { decodeFailure, encodeFailure } from './failure.ts'
@@ -61,9 +62,12 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
   let done = false
 
   /** One event with some parts. Written by hand: there is one for each piece of text. */
-  function chunk(parts: readonly JsonObject[]): string {
+  function chunk(parts: readonly JsonObject[], logprobs?: readonly TokenLogprob[]): string {
     if (parts.length === 0) return ''
-    return `data: {"candidates":[{"content":{"parts":${JSON.stringify(parts)},"role":"model"},"index":0}]${tail}`
+    const chances = logprobs === undefined ? '' : `,"logprobsResult":${JSON.stringify(writeLogprobsResult(logprobs))}`
+    return `data: {"candidates":[{"content":{"parts":${
+      JSON.stringify(parts)
+    },"role":"model"},"index":0${chances}}]${tail}`
   }
   function delta(event: Extract<InferenceEvent, { type: 'delta' }>): string {
     const draft = drafts[event.part]
@@ -71,7 +75,7 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
     switch (draft.head.type) {
       case 'text':
         draft.text += event.text
-        return chunk([writer.text(event.text)])
+        return chunk([writer.text(event.text)], event.logprobs)
       case 'refusal':
         return chunk([writer.text(event.text)])
       case 'tool-call':

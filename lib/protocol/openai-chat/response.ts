@@ -4,6 +4,7 @@ import type { InferenceResponse, ResponsePart } from '../event.ts'
 import { upstreamFailure } from '../failure.ts'
 import { type FinishReason, finishTable, finishWords, inexactFinish } from '../finish.ts'
 import { isHarmless } from '../ledger.ts'
+import { readLogprobs, type TokenLogprob, writeLogprobs } from '../logprobs.ts'
 import { compact, numberOf, objectOf, objectsOf, stringOf } from '../read.ts'
 import { noTokens, type TokenCounts } from '../usage.ts'
 import { decodeFailure } from './failure.ts'
@@ -23,7 +24,8 @@ export function decodeResponse(body: unknown, stem: string): DecodedResponse {
       failure: upstreamFailure('malformed', 'the answer is no chat completion: choices[0].message is missing'),
     }
   }
-  const parts = [...decodeReasoning(message), ...decodeContent(message), ...decodeCalls(message, stem)]
+  const logprobs = readLogprobs(objectOf(choice.logprobs)?.content)
+  const parts = [...decodeReasoning(message), ...decodeContent(message, logprobs), ...decodeCalls(message, stem)]
   const word = stringOf(choice.finish_reason)
   const finish = decodeFinish(word, parts.some((part) => part.type === 'tool-call'))
   if (finish === null) {
@@ -87,11 +89,14 @@ function decodeReasoning(message: JsonObject): ResponsePart[] {
     : [{ type: 'reasoning', id: null, content: [text], summary: [], proof: null }]
 }
 
-function decodeContent(message: JsonObject): ResponsePart[] {
+function decodeContent(message: JsonObject, logprobs: readonly TokenLogprob[] | undefined): ResponsePart[] {
   const out: ResponsePart[] = []
   const text = stringOf(message.content) ??
     objectsOf(message.content).map((part) => stringOf(part.text) ?? '').join('')
-  if (text !== '') out.push({ type: 'text', text, annotations: objectsOf(message.annotations) })
+  if (text !== '') {
+    const annotations = objectsOf(message.annotations)
+    out.push({ type: 'text', text, annotations, ...(logprobs === undefined ? {} : { logprobs }) })
+  }
   const refusal = stringOf(message.refusal)
   if (refusal !== null && refusal !== '') out.push({ type: 'refusal', text: refusal })
   return out
@@ -127,10 +132,12 @@ export function encodeResponse(response: InferenceResponse, call: Call, lose: Lo
   const thoughts: string[] = []
   const details: JsonObject[] = []
   const annotations: JsonObject[] = []
+  const chances: TokenLogprob[] = []
   response.parts.forEach((part, i) => {
     switch (part.type) {
       case 'text':
         texts.push(part.text)
+        if (part.logprobs !== undefined) chances.push(...part.logprobs)
         annotations.push(...chatAnnotations(part.annotations, `output[${i}]`, lose))
         return
       case 'refusal':
@@ -161,9 +168,14 @@ export function encodeResponse(response: InferenceResponse, call: Call, lose: Lo
     object: 'chat.completion',
     created: call.createdAt,
     model: call.model,
-    choices: [{ index: 0, message, logprobs: null, ...encodeFinish(response.finish) }],
+    choices: [{ index: 0, message, logprobs: encodeLogprobs(chances), ...encodeFinish(response.finish) }],
     usage: encodeUsage(response.tokens),
   })
+}
+
+/** `logprobs` of a choice; `null` when nothing is known. */
+export function encodeLogprobs(list: readonly TokenLogprob[]): JsonObject | null {
+  return list.length === 0 ? null : { content: writeLogprobs(list), refusal: null }
 }
 
 /** `finish_reason`, and the exact word beside it where chat has none. */

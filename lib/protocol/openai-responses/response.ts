@@ -3,6 +3,7 @@ import type { Call, DecodedResponse, Lose } from '../codec.ts'
 import type { InferenceResponse, ResponsePart } from '../event.ts'
 import { upstreamFailure } from '../failure.ts'
 import { type FinishReason, finishTable, finishWords, inexactFinish } from '../finish.ts'
+import { readLogprobs, type TokenLogprob, writeLogprobs } from '../logprobs.ts'
 import { compact, jsonOf, numberOf, objectOf, objectsOf, stringOf } from '../read.ts'
 import { packReasoning, unpackReasoning } from '../reasoning.ts'
 import { toolSearchName } from '../tools.ts'
@@ -61,7 +62,7 @@ export function decodeItem(item: JsonObject, stem: string): ResponsePart[] {
         part.type === 'refusal'
           ? { type: 'refusal', text: stringOf(part.refusal) ?? '' }
           : part.type === 'output_text' || part.type === 'text'
-          ? { type: 'text', text: stringOf(part.text) ?? '', annotations: objectsOf(part.annotations) }
+          ? decodeText(part)
           : { type: 'native', value: part }
       )
     case 'reasoning':
@@ -92,6 +93,16 @@ export function decodeItem(item: JsonObject, stem: string): ResponsePart[] {
       }]
   }
   return [{ type: 'native', value: item }]
+}
+
+function decodeText(part: JsonObject): ResponsePart {
+  const logprobs = readLogprobs(part.logprobs)
+  return {
+    type: 'text',
+    text: stringOf(part.text) ?? '',
+    annotations: objectsOf(part.annotations),
+    ...(logprobs === undefined ? {} : { logprobs }),
+  }
 }
 
 /** A reasoning item, unpacked if another gateway of this kind made it. */
@@ -161,7 +172,7 @@ export function itemId(prefix: string, call: Call, index: number): string {
 function encodeItem(part: ResponsePart, index: number, call: Call, lose: Lose): JsonObject[] {
   switch (part.type) {
     case 'text':
-      return [messageItem(itemId('msg', call, index), textContent(part.text, part.annotations))]
+      return [messageItem(itemId('msg', call, index), textContent(part.text, part.annotations, part.logprobs))]
     case 'refusal':
       return [messageItem(itemId('msg', call, index), { type: 'refusal', refusal: part.text })]
     case 'reasoning':
@@ -181,11 +192,15 @@ export function messageItem(id: string, content: JsonObject): JsonObject {
 }
 
 /** A text part, with chat's citations in the flat form of this protocol. */
-export function textContent(text: string, annotations: readonly JsonObject[]): JsonObject {
+export function textContent(
+  text: string,
+  annotations: readonly JsonObject[],
+  logprobs: readonly TokenLogprob[] = [],
+): JsonObject {
   const flat = annotations.map((value) =>
     objectOf(value.url_citation) ? { type: 'url_citation', ...objectOf(value.url_citation) } : value
   )
-  return { type: 'output_text', text, annotations: flat, logprobs: [] }
+  return { type: 'output_text', text, annotations: flat, logprobs: writeLogprobs(logprobs) }
 }
 
 type Reasoning = Extract<ResponsePart, { type: 'reasoning' }>

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../../base/mod.ts'
 import type { EncodeOptions } from '../../codec.ts'
+import { loseLogprobs } from '../../logprobs.ts'
 import { isHarmless } from '../../ledger.ts'
 import { compact } from '../../read.ts'
 import type { InferenceRequest, OutputFormat, Part } from '../../request.ts'
@@ -35,6 +36,7 @@ export function encodeRequest(request: InferenceRequest, options: EncodeOptions)
     const path = request.source === 'openai-responses' ? 'text.verbosity' : 'verbosity'
     ledger.lose(path, 'no equivalent in anthropic-messages')
   }
+  loseLogprobs(request, ledger)
   if (request.store === true) ledger.lose('store', 'no equivalent in anthropic-messages')
   if (options.autoCache && pen.marks.length === 0) markTail(tools, systemText, messages)
   const format = encodeOutput(request.output, pen)

@@ -2,6 +2,7 @@ import type { Json, JsonObject } from '../../../base/mod.ts'
 import { unknownFields } from '../../ledger.ts'
 import { booleanOf, numberOf, objectOf, objectsOf, stringOf } from '../../read.ts'
 import type { InferenceRequest, OutputFormat } from '../../request.ts'
+import type { LogprobsWish } from '../../logprobs.ts'
 import { validate } from '../../schema-kit.ts'
 import { chatRequest } from '../schema.ts'
 import { decodeMessage } from './decode-messages.ts'
@@ -46,6 +47,8 @@ export function decodeRequest(body: JsonObject): InferenceRequest {
   const streamOptions = objectOf(body.stream_options)
   const extra: Record<string, Json | undefined> = { ...unknownFields(body, requestFields) }
   if (body.max_tokens != null && body.max_completion_tokens != null) extra.max_tokens = body.max_tokens
+  const logprobs = decodeLogprobs(body)
+  if (logprobs !== null) { for (const name of ['logprobs', 'top_logprobs']) delete extra[name] }
   const streamExtra = streamOptions && unknownFields(streamOptions, streamFields)
   if (streamExtra) Object.assign(extra, { stream_options: streamExtra })
   return {
@@ -75,6 +78,7 @@ export function decodeRequest(body: JsonObject): InferenceRequest {
       frequencyPenalty: numberOf(body.frequency_penalty),
       presencePenalty: numberOf(body.presence_penalty),
     },
+    logprobs,
     reasoning: typeof body.reasoning_effort !== 'string' ? null : {
       path: 'reasoning_effort',
       mode: body.reasoning_effort === 'none' ? 'off' : 'on',
@@ -92,6 +96,11 @@ export function decodeRequest(body: JsonObject): InferenceRequest {
     serviceTier: stringOf(body.service_tier),
     cache: null,
   }
+}
+
+function decodeLogprobs(body: JsonObject): LogprobsWish | null {
+  if (body.logprobs !== true) return null
+  return { path: 'logprobs', top: numberOf(body.top_logprobs), topPath: 'top_logprobs' }
 }
 
 function decodeOutput(format: JsonObject | undefined): OutputFormat | null {

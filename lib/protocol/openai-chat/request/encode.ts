@@ -32,6 +32,8 @@ export function encodeRequest(request: InferenceRequest, options: EncodeOptions)
     seed: sampling.seed ?? undefined,
     frequency_penalty: sampling.frequencyPenalty ?? undefined,
     presence_penalty: sampling.presencePenalty ?? undefined,
+    logprobs: request.logprobs === null ? undefined : true,
+    top_logprobs: request.logprobs?.top ?? undefined,
     reasoning_effort: encodeEffort(request, options),
     verbosity: request.verbosity ?? undefined,
     response_format: encodeOutput(request.output, options),

@@ -4,6 +4,7 @@ import type { InferenceEvent, PartHead } from '../../event.ts'
 import { type UpstreamFailure, upstreamFailure } from '../../failure.ts'
 import type { FinishReason } from '../../finish.ts'
 import { jsonOf, numberOf, objectOf, objectsOf, stringOf } from '../../read.ts'
+import { readLogprobs } from '../../logprobs.ts'
 import type { ReasoningProof } from '../../request.ts'
 import { decodeFailure } from '../failure.ts'
 import { decodeReasoningDetail } from '../reasoning.ts'
@@ -139,7 +140,12 @@ export function streamDecoder(stem: string): StreamDecoder {
   function missingIndex(id: string | null): OpenCall | undefined {
     return id === null || id === '' ? calls.at(-1) : calls.find((item) => item.id === id)
   }
-  function delta(value: JsonObject, out: InferenceEvent[]): void {
+  function say(text: string, logprobs: JsonObject | undefined, out: InferenceEvent[]): void {
+    const part = enter('text', out)
+    const chances = logprobs === undefined ? undefined : readLogprobs(logprobs.content)
+    out.push(chances === undefined ? { type: 'delta', part, text } : { type: 'delta', part, text, logprobs: chances })
+  }
+  function delta(value: JsonObject, logprobs: JsonObject | undefined, out: InferenceEvent[]): void {
     const details = value.reasoning_details
     if (Array.isArray(details) && details.length > 0) {
       for (const detail of objectsOf(details)) reasoningDetail(detail, out)
@@ -149,7 +155,7 @@ export function streamDecoder(stem: string): StreamDecoder {
     }
     const content = value.content
     if (typeof content === 'string') {
-      if (content !== '') out.push({ type: 'delta', part: enter('text', out), text: content })
+      if (content !== '') say(content, logprobs, out)
     } else if (Array.isArray(content)) {
       for (const item of objectsOf(content)) {
         const text = stringOf(item.text)
@@ -195,7 +201,7 @@ export function streamDecoder(stem: string): StreamDecoder {
       if (choice === undefined) return
       const change = objectOf(choice.delta) ?? objectOf(choice.message)
       const before = out.length
-      if (change !== undefined) delta(change, out)
+      if (change !== undefined) delta(change, objectOf(choice.logprobs), out)
       if (word !== null && out.length > before) {
         return fail(upstreamFailure('malformed', 'the stream went on after its finish_reason'), out)
       }

@@ -5,7 +5,7 @@ import { compact } from '../../read.ts'
 import { addTokens, noTokens } from '../../usage.ts'
 import { errorObject } from '../failure.ts'
 import { encodeReasoningDetails } from '../reasoning.ts'
-import { chatAnnotations, encodeFinish, encodeUsage } from '../response.ts'
+import { chatAnnotations, encodeFinish, encodeLogprobs, encodeUsage } from '../response.ts'
 
 interface Written {
   readonly head: PartHead
@@ -24,7 +24,8 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
     model: call.model,
   }).slice(0, -1)
   const head = `data: ${base},"choices":[{"index":0,"delta":`
-  const tail = ',"logprobs":null,"finish_reason":null}]}\n\n'
+  const ending = ',"finish_reason":null}]}\n\n'
+  const tail = `,"logprobs":null${ending}`
   const parts: (Written | undefined)[] = []
   let tokens = noTokens
   let started = false
@@ -58,7 +59,9 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
     const text = JSON.stringify(event.text)
     switch (written.head.type) {
       case 'text':
-        return `${head}{"content":${text}}${tail}`
+        return event.logprobs === undefined
+          ? `${head}{"content":${text}}${tail}`
+          : `${head}{"content":${text}},"logprobs":${JSON.stringify(encodeLogprobs(event.logprobs))}${ending}`
       case 'refusal':
         return `${head}{"refusal":${text}}${tail}`
       case 'tool-call': {

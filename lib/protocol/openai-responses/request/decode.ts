@@ -2,6 +2,7 @@ import type { JsonObject } from '../../../base/mod.ts'
 import { unknownFields } from '../../ledger.ts'
 import { booleanOf, compact, numberOf, objectOf, stringOf } from '../../read.ts'
 import type { InferenceRequest, OutputFormat, ReasoningOptions } from '../../request.ts'
+import type { LogprobsWish } from '../../logprobs.ts'
 import { validate } from '../../schema-kit.ts'
 import { responsesRequest } from '../schema.ts'
 import { decodeToolChoice, decodeTools } from './tools.ts'
@@ -27,6 +28,11 @@ const requestFields = new Set([
   'service_tier',
 ])
 
+const fieldsWithLogprobs = new Set([...requestFields, 'top_logprobs'])
+
+/** What is included so that texts come with the probabilities of their tokens. */
+export const includedLogprobs = 'message.output_text.logprobs'
+
 /** What gw returns anyway, so that asking for it loses nothing. */
 export const alwaysIncluded = 'reasoning.encrypted_content'
 
@@ -38,11 +44,15 @@ const formatFields = new Set(['type', 'name', 'description', 'schema', 'strict']
 /** A responses request in neutral form. @throws GwError `request.invalid` with the JSON path */
 export function decodeRequest(body: JsonObject): InferenceRequest {
   validate(responsesRequest, body)
-  const include = Array.isArray(body.include) ? body.include.filter((item) => item !== alwaysIncluded) : []
+  const asked = Array.isArray(body.include) ? body.include : []
+  const include = asked.filter((item) => item !== alwaysIncluded && item !== includedLogprobs)
+  const logprobs: LogprobsWish | null = asked.includes(includedLogprobs)
+    ? { path: 'include', top: numberOf(body.top_logprobs), topPath: 'top_logprobs' }
+    : null
   const text = objectOf(body.text)
   const textExtra = text && unknownFields(text, textConfigFields)
   const extra: JsonObject = {
-    ...unknownFields(body, requestFields),
+    ...unknownFields(body, logprobs === null ? requestFields : fieldsWithLogprobs),
     ...(include.length > 0 ? { include } : {}),
     ...(body.stream_options == null ? {} : { stream_options: body.stream_options }),
     ...(textExtra ? { text: textExtra } : {}),
@@ -77,6 +87,7 @@ export function decodeRequest(body: JsonObject): InferenceRequest {
       frequencyPenalty: null,
       presencePenalty: null,
     },
+    logprobs,
     reasoning: decodeReasoningOptions(objectOf(body.reasoning)),
     output: decodeOutput(objectOf(text?.format)),
     verbosity: stringOf(text?.verbosity),

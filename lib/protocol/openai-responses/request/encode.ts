@@ -7,7 +7,7 @@ import { compact, stringOf } from '../../read.ts'
 import type { InferenceRequest, OutputFormat, Part } from '../../request.ts'
 import { leadingSystem } from '../../turns.ts'
 import { encodeToolChoice, encodeTools } from './tools.ts'
-import { alwaysIncluded } from './decode.ts'
+import { alwaysIncluded, includedLogprobs } from './decode.ts'
 import { encodeItems, loseMark } from './encode-items.ts'
 
 /** The body of a responses request; what it cannot say is in the ledger. */
@@ -51,8 +51,14 @@ export function encodeRequest(request: InferenceRequest, options: EncodeOptions)
     store: request.store ?? (ledger.same ? undefined : false),
     service_tier: request.serviceTier ?? undefined,
     ...rest,
-    include: ledger.same ? request.again?.include : reasoning === undefined ? undefined : [alwaysIncluded],
+    top_logprobs: request.logprobs?.top ?? undefined,
+    include: ledger.same ? request.again?.include : encodeInclude(request, reasoning !== undefined),
   })
+}
+
+function encodeInclude({ logprobs }: InferenceRequest, reasons: boolean): string[] | undefined {
+  const include = [...(reasons ? [alwaysIncluded] : []), ...(logprobs === null ? [] : [includedLogprobs])]
+  return include.length === 0 ? undefined : include
 }
 
 function encodeUser(request: InferenceRequest, { ledger }: EncodeOptions): string | undefined {

@@ -2,6 +2,7 @@ import type { JsonObject } from '../../../base/mod.ts'
 import type { StreamDecoder } from '../../codec.ts'
 import type { InferenceEvent, PartHead, ResponsePart } from '../../event.ts'
 import { upstreamFailure } from '../../failure.ts'
+import { readLogprobs, type TokenLogprob } from '../../logprobs.ts'
 import { jsonOf, numberOf, objectOf, objectsOf, stringOf } from '../../read.ts'
 import { decodeFailure } from '../failure.ts'
 import { decodeFinish, decodeItem, decodeUsage } from '../response.ts'
@@ -49,6 +50,7 @@ export function streamDecoder(stem: string): StreamDecoder {
     text: string,
     out: InferenceEvent[],
     section?: { summary: boolean; index: number },
+    logprobs?: readonly TokenLogprob[],
   ): void {
     if (text === '') return
     const key = section === undefined ? '' : `${section.summary ? 's' : 'c'}${section.index}`
@@ -58,7 +60,7 @@ export function streamDecoder(stem: string): StreamDecoder {
       : section.summary
       ? { summary: true, section: section.index }
       : { section: section.index }
-    out.push({ type: 'delta', part: part.part, text, ...place })
+    out.push({ type: 'delta', part: part.part, text, ...place, ...(logprobs === undefined ? {} : { logprobs }) })
   }
   /** Says what the closing event knows beyond the deltas. False when the two contradict each other. */
   function complete(
@@ -66,12 +68,13 @@ export function streamDecoder(stem: string): StreamDecoder {
     text: string | null,
     out: InferenceEvent[],
     section?: { summary: boolean; index: number },
+    logprobs?: readonly TokenLogprob[],
   ): boolean {
     if (text === null) return true
     const key = section === undefined ? '' : `${section.summary ? 's' : 'c'}${section.index}`
     const said = part.said.get(key) ?? ''
     if (said.length > text.length || !text.startsWith(said)) return false
-    say(part, text.slice(said.length), out, section)
+    say(part, text.slice(said.length), out, section, said === '' ? logprobs : undefined)
     return true
   }
   function close(part: OpenPart, out: InferenceEvent[], proof?: ReturnType<typeof proofOf>): void {
@@ -136,7 +139,7 @@ export function streamDecoder(stem: string): StreamDecoder {
     switch (final.type) {
       case 'text':
         if (part.annotations.length === 0) part.annotations.push(...final.annotations)
-        if (!part.closed && !complete(part, final.text, out)) return false
+        if (!part.closed && !complete(part, final.text, out, undefined, final.logprobs)) return false
         close(part, out)
         return true
       case 'refusal':
@@ -204,7 +207,9 @@ export function streamDecoder(stem: string): StreamDecoder {
       switch (type) {
         case 'response.output_text.delta':
           part = textPart(data, 'text', out)
-          return part === null ? fail('text for a part that has ended', out) : say(part, text, out)
+          return part === null
+            ? fail('text for a part that has ended', out)
+            : say(part, text, out, undefined, readLogprobs(data.logprobs))
         case 'response.function_call_arguments.delta':
         case 'response.custom_tool_call_input.delta':
           part = callPart(data)

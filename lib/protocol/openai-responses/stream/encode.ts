@@ -2,6 +2,7 @@ import type { JsonObject } from '../../../base/mod.ts'
 import type { Call, Lose, StreamEncoder } from '../../codec.ts'
 import type { InferenceEvent, PartHead } from '../../event.ts'
 import type { FinishReason } from '../../finish.ts'
+import { type TokenLogprob, writeLogprobs } from '../../logprobs.ts'
 import { objectsOf, stringOf } from '../../read.ts'
 import { addTokens, noTokens } from '../../usage.ts'
 import { echo, responseId } from '../echo.ts'
@@ -24,6 +25,7 @@ interface Draft {
   /** Which item an event is about, as every event says it. */
   readonly place: string
   text: string
+  logprobs: TokenLogprob[] | null
   readonly content: string[]
   readonly summary: string[]
   /** Section of the summary that is being written, or -1. */
@@ -80,7 +82,7 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
     const index = items++
     const id = idOf(head, index)
     const place = `"item_id":${JSON.stringify(id)},"output_index":${index}`
-    const draft: Draft = { head, index, id, place, text: '', content: [], summary: [], section: -1 }
+    const draft: Draft = { head, index, id, place, text: '', logprobs: null, content: [], summary: [], section: -1 }
     drafts[part] = draft
     switch (head.type) {
       case 'text':
@@ -117,7 +119,11 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
     switch (draft.head.type) {
       case 'text':
         draft.text += event.text
-        return write('response.output_text.delta', `${draft.place},"content_index":0,"delta":${text},"logprobs":[]`)
+        if (event.logprobs !== undefined) (draft.logprobs ??= []).push(...event.logprobs)
+        return write(
+          'response.output_text.delta',
+          `${draft.place},"content_index":0,"delta":${text},"logprobs":${listOf(event.logprobs)}`,
+        )
       case 'refusal':
         draft.text += event.text
         return write('response.refusal.delta', `${draft.place},"content_index":0,"delta":${text}`)
@@ -177,14 +183,15 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
     const at = `${draft.place},"content_index":0`
     switch (draft.head.type) {
       case 'text': {
-        const content = textContent(draft.text, event.annotations ?? [])
+        const content = textContent(draft.text, event.annotations ?? [], draft.logprobs ?? [])
         const notes = objectsOf(content.annotations).map((annotation, i) =>
           write(
             'response.output_text.annotation.added',
             `${at},"annotation_index":${i},"annotation":${JSON.stringify(annotation)}`,
           )
         )
-        return notes.join('') + write('response.output_text.done', `${at},"text":${text},"logprobs":[]`) +
+        return notes.join('') +
+          write('response.output_text.done', `${at},"text":${text},"logprobs":${listOf(draft.logprobs)}`) +
           write('response.content_part.done', `${at},"part":${JSON.stringify(content)}`) +
           itemDone(draft, messageItem(draft.id, content))
       }
@@ -264,3 +271,6 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
     },
   }
 }
+
+const listOf = (logprobs: readonly TokenLogprob[] | null | undefined): string =>
+  logprobs ? JSON.stringify(writeLogprobs(logprobs)) : '[]'
