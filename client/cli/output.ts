@@ -16,7 +16,9 @@ export function printResult(io: CliIo, operation: OperationDescription, result: 
     return io.out(`${typeof value === 'string' ? value : JSON.stringify(value, null, 2)}\n`)
   }
   const lists = Object.entries(result).filter(([name]) => isTable(operation, name))
-  if (lists.length !== 1) return printFields(io, result as JsonObject)
+  const isDocument = io.terminal &&
+    Object.entries(result).some(([name, value]) => name !== lists[0]?.[0] && isDeep(value as Json))
+  if (lists.length !== 1 || isDocument) return printFields(io, result as JsonObject)
   const [name, rows] = lists[0] as [string, JsonObject[]]
   printTable(io, rows, hints.columns ?? Object.keys(rows[0] ?? {}))
   if (rows.length === 0 && io.terminal) io.err('nothing to show\n')
@@ -34,13 +36,51 @@ function isTable(operation: OperationDescription, name: string): boolean {
   return properties?.[name]?.items?.type === 'object'
 }
 
-const noteworthy = (value: unknown): boolean => value !== null && !(Array.isArray(value) && value.length === 0)
+const noteworthy = (value: unknown): boolean =>
+  value !== null && value !== undefined && !(Array.isArray(value) && value.length === 0)
 
 /** What a program asked for with `--json`: one object. */
 export const printJson = (io: CliIo, value: unknown): void => io.out(`${JSON.stringify(value, null, 2)}\n`)
 
-/** `name  value`, one per line. */
-export function printFields(io: CliIo, fields: JsonObject): void {
+/** Whether a value holds a list of objects, which no line can show. */
+const isDeep = (value: Json | undefined): boolean =>
+  Array.isArray(value)
+    ? isObject(value[0])
+    : isObject(value) && Object.values(value).some((part) => isDeep(part as Json))
+
+/** `name  value`, one per line; on a terminal what holds lists comes after the others, under a heading of its own. */
+export function printFields(io: CliIo, all: JsonObject): void {
+  const deep = io.terminal ? Object.entries(all).filter(([, value]) => isDeep(value)) : []
+  const fields = Object.fromEntries(Object.entries(all).filter((entry) => !deep.some(([name]) => name === entry[0])))
+  printPlainFields(io, fields)
+  for (const [name, value] of deep) {
+    io.out(`\n${bold(io, heading(name))}\n`)
+    if (Array.isArray(value)) printRows(io, value as JsonObject[])
+    else printFields(io, value as JsonObject)
+  }
+}
+
+/** Rows as a table; where that is too wide for the terminal, the widest column stands whole below each row. */
+function printRows(io: CliIo, rows: readonly JsonObject[]): void {
+  const columns = Object.keys(rows[0]!).filter((column) => rows.some((row) => noteworthy(row[column])))
+  const widths = columns.map((column) =>
+    Math.max(heading(column).length, ...rows.map((row) => valueText(column, row[column]).length))
+  )
+  const widest = widths.indexOf(Math.max(...widths))
+  const total = widths.reduce((sum, width) => sum + width + 2, -2)
+  if (total <= io.columns || widest <= 0) return printTable(io, rows, columns)
+  const others = columns.filter((_, i) => i !== widest)
+  const cells = rows.map((row) => others.map((column) => valueText(column, row[column])))
+  const [head, ...lines] = alignColumns([others.map(heading), ...cells], io.columns)
+  io.out(`${dim(io, head!)}\n`)
+  for (const [i, line] of lines.entries()) {
+    io.out(`${line}\n`)
+    const said = rows[i]![columns[widest]!]
+    if (noteworthy(said)) io.out(`    ${valueText(columns[widest]!, said)}\n`)
+  }
+}
+
+function printPlainFields(io: CliIo, fields: JsonObject): void {
   const labels = Object.keys(fields).map((name) => io.terminal ? heading(name) : name)
   const width = Math.max(0, ...labels.map((label) => label.length))
   Object.entries(fields).forEach(([name, value], i) => {

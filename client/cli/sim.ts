@@ -1,4 +1,5 @@
 import { GwError, type JsonObject } from '../../lib/base/mod.ts'
+import type { DayReport } from '../../lib/routing/mod.ts'
 import { printJson, printTable } from './output.ts'
 import type { AddCommands } from './program.ts'
 
@@ -17,16 +18,26 @@ export const sim: AddCommands = (program, { io, options }) => {
       const days = await simulateDays({ sessions, seed })
       if (options().json) return printJson(io, { sessions, seed, days })
       const percent = (part: number) => `${(part * 100).toFixed(1)} %`
-      const rows = days.map(({ name, day }): JsonObject => ({
-        routing: name,
-        refused: day.refused,
-        'moves/session': day.movesPerSession.toFixed(3),
-        'displaced to one': day.displacedInMinute === 0 ? '-' : percent(day.displacedShare),
-        'new to soonest': percent(day.newToSoonest),
-        're-billed Mtok': (day.rebilledTokens / 1e6).toFixed(1),
-        'of prompt': percent(day.rebilledTokens / day.promptTokens),
+      const measures: readonly (readonly [what: string, wanted: string, of: (day: DayReport) => string])[] = [
+        ['turns that nobody served', '0', ({ refused }) => String(refused)],
+        ['moves per session', '≤ 1.1', ({ movesPerSession }) => movesPerSession.toFixed(3)],
+        [
+          'most of a minute’s displaced to one',
+          '≤ 25 %',
+          ({ displacedInMinute, displacedShare }) => displacedInMinute === 0 ? '-' : percent(displacedShare),
+        ],
+        ['new sessions to the soonest reset', '≥ 95 %', ({ newToSoonest }) => percent(newToSoonest)],
+        ['prompt tokens billed again', '', ({ rebilledTokens }) => `${(rebilledTokens / 1e6).toFixed(1)} M`],
+        ['of all prompt tokens', '', ({ rebilledTokens, promptTokens }) => percent(rebilledTokens / promptTokens)],
+      ]
+      const rows = measures.map(([what, wanted, of]): JsonObject => ({
+        measure: what,
+        wanted,
+        ...Object.fromEntries(days.map(({ name, day }) => [name.split(' ')[0]!, of(day)])),
       }))
-      io.out(`${sessions} sessions, 8 accounts, 24 h, seed ${seed}\n`)
+      io.out(
+        `${sessions} sessions, 8 accounts, 24 h, seed ${seed}; gw drains the soonest reset and keeps sessions at home\n`,
+      )
       printTable(io, rows, Object.keys(rows[0]!))
     })
 }

@@ -10,7 +10,7 @@ export function printable(text: string): string {
 }
 
 /** Endings of names that say what unit a number is in; the value carries the unit, so that a heading need not. */
-const unitEnding = /(?:Micros|_micros|At|_at|Ms|_ms)$/
+const unitEnding = /(?:Micros|_micros|At|_at|Ms|_ms|Percent)$/
 
 /** A field's name as a heading: `cachedInputMicros` is `cached input`. */
 export function heading(name: string): string {
@@ -20,7 +20,7 @@ export function heading(name: string): string {
 
 /**
  * One value in one line, as a person reads it. By the field's name a number is a time (`At`, epoch ms; `_at`, epoch s),
- * a span (`Ms`) or money (`Micros`, micro-USD); a number that can only be a moment of these decades is one.
+ * a span (`Ms`), money (`Micros`, micro-USD) or a part of a hundred (`Percent`); a number that can only be a moment of these decades is one.
  */
 export function valueText(name: string, value: Json | undefined): string {
   if (value === null || value === undefined || value === '') return '-'
@@ -51,6 +51,7 @@ function numberText(name: string, value: number): string {
   if (/(?:At|^at)$/.test(name)) return momentText(value)
   if (/(?:Micros|_micros)$/.test(name)) return moneyText(value)
   if (/(?:Ms|_ms)$/.test(name)) return spanText(value)
+  if (/Percent$/.test(name)) return `${value} %`
   return Number.isInteger(value) && value > millennium && value < 4 * millennium ? momentText(value) : String(value)
 }
 

@@ -78,8 +78,8 @@ function isError(body: Uint8Array): boolean {
 function verdict({ plan, ask, answer, rooms }: Line, failures: readonly Failed[]): GwError {
   if (answer.because) return answer.because
   const last = failures.at(-1)
-  // What stopped gw itself has a code of its own, and needs no table of targets.
-  if (failures.length === 1 && last?.failure.kind === 'local') {
+  // What stopped gw itself has a code of its own, and needs no table of one target.
+  if (failures.length === 1 && plan.dropped.length === 0 && last?.failure.kind === 'local') {
     return errorOf(last.failure, plan.targets[0]?.target.provider ?? '')
   }
   const attempts = failures.map(({ failure, target }) => ({ target: target.key, model: target.model, failure }))

@@ -105,6 +105,7 @@ export const liveness = area({
         lengthMs: z.number().nullable(),
         model: z.string().nullable().describe('the model or family it limits; null is all'),
         used: z.number().nullable().describe('part used, 0 to 1'),
+        usedPercent: z.int().nullable().describe('the same of a hundred'),
         limit: z.number().nullable(),
         remaining: z.number().nullable(),
         resetsAt: z.number().nullable().describe('epoch ms'),
@@ -115,12 +116,15 @@ export const liveness = area({
     }),
     cli: {
       command: 'quota',
-      columns: ['account', 'window', 'model', 'used', 'remaining', 'resetsAt', 'status', 'ageMs'],
+      columns: ['account', 'window', 'model', 'usedPercent', 'remaining', 'resetsAt', 'status', 'ageMs'],
     },
   }).query(async ({ ctx: { rooms, clock }, input }) => {
     await rooms.board.sync()
     const rows = quotaRows(rooms.board.all(), clock.now())
-    return { data: rows.filter(({ account }) => input.account === undefined || account === input.account) }
+      .filter(({ account }) => input.account === undefined || account === input.account)
+    return {
+      data: rows.map((row) => ({ ...row, usedPercent: row.used === null ? null : Math.round(row.used * 100) })),
+    }
   }),
 
   reset: operation({

@@ -105,7 +105,7 @@ function controlDrop(
 }
 
 /** Whether a list of names in the caller's controls holds this candidate. */
-export function isNamed(list: readonly string[], { names }: Candidate): boolean {
+function isNamed(list: readonly string[], { names }: Candidate): boolean {
   for (const name of list) if (names.includes(name)) return true
   return false
 }

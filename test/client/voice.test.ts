@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { expect, test } from 'bun:test'
 import { modules } from '../../client/cli/modules.ts'
+import { printFields } from '../../client/cli/output.ts'
 import { buildProgram } from '../../client/cli/program.ts'
 import { alignColumns } from '../../client/cli/table.ts'
 import { silentIo } from '../docs/silent-io.ts'
@@ -101,4 +102,31 @@ test('a run that names a command builds it as a run that builds all, and nothing
     return !alone || commands.length === whole.length || JSON.stringify(shape(alone)) !== JSON.stringify(shape(command))
   })
   expect(differ.map((command) => command.name())).toEqual([])
+})
+
+test('on a terminal a list inside a result is a table under its name, and no evidence is cut', () => {
+  const evidence = 'a sentence that is longer than what a narrow terminal has left for it beside the other columns'
+  const result = {
+    outcome: 'ok',
+    plan: { strategy: 'priority', dropped: [{ target: 'a:b#chat', because: 'price', detail: evidence, until: null }] },
+    cache: { expected: 'warm' },
+  }
+  let text = ''
+  printFields({ ...silentIo, terminal: true, color: false, columns: 80, out: (part) => void (text += part) }, result)
+  expect(text.split('\n')).toEqual([
+    'outcome  ok',
+    'cache    expected warm',
+    '',
+    'plan',
+    'strategy  priority',
+    '',
+    'dropped',
+    'target    because',
+    'a:b#chat  price',
+    `    ${evidence}`,
+    '',
+  ])
+  text = ''
+  printFields({ ...silentIo, terminal: false, out: (part) => void (text += part) }, result)
+  expect(text.split('\n').length).toBe(4)
 })

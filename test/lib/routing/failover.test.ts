@@ -111,6 +111,23 @@ test('when all accounts are spent, the caller is told when the first returns', a
   expect([one.requests.length, two.requests.length]).toEqual([1, 1])
 })
 
+test('one source that cannot be read, and one account that waits: both are named, and when the first returns', async () => {
+  await using one = await fakeUpstream(spent)
+  await using gw = await startGateway({ settings: accountsAt(one.url, one.url), env: {} })
+  for (const attempts of ['2', '1']) {
+    const reply = await post(gw)
+    const wait = Number(reply.headers.get('retry-after'))
+    expect([reply.headers.get('x-gw-attempts'), wait > 2_900 && wait <= 3_030]).toEqual([attempts, true])
+    const { error } = await reply.json() as { error: { message: string; details: { targets: { target: string }[] } } }
+    expect(error.details.targets.map(({ target }) => target).sort()).toEqual([
+      'anthropic:one#chat',
+      'anthropic:two#chat',
+    ])
+    expect(JSON.stringify(error)).toContain('OTHER_KEY is not set')
+  }
+  expect(one.requests).toHaveLength(1)
+})
+
 test('a session comes back to its account, and says so', async () => {
   await using one = await fakeUpstream((exchange) => exchange.json(answer))
   await using two = await fakeUpstream((exchange) => exchange.json(answer))
