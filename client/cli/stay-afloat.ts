@@ -222,7 +222,10 @@ function addRepairRun(program: Command, context: CommandContext): void {
       else if (report.confirmation_required && report.route) {
         const { provider, account, action } = report.route
         context.io.out(`${printable(`${provider}:${account}: ${action.message}`)}\nrun it with --confirm-repair\n`)
-      } else context.io.out(`${report.ok ? 'ok' : 'failed'}: ${printable(report.reason ?? report.error ?? '')}\n`)
+      } else {
+        if (report.took_over) context.io.out('a process that was mending it had died; its lock was taken over\n')
+        context.io.out(`${report.ok ? 'ok' : 'failed'}: ${printable(report.reason ?? report.error ?? '')}\n`)
+      }
       if (report.exit_code !== 0) context.exitWith(report.exit_code)
     })
   )

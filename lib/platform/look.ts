@@ -1,6 +1,7 @@
 /** The door of platform for those who only look: files and databases, and no network. */
 import type { Platform } from './port.ts'
 
+export { hasEnded, processMark } from './alive.ts'
 export { readBounded } from './files.ts'
 export { paths } from './paths.ts'
 

@@ -33,4 +33,5 @@ export type {
   SqliteStatement,
   Via,
 } from './port.ts'
-export { processAlive, runCommand, type RunOptions, type RunResult } from './process.ts'
+export { processAlive } from './alive.ts'
+export { runCommand, type RunOptions, type RunResult } from './process.ts'

@@ -87,13 +87,3 @@ export function runCommand(argv: readonly string[], options: RunOptions): Promis
     child.stdin.end(options.input ?? '')
   })
 }
-
-/** Whether a process with this id exists (it may be another one that got the same number). */
-export function processAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as { code?: string }).code === 'EPERM'
-  }
-}

@@ -2,6 +2,7 @@ import type { Clock, Logger, Secret } from '../base/mod.ts'
 import type { Fetch } from '../credentials/mod.ts'
 import type { Board } from '../liveness/mod.ts'
 import type { RunOptions, RunResult } from '../platform/mod.ts'
+import { isAbandoned } from '../storage/look.ts'
 import type { Rows, Storage } from '../storage/mod.ts'
 import type { ProbeOutcome } from './classify.ts'
 import type { EventLog } from './events.ts'
@@ -67,6 +68,9 @@ export interface Affinity {
   readonly at: number
 }
 
+/** The lease under which an account is mended, before its key. */
+export const repairLease = 'repair:'
+
 const affinityPrefix = 'repair.affinity.'
 
 /** The calendar month of a time, UTC. */
@@ -102,10 +106,11 @@ export function knownFacts({ storage, clock }: { readonly storage: Rows; readonl
   const identities = storage.rows<{ account: string; identity: string }>(
     'select account, identity from repair_identities',
   )
-  const running = storage.rows<{ account: string; started_ms: number }>(
-    'select account, started_ms from repair_running where until_ms > ?',
+  const running = storage.rows<{ account: string; started_ms: number; holder: string | null }>(
+    `select account, started_ms, holder from repair_running left join leases on name = '${repairLease}' || account
+     where repair_running.until_ms > ?`,
     [now],
-  )
+  ).filter(({ holder }) => holder === null || !isAbandoned(holder))
   const uses = storage.rows<{ account: string; uses: number }>(
     'select account, uses from repair_uses where month = ?',
     [monthOf(now)],

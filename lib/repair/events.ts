@@ -11,6 +11,7 @@ export type EventOutcome =
   | 'confirmation_required'
   | 'interactive_json_unsupported'
   | 'repair_in_progress'
+  | 'lock_taken_over'
   | 'started'
   | 'executed'
   | 'failed'

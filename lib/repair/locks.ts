@@ -1,5 +1,5 @@
-import type { Storage } from '../storage/mod.ts'
-import type { Clock } from '../base/mod.ts'
+import { type RepairContext, repairLease } from './context.ts'
+import { accountKey, type RouteAccount } from './inventory/inventory.ts'
 
 /** How long a lock outlives a process that died with it. */
 const ttlMs = 60_000
@@ -7,15 +7,27 @@ const ttlMs = 60_000
 /**
  * Runs work while no other process of this home mends the same account; `null` when another does.
  *
- * The lock is a lease with an end: one that a dead process left is over by itself, and its number says who came later.
+ * The lock is a lease with an end. One that a dead process left is taken over at once where that process was of this
+ * machine, which is put on record, and is over by itself elsewhere; its number says who came later.
  */
 export async function whileMending<T>(
-  { storage, clock }: { readonly storage: Storage; readonly clock: Clock },
-  account: string,
-  work: () => Promise<T>,
+  { storage, clock, events }: Pick<RepairContext, 'storage' | 'clock' | 'events'>,
+  { provider, account: name }: Pick<RouteAccount, 'provider' | 'account'>,
+  work: (tookOver: boolean) => Promise<T>,
 ): Promise<T | null> {
-  const lease = await storage.lease(`repair:${account}`, ttlMs)
+  const account = accountKey({ provider, account: name })
+  const lease = await storage.lease(repairLease + account, ttlMs)
   if (!lease) return null
+  if (lease.abandoned) {
+    await events.append({
+      kind: 'repair_run',
+      outcome: 'lock_taken_over',
+      reason: 'holder_died',
+      ok: true,
+      provider,
+      account: name,
+    })
+  }
   const stop = new AbortController()
   const mark = (until: number) =>
     storage.write((tx) =>
@@ -33,7 +45,7 @@ export async function whileMending<T>(
   try {
     await storage.write((tx) => tx.deleteFrom('repair_running').where('account', '=', account).execute())
     await mark(clock.now() + ttlMs)
-    return await work()
+    return await work(lease.abandoned)
   } finally {
     stop.abort()
     await renewal

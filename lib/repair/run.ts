@@ -4,7 +4,7 @@ import { planNow, type RepairContext } from './context.ts'
 import type { EventOutcome } from './events.ts'
 import { type PlannedRoute, type RouteReport, type Selected, selectedOf } from './explain.ts'
 import { childEnv } from './inject.ts'
-import { accountKey, policyFor } from './inventory/inventory.ts'
+import { policyFor } from './inventory/inventory.ts'
 import type { Scope } from './inventory/scope.ts'
 import { whileMending } from './locks.ts'
 import { refreshAccount } from './refresh.ts'
@@ -19,6 +19,8 @@ export interface RepairRunReport {
   readonly requires?: '--confirm-repair'
   readonly reason: string | null
   readonly error?: string
+  /** A process that was at this had died in the middle; its lock was taken over. */
+  readonly took_over?: true
   readonly selected: Selected | null
   readonly route: RouteReport | null
   /** What a command that did this ends with. */
@@ -116,9 +118,9 @@ export async function runRepair(context: RepairContext, request: RepairRunReques
     await note('interactive_json_unsupported', 'interactive_json_unsupported', false, false, route)
     return { ...shown, ok: false, error: 'interactive_json_unsupported', exit_code: 1 }
   }
-  const done = await whileMending(context, accountKey(route.route.account), async () => {
+  const done = await whileMending(context, route.route.account, async (tookOver) => {
     await note('started', action.kind, true, false, route)
-    return await mend(context, route, runInteractive)
+    return { ...await mend(context, route, runInteractive), tookOver }
   })
   if (!done) {
     await note('repair_in_progress', 'repair_in_progress', false, false, route)
@@ -130,6 +132,7 @@ export async function runRepair(context: RepairContext, request: RepairRunReques
     ok: done.ok,
     executed: true,
     reason: done.reason,
+    ...(done.tookOver ? { took_over: true } : {}),
     ...(done.ok ? {} : { error: done.reason }),
     exit_code: done.ok ? 0 : done.exit,
   }

@@ -3,7 +3,6 @@ import { noConsent } from './admission.ts'
 import { planNow, type RepairContext } from './context.ts'
 import { type RouteReport, type RoutesPlan, type Selected, selectedOf } from './explain.ts'
 import { type Execution, handOver, settleHandoffs } from './hand-over.ts'
-import { accountKey } from './inventory/inventory.ts'
 import type { Scope } from './inventory/scope.ts'
 import { whileMending } from './locks.ts'
 import { probeRoute } from './probe.ts'
@@ -132,7 +131,7 @@ async function act(context: RepairContext, plan: RoutesPlan, executions: Executi
       continue
     }
     if (mayMendAlone(context, route)) {
-      const done = await whileMending(context, accountKey(route.route.account), () => mend(context, route, undefined))
+      const done = await whileMending(context, route.route.account, () => mend(context, route, undefined))
       executions.push({
         ...wants,
         phase: 'repair',

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/mod.ts'
+import { hasEnded, processMark } from '../platform/look.ts'
 import type { Storage } from './storage.ts'
 
 /** Exclusive use of a name for a time. */
@@ -6,6 +7,8 @@ export interface Lease {
   readonly name: string
   /** Larger than that of every earlier holder. */
   readonly fence: number
+  /** Whether the one before was a process of this machine that ended without giving it back. */
+  readonly abandoned: boolean
   /** Prolongs it by `ttlMs` from now; false when it has been lost. */
   renew(ttlMs: number): Promise<boolean>
   /** Whether this holder's number is still the newest and its time has not run out. */
@@ -13,27 +16,32 @@ export interface Lease {
   release(): Promise<void>
 }
 
-/** Takes a lease whose time is over or that nobody holds. */
+/**
+ * Takes a lease whose time is over or that nobody holds: one that was left by a process of this machine that has ended is
+ * nobody's, however long it had to run.
+ */
 export async function takeLease(
   write: Storage['write'],
   clock: Clock,
   name: string,
   ttlMs: number,
 ): Promise<Lease | null> {
-  const holder = `${process.pid}:${crypto.randomUUID()}`
-  const fence = await write(async (tx) => {
+  const holder = `${processMark()} ${crypto.randomUUID()}`
+  const taken = await write(async (tx) => {
     const now = clock.now()
     const row = await tx.selectFrom('leases').selectAll().where('name', '=', name).executeTakeFirst()
-    if (row && row.until_ms > now) return null
+    const running = row !== undefined && row.until_ms > now
+    const abandoned = running && isAbandoned(row.holder)
+    if (running && !abandoned) return null
     const next = (row?.fence ?? 0) + 1
     const values = { name, holder, fence: next, until_ms: now + ttlMs }
     await tx.insertInto('leases').values(values).onConflict((at) => at.column('name').doUpdateSet(values)).execute()
-    return next
+    return { fence: next, abandoned }
   })
-  if (fence === null) return null
+  if (taken === null) return null
   return {
     name,
-    fence,
+    ...taken,
     renew: (ms) =>
       write(async (tx) => {
         const result = await tx.updateTable('leases').set({ until_ms: clock.now() + ms })
@@ -53,3 +61,6 @@ export async function takeLease(
       }),
   }
 }
+
+/** Whether the holder of a lease, as its row names it, is a process of this machine that has ended. */
+export const isAbandoned = (holder: string): boolean => hasEnded(holder.split(' ')[0]!)

@@ -1,4 +1,5 @@
 import type { Platform } from '../platform/mod.ts'
+import { isAbandoned } from './lease.ts'
 import { isCurrent } from './migrate.ts'
 import { migrations } from './migrations/mod.ts'
 import { readingCopy } from './reading.ts'
@@ -8,6 +9,8 @@ export interface Rows {
   /** The rows of a query, at once. `T` is what the query selects. */
   rows<T>(sql: string, parameters?: readonly unknown[]): readonly T[]
 }
+
+export { isAbandoned }
 
 /** A database that is only looked at. */
 export interface StorageLook extends Rows {
