@@ -96,7 +96,7 @@ if (long && late > early * memoryBound) {
 if (descriptorsAtRest > descriptorsBefore + descriptorBound + (long ? 0 : 2 * clients.length)) {
   wrong.push(`descriptors grew from ${descriptorsBefore} to ${descriptorsAtRest}`)
 }
-const { wrong: _, ...sums } = books
+const { wrong: _, unplanned, ...sums } = books
 console.table({
   minutes: Number(values.minutes),
   clients: clients.length,
@@ -125,6 +125,9 @@ console.table(Array.from({ length: Math.ceil(memory.length / sixth) }, (_, i) =>
     'descriptors at most': Math.max(...part.map(({ descriptors }) => descriptors)),
   }
 }))
+for (const [what, count] of unplanned) console.log(`${count} attempts failed without a planted fault: ${what}`)
+const kinds = Map.groupBy(wrong, (sentence) => sentence.replace(/(?:day-|req_)\w+|\d{2,}/g, '…').slice(0, 160))
+if (wrong.length > 40) { for (const [kind, all] of kinds) console.log(`${all.length} times: ${kind}`) }
 for (const sentence of wrong.slice(0, 40)) console.log(`wrong: ${sentence}`)
 if (wrong.length > 40) console.log(`… and ${wrong.length - 40} more`)
 console.log(wrong.length === 0 ? 'the day went well' : `${wrong.length} things are wrong`)

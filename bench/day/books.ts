@@ -13,6 +13,8 @@ export interface Balance {
   readonly upstreamCalls: number
   readonly faults: number
   readonly outputTokens: number
+  /** Attempts that failed though their vendor planted nothing, by what gw says of them. */
+  readonly unplanned: ReadonlyMap<string, number>
   /** Everything that does not add up, in sentences; empty when all is well. */
   readonly wrong: readonly string[]
 }
@@ -33,6 +35,11 @@ export interface VendorBooks {
   accountsOf(provider: Provider): readonly ((key: string) => boolean)[]
 }
 
+interface Attempt {
+  readonly failure: string | null
+  readonly message?: string | null
+}
+
 /** Compares three books: what the clients saw, what gw wrote down, and what the vendor counted. */
 export function balance(seen: readonly Seen[], vendor: VendorBooks, database: string): Balance {
   const { calls } = vendor
@@ -40,6 +47,7 @@ export function balance(seen: readonly Seen[], vendor: VendorBooks, database: st
   const rows = readRows(database)
   const away = [...vendor.outages, ...waits(calls)]
   const callsOf = Map.groupBy(calls, (call) => call.tag)
+  const unplanned = new Map<string, number>()
   let explained = 0
   let vendorTokens = 0
   let ledgerTokens = 0
@@ -59,7 +67,15 @@ export function balance(seen: readonly Seen[], vendor: VendorBooks, database: st
       continue
     }
     rows.delete(one.id)
-    const attempts = (JSON.parse(row.attempts) as unknown[]).length
+    const tried = JSON.parse(row.attempts) as Attempt[]
+    const attempts = tried.length
+    const failures = tried.filter(({ failure }) => failure !== null && failure !== 'cancelled')
+    if (failures.length > mine.filter(({ fault }) => fault !== 'none').length) {
+      for (const { failure, message } of failures) {
+        const what = `${failure}: ${String(message).replace(/\d{2,}/g, '…').slice(0, 120)}`
+        unplanned.set(what, (unplanned.get(what) ?? 0) + 1)
+      }
+    }
     // A call whose connection was lost before its head came may have been made twice by one attempt, never the reverse.
     const resets = mine.filter(({ fault }) => fault === 'reset').length
     if (mine.length < attempts - unsent(row) || mine.length > attempts + resets) {
@@ -91,6 +107,7 @@ export function balance(seen: readonly Seen[], vendor: VendorBooks, database: st
     upstreamCalls: calls.length,
     faults: calls.filter(({ fault }) => fault !== 'none').length,
     outputTokens: vendorTokens,
+    unplanned,
     wrong: vendorTokens === ledgerTokens
       ? wrong
       : [...wrong, `${ledgerTokens} output tokens in the ledger, ${vendorTokens} by the vendor`],
@@ -117,7 +134,7 @@ const waits = (calls: readonly Call[]): readonly Outage[] =>
 
 /** Attempts that never left gw: an account that was not ready. */
 const unsent = ({ attempts }: Row): number =>
-  (JSON.parse(attempts) as { failure: string | null }[]).filter(({ failure }) =>
+  (JSON.parse(attempts) as Attempt[]).filter(({ failure }) =>
     failure === 'local' || failure === 'concurrency' || failure === 'unreachable' || failure === 'cancelled'
   ).length
 

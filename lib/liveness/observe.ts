@@ -155,7 +155,7 @@ function succeeded(
   return {
     ...before,
     liveness: clean ? before.liveness : available(now),
-    circuit: afterSuccess(before.circuit, now),
+    circuit: afterSuccess(before.circuit, now - (seen.firstByteMs ?? Infinity), now),
     score: clampScore(healed(before, now) + n.scoreSuccess),
     scoreAt: now,
     successes: before.successes + 1,
@@ -171,10 +171,11 @@ function succeeded(
   }
 }
 
-function afterSuccess(circuit: Circuit, now: number): Circuit {
+/** @param leftAt when the request that was answered left, epoch ms; `-Infinity` when nobody knows */
+function afterSuccess(circuit: Circuit, leftAt: number, now: number): Circuit {
   if (circuit.is === 'closed') return circuit.failedAt.length === 0 ? circuit : { is: 'closed', failedAt: [] }
   // An answer to a request that left before the circuit opened is no proof of health.
-  if (circuit.is === 'open' && circuit.until > now) return circuit
+  if (circuit.is === 'open' && circuit.until > now && leftAt < circuit.until - n.circuitOpenMs) return circuit
   const successes = (circuit.is === 'half_open' ? circuit.successes : 0) + 1
   return successes >= n.circuitSuccesses ? { is: 'closed', failedAt: [] } : { is: 'half_open', successes }
 }

@@ -140,6 +140,16 @@ test('one failure never keeps a target out; three within a minute do, and two su
   expect(judge(observe(proved, failure('server_error'), t0 + 63_000), t0 + 63_000).is).toBe('blocked')
 })
 
+test('an open circuit is closed by answers to requests that left after it opened, and by no others', () => {
+  let open = fresh
+  for (const at of [0, 1, 2]) open = observe(open, failure('timeout'), t0 + at)
+  const answered = (firstByteMs: number) => ({ is: 'success', source: 'serving', firstByteMs }) as const
+  expect(observe(open, answered(6_000), t0 + 5_000).circuit.is).toBe('open')
+  const once = observe(open, answered(1_000), t0 + 5_000)
+  expect(once.circuit.is).toBe('half_open')
+  expect(observe(once, answered(1_000), t0 + 6_000).circuit.is).toBe('closed')
+})
+
 test('failures spread over more than a minute leave the circuit closed', () => {
   let standing = fresh
   for (let i = 0; i < 10; i++) standing = observe(standing, failure('timeout'), t0 + i * 31_000)
