@@ -14,7 +14,13 @@ export interface Terminal extends AsyncDisposable {
  * would test the registry. The other programs of the repository's own dependencies are fetched by nobody either.
  */
 export async function openTerminal(
-  { cwd, home, env }: { cwd: string; home: string; env: Readonly<Record<string, string>> },
+  { cwd, home, env, programs = [] }: {
+    cwd: string
+    home: string
+    env: Readonly<Record<string, string>>
+    /** Folders of programs that not every machine has. */
+    programs?: readonly string[]
+  },
 ): Promise<Terminal> {
   const tools = join(home, 'tools')
   const state = join(home, 'exported.sh')
@@ -33,7 +39,7 @@ esac`,
   const base = {
     HOME: home,
     TMPDIR: process.env.TMPDIR ?? '/tmp',
-    PATH: `${tools}:/usr/local/bin:/usr/bin:/bin`,
+    PATH: [tools, ...programs, '/usr/local/bin', '/usr/bin', '/bin'].join(':'),
     ...env,
   }
 

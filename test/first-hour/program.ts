@@ -24,8 +24,6 @@ export interface Given {
   readonly input?: string
   /** What stands before the program: another user, another runtime. */
   readonly before?: readonly string[]
-  /** Ends a program that listens. */
-  readonly stopAfter?: RegExp
 }
 
 /** Runs the real program, as a person would, in a home of its own. */
@@ -33,7 +31,7 @@ export async function gw(words: readonly string[], given: Given): Promise<Ended>
   const child = start(words, given)
   const late = setTimeout(() => child.kill('SIGKILL'), 30_000)
   const [out, err, code] = await Promise.all([
-    given.stopAfter ? until(child, given.stopAfter) : new Response(child.stdout).text(),
+    new Response(child.stdout).text(),
     new Response(child.stderr).text(),
     child.exited,
   ])
@@ -59,31 +57,22 @@ export function start(words: readonly string[], { home, env = {}, input = '', be
   })
 }
 
-/** Reads what a program prints until it has said something, ends it, and gives all it printed. */
-async function until(child: ReturnType<typeof start>, mark: RegExp): Promise<string> {
-  const utf8 = new TextDecoder()
-  let text = ''
-  for await (const bytes of child.stdout) {
-    text += utf8.decode(bytes, { stream: true })
-    if (mark.test(text)) child.kill()
-  }
-  return text
-}
-
 /** A gateway that runs until it is disposed. */
 export interface Served extends AsyncDisposable {
   readonly url: string
   readonly port: number
   readonly pid: number
+  /** What it has printed. */
+  said(): string
 }
 
 /** Starts `gw serve` on a free port. */
 export async function serve(given: Given, ...words: readonly string[]): Promise<Served> {
   const child = start(['serve', '--port', '0', ...words], given)
   const said = Promise.withResolvers<string>()
+  let text = ''
   const reading = (async () => {
     const utf8 = new TextDecoder()
-    let text = ''
     for await (const bytes of child.stdout) {
       text += utf8.decode(bytes, { stream: true })
       const url = /listens on (\S+)/.exec(text)?.[1]
@@ -96,6 +85,7 @@ export async function serve(given: Given, ...words: readonly string[]): Promise<
     url,
     port: Number(new URL(url).port),
     pid: child.pid,
+    said: () => text,
     async [Symbol.asyncDispose]() {
       child.kill()
       await Promise.all([child.exited, reading.catch(() => {})])
