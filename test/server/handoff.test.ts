@@ -100,7 +100,8 @@ test('header, status, stream, acknowledgement, clearing', async () => {
   const live = await watch('handoff_queued', '0')
   at.gateway.rooms.board.lost('openai', 'plan', 'auth_permanently_failed')
   const ticked = await api('afloat/tick', { provider: 'openai', account: 'plan', execute: true })
-  expect([ticked.handoff_queued, ticked.handoff_pending]).toEqual([true, true])
+  // Who loses a login says so at once: the tick may find that already done.
+  expect(ticked.handoff_pending).toBe(true)
   const [queued] = await live.done()
   expect(queued!.event).toMatchObject({ outcome: 'handoff_queued', provider: 'openai', account: 'plan' })
 
