@@ -81,9 +81,9 @@ export async function startDayGateway(vendor: string): Promise<DayGateway> {
   await writeFile(file, configFor(vendor, port, false), { mode: 0o600 })
   await run(['auth', 'add-oauth', 'qwen', '--expires', String(Date.now() + 5_000)], env, 'day-login-0\nday-refresh-0\n')
   const login = JSON.parse(await run(['accounts', 'list', '--json'], env)) as {
-    accounts: { id: string; source: string }[]
+    data: { id: string; source: string }[]
   }
-  const qwen = login.accounts.find(({ source }) => source.startsWith('login:'))
+  const qwen = login.data.find(({ source }) => source.startsWith('login:'))
   if (qwen) await run(['accounts', 'update', qwen.id, '--allow-undocumented-use'], env)
   const token =
     (await run(['tokens', 'issue', '--label', 'day', '--scopes', 'admin,write,mcp', '--never-expires'], env))

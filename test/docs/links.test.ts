@@ -46,6 +46,27 @@ for (const page of pages) {
   })
 }
 
+test('every file and folder of the repository that a page names is there', () => {
+  const missing = pages.flatMap((page) => {
+    const text = readFileSync(join(root, page), 'utf8')
+    const named = [...text.matchAll(/(?<![\w./~-])(?:lib|server|mcp|client|test|bench|docs)\/[\w./{},*-]*/g)].map((
+      [path],
+    ) => path)
+    return named.map((path) => path.replace(/[.,]+$/, '')).filter((path) =>
+      !/[{}*]/.test(path) && !existsSync(join(root, path))
+    ).map((path) => `${page}: ${path}`)
+  })
+  expect(missing).toEqual([])
+})
+
+test('the storeys of the architecture page are the rooms there are', () => {
+  const page = readFileSync(join(root, 'docs/architecture.md'), 'utf8')
+  const storeys = /```\n(11 [^]*?)```/.exec(page)![1]!.split('\n').map((line) => line.slice(4, 58).trim())
+  const drawn = storeys.flatMap((line) => line.split(/\s+/)).filter((name) => /^[a-z-]+$/.test(name))
+  const rooms = readdirSync(join(root, 'lib'), { withFileTypes: true }).filter((entry) => entry.isDirectory())
+  expect(drawn.sort()).toEqual([...rooms.map(({ name }) => name), 'server', 'mcp', 'client'].sort())
+})
+
 test('every page can be reached from the README', () => {
   const reached = new Set<string>()
   const visit = (page: string): void => {

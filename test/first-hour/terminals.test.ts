@@ -92,7 +92,7 @@ describe.skipIf(script === null)('a terminal', () => {
         const left = await atTerminal({ home, columns: 80, env, typed: 'sk-\x03' }, 'accounts add groq')
         expect(left.code).not.toBe(0)
         const { out } = await gw(['accounts', 'list', '--json'], { home })
-        expect(JSON.parse(out).accounts.map((account: { id: string }) => account.id)).toEqual(['openai'])
+        expect(JSON.parse(out).data.map((account: { id: string }) => account.id)).toEqual(['openai'])
       }),
     60_000,
   )
