@@ -60,7 +60,7 @@ async function logIn(vendor: string, method: 'browser' | 'device' | 'paste', mor
 
 /** What follows a login is the same for all: it is listed, shown with its page, and forgotten. */
 async function listed(vendor: string, binding: string | null = null): Promise<void> {
-  const { logins } = await json('auth', 'list')
+  const { data: logins } = await json('auth', 'list')
   expect(logins.map((one: { vendor: string; binding: string | null }) => [one.vendor, one.binding]))
     .toContainEqual([vendor, binding])
   const shown = await json('auth', 'inspect', vendor, ...(binding ? ['--binding', binding] : []))
@@ -103,7 +103,7 @@ exchange_url = "${at.url}/exchange"
     at.on('/exchange', [200, { token: 'tid=1;proxy-ep=proxy.individual.githubcopilot.com', expires_at: until }])
     await logIn('copilot', 'device')
     await listed('copilot')
-    const { logins } = await json('auth', 'list')
+    const { data: logins } = await json('auth', 'list')
     expect(logins[0].accounts).toHaveLength(1)
     expect(await printed('token', logins[0].accounts[0])).toStartWith('tid=1;')
     expect(at.requests.at(-1)!.headers.authorization).toBe('token gho_1')
