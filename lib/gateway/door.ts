@@ -1,4 +1,5 @@
 import { GwError } from '../base/mod.ts'
+import { Beginnings } from './begin.ts'
 import { openCall, pathOf } from './call.ts'
 import { cloudRow, wrap } from './clouds.ts'
 import { errorResponse, shown } from './errors.ts'
@@ -24,6 +25,7 @@ export interface Door {
 export function createDoor(rooms: Rooms): Door {
   let open = 0
   let draining = false
+  const beginnings = new Beginnings()
 
   // A request that is served has ended when its record is written, which happens exactly once: its stream counts too.
   const counted: Rooms = {
@@ -95,8 +97,10 @@ export function createDoor(rooms: Rooms): Door {
           // Counted until its record is written.
           open++
           const { envelope } = asked
-          const call = openCall(request, peer, at, asked, rooms)
-          const answer = serve(asked.protocol === 'gemini' ? withoutQueryKey(call) : call, asked, counted)
+          const opened = openCall(request, peer, at, asked, rooms)
+          const call = asked.protocol === 'gemini' ? withoutQueryKey(opened) : opened
+          const turn = beginnings.next()
+          const answer = turn === null ? serve(call, asked, counted) : turn.then(() => serve(call, asked, counted))
           return envelope ? guarded(at.path, async () => wrap(await answer, envelope, at.search)) : answer
         }
         return among(at.path, () => {
