@@ -69,7 +69,7 @@ for (const name of options.targets.split(',')) {
 
 // A just-in-time compiler needs its time: every target gets as much of it before anything counts.
 const warmMs = short ? 3000 : Number(options.warm) * 1000
-if (['requests', 'bursts', 'paced'].some((part) => parts.has(part))) {
+if (['requests', 'bursts', 'paced', 'held'].some((part) => parts.has(part))) {
   for (const target of targets) await runLoad(target, 'bench-json', { windowMs: warmMs })
 }
 

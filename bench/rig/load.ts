@@ -164,7 +164,7 @@ async function run(order: LoadOrder): Promise<LoadResult> {
     if (opened < order.connections) await pause(20)
   }
   if (order.mode === 'hold') {
-    const until = performance.now() + 20_000
+    const until = performance.now() + 60_000
     while (live < order.connections && performance.now() < until) await pause(50)
   }
   await pause(order.warmMs)
