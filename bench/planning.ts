@@ -2,86 +2,26 @@
  * What a plan costs: microseconds of CPU for one `router.plan` over 20 accounts, by what the accounts have been through.
  * The bar is 10 µs. Run: `bun bench/planning.ts [accounts]`.
  */
-import { type AccountId, type Json, type JsonObject, manualClock, silentLogger } from '../lib/base/mod.ts'
-import type { Account } from '../lib/accounts/mod.ts'
-import { catalogConfig } from '../lib/catalog/config.ts'
-import { createCatalog } from '../lib/catalog/mod.ts'
-import { createBoard } from '../lib/liveness/mod.ts'
-import { detectPlatform } from '../lib/platform/mod.ts'
-import { routingConfig } from '../lib/routing/config.ts'
-import { createRouter, routeBody, type RouteCall } from '../lib/routing/mod.ts'
-import { openStorage } from '../lib/storage/mod.ts'
+import type { Json, JsonObject } from '../lib/base/mod.ts'
+import { routeBody, type RouteCall } from '../lib/routing/mod.ts'
+import { account, bench, call as plainCall, failure, noon, quotaWindow } from '../test/lib/routing/support.ts'
 
 const accountsWanted = Number(process.argv[2] ?? 20)
 const rounds = 100
 const turns = 600
-const noon = Date.UTC(2026, 10, 2, 12)
 const model = 'anthropic/claude-sonnet-4-5'
 
-const accounts: readonly Account[] = Array.from({ length: accountsWanted }, (_, i) => ({
-  id: `a${i}` as AccountId,
-  provider: 'anthropic',
-  label: `a${i}`,
-  source: { type: 'none' },
-  enabled: true,
-  priority: 0,
-  weight: 1,
-  plan: false,
-  allowUndocumentedUse: false,
-  limits: { concurrency: null, requestsPerMinute: null, spendMicrosPerDay: null },
-  baseUrl: null,
-  models: [],
-  tags: [],
-  origin: 'config',
-}))
+const accounts = Array.from({ length: accountsWanted }, (_, i) => account(`a${i}`, 'anthropic'))
+const overlays = { anthropic: { models: { 'claude-sonnet-4-5': { price: { input: 3, output: 15 } } } } }
 
-const clock = manualClock(noon)
-const settings = routingConfig.parse({})
-const catalog = createCatalog({
-  settings: catalogConfig.parse({}),
-  overlays: { anthropic: { models: { 'claude-sonnet-4-5': { price: { input: 3, output: 15 } } } } },
-})
-let state = 1
-const random = () => (state = (state * 1_103_515_245 + 12_345) % 2_147_483_648) / 2_147_483_648
-
-async function open() {
-  const storage = await openStorage({ platform: await detectPlatform(), clock, path: ':memory:' })
-  const board = await createBoard({ storage, clock, random, logger: silentLogger })
-  const router = await createRouter({
-    storage,
-    clock,
-    random,
-    logger: silentLogger,
-    board,
-    catalog: () => catalog,
-    accounts: () => accounts,
-    settings: () => settings,
-  })
-  return { board, router }
-}
+const open = () => bench(accounts, { overlays })
 
 type World = Awaited<ReturnType<typeof open>>
 
-const call = (more: Partial<RouteCall> = {}): RouteCall => ({
-  capability: 'chat',
-  protocol: 'anthropic-messages',
-  model,
-  headers: new Headers({ 'x-gw-session': 'one' }),
-  body: null,
-  principal: { id: 'p', models: null, providers: null, aliases: {}, account: null },
-  ...more,
-})
+const call = (more: Partial<RouteCall> = {}): RouteCall =>
+  plainCall(model, { protocol: 'anthropic-messages', headers: new Headers({ 'x-gw-session': 'one' }), ...more })
 
-const week = (i: number, used: number) => ({
-  id: '7d',
-  lengthMs: 7 * 86_400_000,
-  used,
-  limit: null,
-  remaining: null,
-  resetsAt: noon + (i + 1) * 3_600_000,
-  status: 'allowed' as const,
-  model: null,
-})
+const week = (i: number, used: number) => quotaWindow({ used, resetsAt: noon + (i + 1) * 3_600_000 })
 
 function serveAll({ board, router }: World): void {
   for (const [i, { target }] of router.plan(call()).targets.entries()) {
@@ -93,10 +33,7 @@ function trouble({ board, router }: World): void {
   for (const { target } of router.plan(call()).targets.slice(0, 5)) {
     board.observe(target, {
       is: 'failure',
-      failure: {
-        ...{ kind: 'rate_limited', scope: 'account', status: 429, message: 'slow down', code: null },
-        ...{ mayTryOther: true, retryAfterMs: 600_000, windows: [] },
-      },
+      failure: failure('rate_limited', { scope: 'account', retryAfterMs: 600_000 }),
     })
   }
 }

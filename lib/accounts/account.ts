@@ -47,6 +47,27 @@ export interface Account {
 /** What an account's name may be: it stands in target keys, headers and file names. */
 export const accountIdPattern = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,127}$/
 
+/** An enabled account with an API key and without bounds, and whatever else is said of it. */
+export function plainAccount(id: string, provider: string, more: Partial<Account> = {}): Account {
+  return {
+    id: id as AccountId,
+    provider,
+    label: id,
+    source: { type: 'none' },
+    enabled: true,
+    priority: 0,
+    weight: 1,
+    plan: false,
+    allowUndocumentedUse: false,
+    limits: { concurrency: null, requestsPerMinute: null, spendMicrosPerDay: null },
+    baseUrl: null,
+    models: [],
+    tags: [],
+    origin: 'config',
+    ...more,
+  }
+}
+
 /** Reference of the secret that an account keeps in the encrypted store, or `null`. */
 export function storedRef(source: SourceSpec): string | null {
   if (source.type === 'store') return source.ref

@@ -1,8 +1,7 @@
-import type { AccountId } from '../base/mod.ts'
 import type { Provider } from '../catalog/mod.ts'
 import { identityOf } from '../credentials/look.ts'
 import type { SourceSpec } from '../credentials/mod.ts'
-import type { Account } from './account.ts'
+import { type Account, plainAccount } from './account.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -43,21 +42,13 @@ function offers(provider: Provider, env: Environment): { name: string; value: st
 function environmentAccount(provider: Provider, source: SourceSpec, variable: string, index: number): Account {
   const suffix = index === 0 ? '' : `-${variable.toLowerCase().replaceAll('_', '-')}`
   const plan = /(OAUTH|AUTH)_TOKEN$/.test(variable) && source.type === 'env'
-  return {
-    id: `${provider.id}${suffix}` as AccountId,
-    provider: provider.id,
+  return plainAccount(`${provider.id}${suffix}`, provider.id, {
     label: `${provider.name} (${variable})`,
     source,
     ...(plan ? { kind: 'auth-token' as const } : {}),
-    enabled: true,
     priority: environmentPriority,
-    weight: 1,
     plan,
-    allowUndocumentedUse: false,
-    limits: { concurrency: null, requestsPerMinute: null, spendMicrosPerDay: null },
-    baseUrl: null,
-    models: [],
     tags: ['environment'],
     origin: 'environment',
-  }
+  })
 }

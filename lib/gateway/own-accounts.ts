@@ -1,5 +1,5 @@
 import { type AccountId, GwError } from '../base/mod.ts'
-import type { Account, Target } from '../accounts/mod.ts'
+import { type Account, plainAccount, type Target } from '../accounts/mod.ts'
 import { type Credential, originsOf } from '../credentials/mod.ts'
 import type { Ask, Rooms } from './seams.ts'
 
@@ -28,14 +28,15 @@ export function ownAccounts(ask: Ask, rooms: Rooms): readonly Account[] {
         },
       )
     }
-    accounts.push(account(passthroughId, vendor.id))
+    // Not one of our plan logins: the caller's own, whose use is the caller's.
+    accounts.push(plainAccount(passthroughId, vendor.id))
   }
   for (const slug of ask.providerKeys.keys()) {
     const provider = rooms.directory.provider(slug)
     if (!provider) {
       throw new GwError('provider.not_found', `no provider ${slug.slice(0, 64)}`, { hint: 'gw providers list' })
     }
-    accounts.push(account(providerKeyId, provider.id))
+    accounts.push(plainAccount(providerKeyId, provider.id))
   }
   return accounts
 }
@@ -59,24 +60,4 @@ export function ownCredential(target: Target, ask: Ask, rooms: Rooms): Credentia
     if (rooms.directory.provider(slug)?.id === target.provider) return { ...shared, kind: 'api-key', secret }
   }
   return null
-}
-
-function account(id: AccountId, provider: string): Account {
-  return {
-    id,
-    provider,
-    label: id,
-    source: { type: 'none' },
-    enabled: true,
-    priority: 0,
-    weight: 1,
-    // Not one of our plan logins: the caller's own, whose use is the caller's.
-    plan: false,
-    allowUndocumentedUse: false,
-    limits: { concurrency: null, requestsPerMinute: null, spendMicrosPerDay: null },
-    baseUrl: null,
-    models: [],
-    tags: [],
-    origin: 'config',
-  }
 }

@@ -1,5 +1,5 @@
-import { type AccountId, type Clock, silentLogger } from '../base/mod.ts'
-import type { Account } from '../accounts/mod.ts'
+import { type Clock, silentLogger } from '../base/mod.ts'
+import { type Account, plainAccount } from '../accounts/mod.ts'
 import { createCatalog } from '../catalog/mod.ts'
 import { createBoard } from '../liveness/mod.ts'
 import type { QuotaWindow, UpstreamFailure } from '../protocol/mod.ts'
@@ -84,22 +84,7 @@ function dayClock(): Clock & { at: number } {
 /** Eight accounts whose weeks end one after the other; one dies at noon, two have an outage. */
 function vendors(): Vendor[] {
   return Array.from({ length: 8 }, (_, i) => ({
-    account: {
-      id: `sim-${i + 1}` as AccountId,
-      provider: 'anthropic',
-      label: `sim-${i + 1}`,
-      source: { type: 'none' },
-      enabled: true,
-      priority: 0,
-      weight: 1,
-      plan: false,
-      allowUndocumentedUse: false,
-      limits: { concurrency: null, requestsPerMinute: null, spendMicrosPerDay: null },
-      baseUrl: null,
-      models: [],
-      tags: [],
-      origin: 'config',
-    },
+    account: plainAccount(`sim-${i + 1}`, 'anthropic'),
     week: {
       id: '7d',
       lengthMs: 168 * hour,

@@ -1,5 +1,5 @@
-import type { Account, Target } from '../../../lib/accounts/mod.ts'
-import { type AccountId, type ManualClock, manualClock, silentLogger } from '../../../lib/base/mod.ts'
+import { type Account, plainAccount, type Target } from '../../../lib/accounts/mod.ts'
+import { type ManualClock, manualClock, silentLogger } from '../../../lib/base/mod.ts'
 import { catalogConfig } from '../../../lib/catalog/config.ts'
 import { type Catalog, createCatalog, type ProviderOverlay } from '../../../lib/catalog/mod.ts'
 import { type Board, createBoard } from '../../../lib/liveness/mod.ts'
@@ -12,25 +12,8 @@ import { openStorage, type Storage } from '../../../lib/storage/mod.ts'
 export const noon = Date.UTC(2026, 10, 1, 12)
 
 /** An account with an API key, and whatever else a test says. */
-export function account(id: string, provider: string, more: Partial<Account> = {}): Account {
-  return {
-    id: id as AccountId,
-    provider,
-    label: id,
-    source: { type: 'env', variable: 'KEY' },
-    enabled: true,
-    priority: 0,
-    weight: 1,
-    plan: false,
-    allowUndocumentedUse: false,
-    limits: { concurrency: null, requestsPerMinute: null, spendMicrosPerDay: null },
-    baseUrl: null,
-    models: [],
-    tags: [],
-    origin: 'config',
-    ...more,
-  }
-}
+export const account = (id: string, provider: string, more: Partial<Account> = {}): Account =>
+  plainAccount(id, provider, { source: { type: 'env', variable: 'KEY' }, ...more })
 
 export function failure(kind: UpstreamFailure['kind'], more: Partial<UpstreamFailure> = {}): UpstreamFailure {
   return {
