@@ -162,6 +162,20 @@ const messagesCases: Cases = {
       end_char_index: 1,
     }],
   }]),
+  'web-cited': messages([
+    { type: 'text', text: 'It rains. ' },
+    {
+      type: 'text',
+      text: 'So says the paper',
+      citations: [{
+        type: 'web_search_result_location',
+        url: 'https://e.com/rain',
+        title: 'Rain',
+        cited_text: 'rain',
+        encrypted_index: 'ZW5j',
+      }],
+    },
+  ]),
   'hosted-call': messages([
     { type: 'server_tool_use', id: 'srvtoolu_1', name: 'web_search', input: { query: 'q' } },
     { type: 'web_search_tool_result', tool_use_id: 'srvtoolu_1', content: [] },

@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from '../../base/mod.ts'
+import { webCitation } from '../citations.ts'
 import { numberOf, objectOf, objectsOf, stringOf } from '../read.ts'
 
 /**
@@ -41,15 +42,14 @@ export function groundingOf(
   const supports: JsonObject[] = []
   const bytes = (chars: number): number => new TextEncoder().encode(text.slice(0, chars)).length
   annotations.forEach((annotation, i) => {
-    const flat = objectOf(annotation.url_citation) ?? annotation
-    const url = stringOf(flat.url)
-    if (url === null || !/^(url_citation|web_search_result_location)$/.test(String(annotation.type))) return lose(i)
+    const cited = webCitation(annotation, text.length)
+    if (cited === null) return lose(i)
+    const { url, title, start, end } = cited
     let at = urls.indexOf(url)
     if (at < 0) {
       at = urls.push(url) - 1
-      chunks.push({ web: { uri: url, title: stringOf(flat.title) ?? '' } })
+      chunks.push({ web: { uri: url, title } })
     }
-    const [start, end] = [numberOf(flat.start_index) ?? 0, numberOf(flat.end_index) ?? text.length]
     supports.push({
       segment: { startIndex: bytes(start), endIndex: bytes(end), text: text.slice(start, end) },
       groundingChunkIndices: [at],

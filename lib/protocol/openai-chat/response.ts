@@ -4,6 +4,7 @@ import type { InferenceResponse, ResponsePart } from '../event.ts'
 import { upstreamFailure } from '../failure.ts'
 import { type FinishReason, finishTable, finishWords, inexactFinish } from '../finish.ts'
 import { isHarmless } from '../ledger.ts'
+import { webCitation } from '../citations.ts'
 import { readLogprobs, type TokenLogprob, writeLogprobs } from '../logprobs.ts'
 import { compact, numberOf, objectOf, objectsOf, stringOf } from '../read.ts'
 import { noTokens, type TokenCounts } from '../usage.ts'
@@ -133,12 +134,16 @@ export function encodeResponse(response: InferenceResponse, call: Call, lose: Lo
   const details: JsonObject[] = []
   const annotations: JsonObject[] = []
   const chances: TokenLogprob[] = []
+  let said = 0
   response.parts.forEach((part, i) => {
     switch (part.type) {
       case 'text':
         texts.push(part.text)
         if (part.logprobs !== undefined) chances.push(...part.logprobs)
-        annotations.push(...chatAnnotations(part.annotations, `output[${i}]`, lose))
+        annotations.push(
+          ...chatAnnotations(part.annotations, { path: `output[${i}]`, before: said, length: part.text.length }, lose),
+        )
+        said += part.text.length
         return
       case 'refusal':
         refusals.push(part.text)
@@ -207,15 +212,24 @@ function encodeCall(part: Extract<ResponsePart, { type: 'tool-call' }>): JsonObj
     : { id: part.id, type: 'function', function: { name: part.name, arguments: part.input } }
 }
 
+/** A text whose citations are written. */
+export interface Cited {
+  readonly path: string
+  /** How many characters of the answer stand before it: chat has one text only. */
+  readonly before: number
+  readonly length: number
+}
+
 /** URL citations in chat's form; others are lost. */
-export function chatAnnotations(annotations: readonly JsonObject[], path: string, lose: Lose): JsonObject[] {
+export function chatAnnotations(annotations: readonly JsonObject[], text: Cited, lose: Lose): JsonObject[] {
   return annotations.flatMap((value, i) => {
-    if (objectOf(value.url_citation) !== undefined) return [value]
-    if (value.type === 'url_citation') {
-      const { start_index, end_index, title, url } = value
-      return [{ type: 'url_citation', url_citation: compact({ start_index, end_index, title, url }) }]
+    const cited = webCitation(value, text.length)
+    if (cited === null) {
+      lose(`${text.path}.annotations[${i}]`, `openai-chat knows no ${String(value.type)}`)
+      return []
     }
-    lose(`${path}.annotations[${i}]`, `openai-chat knows no ${String(value.type)}`)
-    return []
+    const { url, title, start, end } = cited
+    const place = { start_index: text.before + start, end_index: text.before + end }
+    return [{ type: 'url_citation', url_citation: { ...place, title, url } }]
   })
 }

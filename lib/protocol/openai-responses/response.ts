@@ -3,6 +3,7 @@ import type { Call, DecodedResponse, Lose } from '../codec.ts'
 import type { InferenceResponse, ResponsePart } from '../event.ts'
 import { upstreamFailure } from '../failure.ts'
 import { type FinishReason, finishTable, finishWords, inexactFinish } from '../finish.ts'
+import { webCitation } from '../citations.ts'
 import { readLogprobs, type TokenLogprob, writeLogprobs } from '../logprobs.ts'
 import { compact, jsonOf, numberOf, objectOf, objectsOf, stringOf } from '../read.ts'
 import { packReasoning, unpackReasoning } from '../reasoning.ts'
@@ -172,7 +173,12 @@ export function itemId(prefix: string, call: Call, index: number): string {
 function encodeItem(part: ResponsePart, index: number, call: Call, lose: Lose): JsonObject[] {
   switch (part.type) {
     case 'text':
-      return [messageItem(itemId('msg', call, index), textContent(part.text, part.annotations, part.logprobs))]
+      return [
+        messageItem(
+          itemId('msg', call, index),
+          textContent(part.text, encodeAnnotations(part, `output[${index}]`, lose), part.logprobs),
+        ),
+      ]
     case 'refusal':
       return [messageItem(itemId('msg', call, index), { type: 'refusal', refusal: part.text })]
     case 'reasoning':
@@ -191,16 +197,33 @@ export function messageItem(id: string, content: JsonObject): JsonObject {
   return { id, type: 'message', status: 'completed', role: 'assistant', content: [content] }
 }
 
-/** A text part, with chat's citations in the flat form of this protocol. */
+/** Citations in the flat form of this protocol; those it does not know are lost. */
+export function encodeAnnotations(
+  { text, annotations }: { readonly text: string; readonly annotations: readonly JsonObject[] },
+  path: string,
+  lose: Lose,
+): JsonObject[] {
+  return annotations.flatMap((value, i) => {
+    if (ownAnnotations.has(String(value.type)) && objectOf(value.url_citation) === undefined) return [value]
+    const cited = webCitation(value, text.length)
+    if (cited === null) {
+      lose(`${path}.annotations[${i}]`, `openai-responses knows no ${String(value.type)}`)
+      return []
+    }
+    const { url, title, start, end } = cited
+    return [{ type: 'url_citation', start_index: start, end_index: end, title, url }]
+  })
+}
+
+const ownAnnotations = new Set(['url_citation', 'file_citation', 'container_file_citation', 'file_path'])
+
+/** A text part. */
 export function textContent(
   text: string,
   annotations: readonly JsonObject[],
   logprobs: readonly TokenLogprob[] = [],
 ): JsonObject {
-  const flat = annotations.map((value) =>
-    objectOf(value.url_citation) ? { type: 'url_citation', ...objectOf(value.url_citation) } : value
-  )
-  return { type: 'output_text', text, annotations: flat, logprobs: writeLogprobs(logprobs) }
+  return { type: 'output_text', text, annotations: [...annotations], logprobs: writeLogprobs(logprobs) }
 }
 
 type Reasoning = Extract<ResponsePart, { type: 'reasoning' }>

@@ -11,6 +11,9 @@ interface Written {
   readonly head: PartHead
   /** Index among the tool calls. */
   readonly call: number
+  /** Characters of text that stood before it, and its own. */
+  readonly before: number
+  length: number
   readonly content: string[]
   readonly summary: string[]
 }
@@ -31,6 +34,7 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
   let started = false
   let done = false
   let calls = 0
+  let said = 0
   let details = 0
 
   const chunk = (delta: unknown): string => `${head}${JSON.stringify(delta)}${tail}`
@@ -42,7 +46,7 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
   }
   function openPart(part: number, item: PartHead): string {
     const index = item.type === 'tool-call' ? calls++ : -1
-    parts[part] = { head: item, call: index, content: [], summary: [] }
+    parts[part] = { head: item, call: index, content: [], summary: [], before: said, length: 0 }
     if (item.type === 'native') {
       lose(`output[${part}]`, `openai-chat knows no ${String(item.value.type)}`)
       return ''
@@ -59,6 +63,8 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
     const text = JSON.stringify(event.text)
     switch (written.head.type) {
       case 'text':
+        said += event.text.length
+        written.length += event.text.length
         return event.logprobs === undefined
           ? `${head}{"content":${text}}${tail}`
           : `${head}{"content":${text}},"logprobs":${JSON.stringify(encodeLogprobs(event.logprobs))}${ending}`
@@ -107,7 +113,8 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
       return chunk({ reasoning_details: [{ ...signature, index }] })
     }
     if (event.annotations === undefined || event.annotations.length === 0) return ''
-    const annotations = chatAnnotations(event.annotations, `output[${event.part}]`, lose)
+    const { before, length } = written
+    const annotations = chatAnnotations(event.annotations, { path: `output[${event.part}]`, before, length }, lose)
     return annotations.length === 0 ? '' : chunk({ annotations })
   }
   function finish(reason: FinishReason): string {

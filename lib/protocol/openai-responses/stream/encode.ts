@@ -9,6 +9,7 @@ import { echo, responseId } from '../echo.ts'
 import { responseError } from '../failure.ts'
 import {
   callItemId,
+  encodeAnnotations,
   encodeFinish,
   encodeUsage,
   itemId,
@@ -183,7 +184,9 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
     const at = `${draft.place},"content_index":0`
     switch (draft.head.type) {
       case 'text': {
-        const content = textContent(draft.text, event.annotations ?? [], draft.logprobs ?? [])
+        const cited = { text: draft.text, annotations: event.annotations ?? [] }
+        const annotations = encodeAnnotations(cited, `output[${event.part}]`, lose)
+        const content = textContent(draft.text, annotations, draft.logprobs ?? [])
         const notes = objectsOf(content.annotations).map((annotation, i) =>
           write(
             'response.output_text.annotation.added',
