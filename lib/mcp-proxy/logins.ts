@@ -28,7 +28,10 @@ export interface McpLoginServer {
   readonly local: boolean
 }
 
-/** Registered with every authorization server: two, so that one may be taken. */
+/**
+ * Registered with every authorization server: two, so that one may be taken. RFC 8252 §7.3 would let the port vary from
+ * login to login, but a registration names its addresses, and many servers compare them letter by letter.
+ */
 const ports = [14033, 14034]
 const timeoutMs = 15_000
 const rereadMs = 2_000

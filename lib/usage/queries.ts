@@ -141,9 +141,13 @@ export function usageQueries(storage: Storage, clock: Clock, timeZone: string): 
       const { from, to } = span(query)
       const limit = Math.min(Math.max(1, query.limit ?? 1_000), 10_000)
       const byTime = query.by === 'hour' || query.by === 'day'
+      if (!byTime && query.principal === undefined && filtersOf(query).length === 0) {
+        const { rows, totals } = await largest(db, query.by as Dimension, Math.floor(from / hourMs) * hourMs, to, limit)
+        return { from, to, by: query.by, totals, rows: rows.slice(0, limit), truncated: rows.length > limit }
+      }
       const found = await sums(db, query, Math.floor(from / hourMs) * hourMs, to, timeZone === 'UTC')
       const rows = byTime ? perTime(found, query.by as 'hour' | 'day', timeZone) : found.map(toRow)
-      if (!byTime) rows.sort((a, b) => b.requests - a.requests || (a.key < b.key ? -1 : 1))
+      if (!byTime) rows.sort(largestFirst)
       // The newest times, the largest names: what is cut is what matters least.
       const kept = byTime ? rows.slice(-limit) : rows.slice(0, limit)
       const totals = totalsOf(addAll(found))
@@ -224,6 +228,28 @@ type Keyed = UsageSums & { readonly key: string | number }
 
 const selectSums = sql.join(sumColumns.map((name) => sql`sum(${sql.ref(name)}) as ${sql.ref(name)}`))
 
+const filtersOf = (query: UsageFilter) =>
+  (['model', 'provider', 'account', 'surface'] as const).filter((name) => query[name] !== undefined)
+
+const largestFirst = (a: UsageRow, b: UsageRow): number => b.requests - a.requests || (a.key < b.key ? -1 : 1)
+
+/**
+ * The names of a dimension with most requests, one more than asked for, and the totals of all. There may be many
+ * thousands: they are found by one number, and only theirs are added up.
+ */
+async function largest(db: Kysely<Database>, dimension: Dimension, from: number, to: number, limit: number) {
+  const { rows: named } = await sql<{ key: string }>`
+    select key, sum(requests) as most from ${kept(dimension, from, to, false)}
+    group by key order by most desc, key limit ${limit + 1}`.execute(db)
+  const among = sql`select value from json_each(${JSON.stringify(named.map(({ key }) => key))})`
+  const { rows } = await sql<Keyed>`
+    select key, ${selectSums} from ${kept(dimension, from, to, false)} where key in (${among})
+    group by key`.execute(db)
+  const { rows: all } = await sql<Keyed>`
+    select key, ${selectSums} from ${kept('total', from, to, false)} group by key`.execute(db)
+  return { rows: rows.map(toRow).sort(largestFirst), totals: totalsOf(addAll(all)) }
+}
+
 /** The sums asked for, from the smallest table that has them. */
 async function sums(
   db: Kysely<Database>,
@@ -233,17 +259,16 @@ async function sums(
   utc: boolean,
 ): Promise<Keyed[]> {
   const byTime = query.by === 'hour' || query.by === 'day'
-  const filters = (['model', 'provider', 'account', 'surface'] as const).filter((name) => query[name] !== undefined)
+  const filters = filtersOf(query)
   const dimension: Dimension = byTime ? 'total' : query.by as Dimension
   if (query.principal === undefined && filters.length <= 1) {
     const only = filters[0]
     const compatible = only === undefined || byTime || only === query.by
     if (compatible) {
-      const kept = only ?? dimension
       const wanted = only === undefined ? sql`true` : sql`key = ${query[only]}`
       const key = byTime ? sql.ref('hour_ms') : sql.ref('key')
       const { rows } = await sql<Keyed>`
-        select ${key} as key, ${selectSums} from usage_hours where ${spans(kept, from, to, byTime)} and ${wanted}
+        select ${key} as key, ${selectSums} from ${kept(only ?? dimension, from, to, byTime)} where ${wanted}
         group by 1`.execute(db)
       return rows
     }
@@ -270,13 +295,17 @@ async function sums(
   return rows
 }
 
-/** Whole days from the sums of days, what is left of the first and the last one from those of hours. */
-function spans(dimension: Dimension, from: number, to: number, byTime: boolean): RawBuilder<boolean> {
-  const hours = (from: number, to: number) => sql`(dimension = ${dimension} and hour_ms >= ${from} and hour_ms < ${to})`
+/**
+ * The sums of a span: whole days from those of days, what is left of the first and the last one from those of hours. One
+ * after the other: to SQLite an `or` of ranges is a list of rows to look through for doubles.
+ */
+function kept(dimension: Dimension, from: number, to: number, byTime: boolean): RawBuilder<unknown> {
+  const within = (name: string, from: number, to: number) =>
+    sql`select * from usage_hours where dimension = ${name} and hour_ms >= ${from} and hour_ms < ${to}`
   const [firstDay, lastDay] = [Math.ceil(from / dayMs) * dayMs, Math.floor(to / dayMs) * dayMs]
-  if (byTime || firstDay >= lastDay) return sql<boolean>`${hours(from, to)}`
-  const days = sql`(dimension = ${perDay(dimension)} and hour_ms >= ${firstDay} and hour_ms < ${lastDay})`
-  return sql<boolean>`(${days} or ${hours(from, firstDay)} or ${hours(lastDay, to)})`
+  if (byTime || firstDay >= lastDay) return sql`(${within(dimension, from, to)})`
+  const days = within(perDay(dimension), firstDay, lastDay)
+  return sql`(${days} union all ${within(dimension, from, firstDay)} union all ${within(dimension, lastDay, to)})`
 }
 
 function perTime(found: readonly Keyed[], by: 'hour' | 'day', timeZone: string): UsageRow[] {

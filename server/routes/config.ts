@@ -201,7 +201,11 @@ export function configRoutes(door: Door) {
     else await run('accounts.remove', { id: account.id })
   }
 
-  /** Makes the configuration what a whole view says: what can be wrong is looked at before anything is changed. */
+  /**
+   * Makes the configuration what a whole view says. What can be wrong is looked at before anything is changed; then the
+   * file is written in one step, and each account in one of its own. Where one of those fails (a full disk, a lock), what
+   * came before it stands, and the same view once more does the rest: only what differs is written.
+   */
   async function replace(caller: Caller, given: JsonObject): Promise<JsonObject> {
     const before = view()
     const { edits: plain, left } = viewEdits(before, given)

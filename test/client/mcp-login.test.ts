@@ -123,6 +123,7 @@ describe('gw auth login mcp', () => {
     expect((await listed(at)).error).not.toBeNull()
   }, limitMs)
 
+  // The ports are the ones that are registered with authorization servers, and so the same in every run.
   test('whose two ports are taken says which, and how to do without', async () => {
     await Promise.all([14033, 14034].map(occupy))
     const at = home(guarded())

@@ -1,0 +1,73 @@
+import { expect, test } from 'bun:test'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { errorCodes } from '../../lib/base/mod.ts'
+import { cli } from './support.ts'
+
+/** What each exit code means. */
+const meanings = {
+  0: 'done',
+  1: 'failed',
+  2: 'not understood',
+  200: 'configuration',
+  201: 'nothing can be selected',
+  202: 'secret',
+  203: 'refresh and login',
+  204: 'network',
+} as const
+
+type Exit = keyof typeof meanings
+
+/** One command line for each way to fail, with the file that the home has. */
+const failures: readonly (readonly [why: string, argv: readonly string[], exit: Exit, config?: string])[] = [
+  ['all is well', ['version'], 0],
+  ['a check that finds something wrong', ['doctor'], 0, 'log = [\n'],
+  ['a strict check that finds something wrong', ['doctor', '--strict'], 1, 'log = [\n'],
+  ['what is named is not there', ['accounts', 'show', 'nobody'], 1],
+  ['a provider that is not there', ['accounts', 'add', 'nowhere', '--from', 'env:X'], 1],
+  ['a command that is not there', ['acounts'], 2],
+  ['a command of an area that is not there', ['accounts', 'lost'], 2],
+  ['a flag that is not there', ['accounts', 'list', '--nonsense'], 2],
+  ['an argument too few', ['accounts', 'show'], 2],
+  ['an argument too many', ['version', 'really'], 2],
+  ['a value that is none of those', ['usage', 'summary', '--by', 'mood'], 2],
+  ['a value that does not fit', ['tokens', 'issue', '--ttl-hours', '-1'], 2],
+  ['a setting without a value', ['--set', 'log.level', 'version'], 2],
+  ['a file that does not parse', ['accounts', 'list'], 200, 'log = [\n'],
+  ['a file with a key that is none', ['accounts', 'list'], 200, '[log]\nlevle = "warn"\n'],
+  ['a change that does not fit', ['config', 'set', 'log.level', 'loud'], 200],
+  ['a scope that means nothing', ['stay-afloat', 'handoff', 'ack'], 200],
+  ['no route', ['route', 'select'], 201],
+  ['a secret that is not there', ['accounts', 'list', '--url', 'http://127.0.0.1:9', '--token', 'env:NOT_SET'], 202],
+  ['a login that is not there', ['auth', 'inspect', 'chatgpt'], 203],
+  ['a gateway that is not there', ['accounts', 'list', '--url', 'http://127.0.0.1:9', '--token', 'env:HELD'], 204],
+]
+
+for (const [why, argv, exit, config] of failures) {
+  test(`${why}: gw ${argv.join(' ')} exits ${exit}, ${meanings[exit]}`, async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'gw-exit-'))
+    try {
+      if (config !== undefined) writeFileSync(join(folder, 'config.toml'), config)
+      const env = { GW_HOME: folder, HOME: folder, HELD: 'la_sk_x' }
+      const [text, json] = [await cli(argv, { env, cwd: folder }), await cli(['--json', ...argv], { env, cwd: folder })]
+      expect([text.code, text.stderr]).toEqual([exit, text.stderr])
+      expect([json.code, json.stderr]).toEqual([exit, json.stderr])
+      if (text.stdout !== '') return
+      expect(text.stderr).not.toBe('')
+      if (json.stdout !== '') return
+      const { error } = JSON.parse(json.stderr) as { error: { code: string; message: string } }
+      expect(error.message).not.toBe('')
+      expect(errorCodes).toHaveProperty([error.code])
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  }, 20_000)
+}
+
+test('each exit code is had by a command line above, and no error has another', () => {
+  const tried = new Set(failures.map(([, , exit]) => exit))
+  expect(Object.keys(meanings).map(Number).filter((exit) => !tried.has(exit as Exit))).toEqual([])
+  const exits = new Set(Object.values(errorCodes).map(({ exit }) => exit))
+  expect([...exits].filter((exit) => !(exit in meanings))).toEqual([])
+})
