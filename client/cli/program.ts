@@ -1,5 +1,5 @@
 import { Command, CommanderError, Option } from 'commander'
-import { GwError, nearest, redact } from '../../lib/base/mod.ts'
+import { GwError, nearest } from '../../lib/base/mod.ts'
 import type { OperationDescription } from '../../lib/operations/mod.ts'
 import { addFields, inputFrom, kebab } from './fields.ts'
 import type { CliIo } from './io.ts'
@@ -87,8 +87,9 @@ export function buildProgram(
     .configureHelp({ helpWidth: Math.min(io.columns, 120) })
     .configureOutput({
       writeOut: io.out,
-      // A complaint repeats what was typed, and somebody may have typed a key.
-      writeErr: (text) => io.err(text.split('\n').map((line) => redact(line)).join('\n')),
+      writeErr: io.err,
+      // What cannot be understood is said like every other error, by who runs the program.
+      outputError: () => {},
       getOutHasColors: () => io.color,
       getErrHasColors: () => false,
     })

@@ -1,12 +1,9 @@
 import { CommanderError } from 'commander'
-import { isGwError, toGwError } from '../../lib/base/mod.ts'
+import { GwError, isGwError, toGwError } from '../../lib/base/mod.ts'
 import { reportError } from './exit.ts'
 import type { CliIo } from './io.ts'
 import { ownWords } from './other-names.ts'
 import { buildProgram, type CommandModule, isShown, meantSetting } from './program.ts'
-
-/** Exit code of a command line that cannot be understood. */
-const usageExit = 2
 
 /**
  * Runs one command line to its end.
@@ -32,10 +29,10 @@ export async function runCli(
   } catch (error) {
     if (isShown(error)) return 0
     if (error instanceof CommanderError) {
-      // Commander has written its sentence already.
+      const [what, suggested] = error.message.replace(/^error: /, '').split('\n')
       const meant = meantSetting(error)
-      if (meant) io.err(`(Did you mean ${meant}?)\n`)
-      return usageExit
+      const hint = meant === undefined ? suggested?.replace(/^\((.*)\)$/, '$1') : `Did you mean ${meant}?`
+      return reportError(io, new GwError('usage.invalid', what!, hint ? { hint } : {}), json)
     }
     if (io.signal.aborted && toGwError(error).code === 'cancelled') return 130
     return reportError(io, isGwError(error) ? error : toGwError(error), json)

@@ -17,13 +17,13 @@ const at = (setup: CliSetup = {}): CliSetup => ({ ...setup, env: { GW_HOME: root
 
 for (
   const [argv, said] of [
-    [['tokns'], "unknown command 'tokns'\n(Did you mean tokens?)"],
-    [['tokens', 'isue'], '(Did you mean issue?)'],
-    [['tokens', 'list', '--limti', '3'], '(Did you mean --limit?)'],
-    [['usage', 'sumary'], "unknown command 'sumary'\n(Did you mean summary?)"],
+    [['tokns'], "gw: unknown command 'tokns'\n  Did you mean tokens?"],
+    [['tokens', 'isue'], 'Did you mean issue?'],
+    [['tokens', 'list', '--limti', '3'], 'Did you mean --limit?'],
+    [['usage', 'sumary'], "unknown command 'sumary'\n  Did you mean summary?"],
     [['tokens', 'show'], "missing required argument 'id'"],
     [['tokens', 'list', 'extra'], 'too many arguments'],
-    [['--sevrer-port', '1', 'version'], '(Did you mean --server-port?)'],
+    [['--sevrer-port', '1', 'version'], 'Did you mean --server-port?'],
   ] as const
 ) {
   test(`gw ${argv.join(' ')} is not understood: exit 2 and a suggestion`, async () => {

@@ -85,6 +85,16 @@ test('summary() adds up by every grouping, and all agree on the totals', () =>
     expect(mine.totals.requests).toBe(40)
     const one = await usage.summary({ ...span, by: 'day', model: 'model-3' })
     expect(one.totals.requests).toBe(48)
+    const [whole, two] = [
+      await usage.summary({ ...span, by: 'model' }),
+      await usage.summary({
+        ...span,
+        by: 'model',
+        limit: 2,
+      }),
+    ]
+    expect([two.rows, two.totals, two.truncated]).toEqual([whole.rows.slice(0, 2), whole.totals, true])
+    expect(whole.truncated).toBe(false)
     const both = await usage.summary({ ...span, by: 'account', model: 'model-3', provider: 'other' })
     expect(both.rows.map((row) => [row.key, row.requests])).toEqual([['other-1', 24]])
   }))
