@@ -105,3 +105,19 @@ export function concat(chunks: readonly Uint8Array[], size?: number): Uint8Array
   }
   return out
 }
+
+/** The beginning of a body as text, at most so many bytes; the rest is not read. */
+export async function readHead({ body }: Pick<Response, 'body'>, maxBytes: number): Promise<string> {
+  const reader = body?.getReader()
+  if (!reader) return ''
+  const decoder = new TextDecoder()
+  let text = ''
+  for (let size = 0; size < maxBytes;) {
+    const { done, value } = await reader.read()
+    if (done) return text
+    size += value.length
+    text += decoder.decode(value, { stream: true })
+  }
+  await reader.cancel().catch(() => {})
+  return text.slice(0, maxBytes)
+}

@@ -6,7 +6,7 @@
  * @module
  */
 export { invariant } from './assert.ts'
-export { type ByteSink, type ByteSource, concat, readAll, sourceOf, streamOf } from './bytes.ts'
+export { type ByteSink, type ByteSource, concat, readAll, readHead, sourceOf, streamOf } from './bytes.ts'
 export { type Clock, type ManualClock, manualClock, systemClock } from './clock.ts'
 export { type Downstream, type DownstreamOwner, type OpenDownstream, openDownstream } from './downstream.ts'
 export { type ErrorCode, errorCodes, GwError, type GwErrorOptions, isGwError, remedies, toGwError } from './error.ts'

@@ -1,9 +1,10 @@
-import { createHash } from 'node:crypto'
 import { Buffer } from 'node:buffer'
 import { isObject } from '../base/mod.ts'
 
 /** A short one-way name of an identity: equal for equal identities, and nothing can be read from it. */
 export function identityHash(...parts: readonly string[]): string {
+  // Loaded here: few commands name an identity, and the module is a tenth of a start.
+  const { createHash } = process.getBuiltinModule('node:crypto')
   return createHash('sha256').update(['gw identity v1', ...parts].join('\0')).digest('hex').slice(0, 24)
 }
 

@@ -1,6 +1,6 @@
 // @ts-types="@modelcontextprotocol/sdk/types"
 import { LATEST_PROTOCOL_VERSION } from '@modelcontextprotocol/sdk/types.js'
-import { type Clock, GwError, isGwError, parseRetryAfter } from '../base/mod.ts'
+import { type Clock, GwError, isGwError, parseRetryAfter, readHead } from '../base/mod.ts'
 import type { HttpServerLink } from './upstream.ts'
 
 const maxHintBytes = 64 * 1024
@@ -31,7 +31,7 @@ export async function probeServer(
     })
     const { status, headers } = reply
     const session = headers.get('mcp-session-id')
-    const said = reply.ok ? '' : await head(reply)
+    const said = reply.ok ? '' : await readHead(reply, maxHintBytes)
     if (reply.ok) await reply.body?.cancel().catch(() => {})
     if (session !== null) {
       const own = new Headers({ 'mcp-session-id': session, 'mcp-protocol-version': LATEST_PROTOCOL_VERSION })
@@ -52,20 +52,4 @@ export async function probeServer(
   } finally {
     clearTimeout(timer)
   }
-}
-
-/** The beginning of a refusal. */
-async function head(reply: Response): Promise<string> {
-  const reader = reply.body?.getReader()
-  if (!reader) return ''
-  const decoder = new TextDecoder()
-  let text = ''
-  for (let size = 0; size < maxHintBytes;) {
-    const { done, value } = await reader.read()
-    if (done) return text
-    size += value.length
-    text += decoder.decode(value, { stream: true })
-  }
-  await reader.cancel().catch(() => {})
-  return text
 }

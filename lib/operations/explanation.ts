@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Scope as RouteScope } from '../repair/mod.ts'
 import type { OperationRooms } from './context.ts'
-import { anyJson } from './operation.ts'
+import { anyJson, operation } from './operation.ts'
 
 /** A name that a caller gives, of a profile, provider, account or key. */
 export const name = z.string().min(1).max(1_024)
@@ -37,8 +37,23 @@ export const explanation = z.object({
   routes: reports.describe('each route with its state, evidence, admission and next step'),
 })
 
+/** An operation that explains the routes of a scope. */
+export function explaining(
+  action: 'explain' | 'select' | 'repair-plan',
+  text: { readonly summary: string; readonly description?: string; readonly mcp?: true },
+) {
+  return operation({
+    ...text,
+    scope: 'route:read',
+    effect: 'reads',
+    input: scoped,
+    output: explanation,
+    cli: { hidden: true },
+  }).query(({ ctx: { rooms }, input }) => explain(rooms, input, action))
+}
+
 /** The routes of a scope, explained; nothing is probed, written or connected to. */
-export async function explain(rooms: OperationRooms, input: RouteScope, action: 'explain' | 'select' | 'repair-plan') {
+async function explain(rooms: OperationRooms, input: RouteScope, action: 'explain' | 'select' | 'repair-plan') {
   await rooms.accounts.reload()
   return await rooms.repair.explain(input, action) as unknown as z.output<typeof explanation>
 }

@@ -4,7 +4,7 @@ import { capabilities, type Capability } from '../catalog/mod.ts'
 import { protocolIds } from '../protocol/mod.ts'
 import { planReceipt, strategyNames } from '../routing/mod.ts'
 import type { OperationContext, OperationRooms } from './context.ts'
-import { explain, explanation, scoped } from './explanation.ts'
+import { explaining } from './explanation.ts'
 import { area, operation } from './operation.ts'
 
 const question = {
@@ -199,23 +199,11 @@ export const route = area({
       : { target: null, reason: why ? `${why.key}: ${why.detail}` : 'no account could serve it' }
   }),
 
-  explain: operation({
+  explain: explaining('explain', {
     summary: 'Show every route with its state, its evidence, what may be done about it and the next step',
     description: 'Reads only: nothing is probed, written or connected to.',
-    scope: 'route:read',
-    effect: 'reads',
     mcp: true,
-    input: scoped,
-    output: explanation,
-    cli: { hidden: true },
-  }).query(({ ctx: { rooms }, input }) => explain(rooms, input, 'explain')),
+  }),
 
-  select: operation({
-    summary: 'Name the route that would be used now; exits 201 when there is none',
-    scope: 'route:read',
-    effect: 'reads',
-    input: scoped,
-    output: explanation,
-    cli: { hidden: true },
-  }).query(({ ctx: { rooms }, input }) => explain(rooms, input, 'select')),
+  select: explaining('select', { summary: 'Name the route that would be used now; exits 201 when there is none' }),
 })

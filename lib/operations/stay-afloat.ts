@@ -2,7 +2,7 @@ import { tracked } from '@trpc/server'
 import { z } from 'zod'
 import { GwError, type JsonObject } from '../base/mod.ts'
 import type { OperationContext, OperationRooms } from './context.ts'
-import { explain, explanation, name, reports, scope, scoped } from './explanation.ts'
+import { explaining, name, reports, scope, scoped } from './explanation.ts'
 import { area, nothing, operation, stream } from './operation.ts'
 
 /** A report whose members are its own business: checked for being an object, passed whole. */
@@ -21,15 +21,7 @@ const events = z.object({
 
 /** Finding out, and mending. */
 export const repair = area({
-  plan: operation({
-    summary: 'Show what would mend each route',
-    scope: 'route:read',
-    effect: 'reads',
-    mcp: true,
-    input: scoped,
-    output: explanation,
-    cli: { hidden: true },
-  }).query(({ ctx: { rooms }, input }) => explain(rooms, input, 'repair-plan')),
+  plan: explaining('repair-plan', { summary: 'Show what would mend each route', mcp: true }),
 
   probe: operation({
     summary: 'Find out whether one capability of one account works, and remember it',

@@ -1,4 +1,4 @@
-import { GwError, isGwError, type Secret, toGwError } from '../base/mod.ts'
+import { GwError, isGwError, readHead, type Secret, toGwError } from '../base/mod.ts'
 import type { TargetKey } from '../accounts/mod.ts'
 import { type Admission, admit, type Consent } from './admission.ts'
 import { type Classified, classify, headerWait, type ProbeOutcome } from './classify.ts'
@@ -285,7 +285,7 @@ async function askHttp(
     })
     const hints = [
       probe.hint_header ? response.headers.get(probe.hint_header) ?? '' : '',
-      probe.hint_body ? await readHint(response) : '',
+      probe.hint_body ? await readHead(response, maxHintBytes) : '',
     ]
     if (!probe.hint_body) await response.body?.cancel().catch(() => {})
     return {
@@ -301,21 +301,6 @@ async function askHttp(
     stop.abort()
     await timer
   }
-}
-
-async function readHint(response: Response): Promise<string> {
-  const reader = response.body?.getReader()
-  if (!reader) return ''
-  const decoder = new TextDecoder()
-  let text = ''
-  for (let size = 0; size < maxHintBytes;) {
-    const { done, value } = await reader.read()
-    if (done) return text
-    size += value.length
-    text += decoder.decode(value, { stream: true })
-  }
-  await reader.cancel().catch(() => {})
-  return text.slice(0, maxHintBytes)
 }
 
 /** Evidence goes where it belongs: death to the account, everything else to the route that was asked. */
