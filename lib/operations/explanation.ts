@@ -26,7 +26,7 @@ const route = z.object({
 export const reports = z.array(z.looseObject({}))
 
 /** Routes with their states and what to do next. */
-export const explanation = z.object({
+const explanation = z.object({
   version: z.string(),
   action: z.string(),
   policy: anyJson,

@@ -2,6 +2,7 @@ import { type Budget, probeBudget } from './definition/budget.ts'
 import type { Evidence } from './evidence.ts'
 import type { RouteAccount } from './inventory/inventory.ts'
 import type { ScopedRoute } from './inventory/scope.ts'
+import { toolServerKind } from './inventory/tool-servers.ts'
 import type { Writeback } from './admission.ts'
 import { quoteLine } from './quote.ts'
 import type { RuntimeState } from './runtime.ts'
@@ -229,12 +230,12 @@ function relogin(facts: ActionFacts, why: string): RouteAction {
 }
 
 /**
- * Whether only a new login brings an account back: another refresh would only be refused again. A login that gw renews
- * itself was renewed when it was refused, and the new token was refused too.
+ * Whether only a new login brings an account back: another refresh would only be refused again. A login with a provider
+ * that gw renews itself was renewed when it was refused, and the new token was refused too; one with a tool server was not.
  */
 export function isLost(account: RouteAccount, evidence: Evidence | null): boolean {
   if (evidence?.liveness.state !== 'dead') return false
-  if (account.relay) return account.backend === 'store'
+  if (account.relay && account.kind !== toolServerKind) return account.backend === 'store'
   return evidence.liveness.reason === 'auth_permanently_failed' && account.definition.repair.login_command !== undefined
 }
 
