@@ -1,20 +1,34 @@
-import { describe, expect, test } from 'bun:test'
+import { afterAll, describe, expect, test } from 'bun:test'
 import {
   chmodSync,
   chownSync,
+  cpSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expectSentence, gw, inHome, main } from './program.ts'
 
 describe('half a home', () => {
-  /** Makes a home with a sealed key in it, and then does something to it. */
+  /** A home with a sealed key in it, made once. */
+  let made: Promise<string> | null = null
+  const whole = () =>
+    made ??= (async () => {
+      const home = mkdtempSync(join(tmpdir(), 'gw-hour-whole-'))
+      const added = await gw(['accounts', 'add', 'openai', '--secret-stdin'], { home, input: 'sk-first-hour' })
+      expect(added.code).toBe(0)
+      return home
+    })()
+  afterAll(async () => rmSync(await whole(), { recursive: true }))
+
+  /** What is done to a copy of it. */
   const broken: readonly (readonly [what: string, harm: (home: string) => void, code: number, says: RegExp])[] = [
     ['a database without its key', (home) => rmSync(join(home, 'key')), 202, /their key is gone from .*key\n.*restore/],
     ['an empty key file', (home) => writeFileSync(join(home, 'key'), ''), 202, /key does not hold the keys/],
@@ -58,8 +72,7 @@ describe('half a home', () => {
   for (const [what, harm, code, says] of broken) {
     test(`${what}: a sentence, and nothing is changed`, () =>
       inHome(async (home) => {
-        const added = await gw(['accounts', 'add', 'openai', '--secret-stdin'], { home, input: 'sk-first-hour' })
-        expect(added.code).toBe(0)
+        cpSync(await whole(), home, { recursive: true })
         harm(home)
         const [before, database] = [stateOf(home), databaseOf(home)]
         expectSentence(await gw(['tokens', 'issue', '--label', 'me'], { home }), code, says)
