@@ -186,3 +186,31 @@ test('the order of credentials: the profile asked for, what its owner ordered, t
   await ask(gw, 'own/m', { 'x-auth-profile': 'own:third' }).then((told) => told.text())
   expect(keys().slice(4)).toEqual(['third'])
 })
+
+test('an account that is another one by a second name is no spare once both were read', async () => {
+  await using upstream = await fakeUpstream((exchange) =>
+    exchange.request.headers.get('authorization') === 'Bearer sk-of-the-other-one' ? whole(exchange) : exchange.json(
+      { error: { message: 'quota', type: 'insufficient_quota', code: 'rate_limit_exceeded' } },
+      { status: 429, headers: { 'retry-after': '3000' } },
+    )
+  )
+  await using gw = await startGateway({
+    env: { SAME_KEY: 'sk-of-the-same-one' },
+    settings: {
+      ...own(upstream.url),
+      'accounts.first': { provider: 'own', token: 'sk-of-the-same-one', priority: 3 },
+      'accounts.again': { provider: 'own', token_env: 'SAME_KEY', priority: 2 },
+      'accounts.other': { provider: 'own', token: 'sk-of-the-other-one', priority: 1 },
+    },
+  })
+  await (await ask(gw, 'own/m', { 'x-gw-session': 'one' })).text()
+  // Only one of the two is looked at again: the other is the same.
+  for (const { key } of gw.gateway.rooms.board.all()) gw.gateway.rooms.board.reset(key)
+  const reply = await ask(gw, 'own/m', { 'x-gw-session': 'two' })
+  expect([reply.status, reply.headers.get('x-gw-target'), reply.headers.get('x-gw-attempts')])
+    .toEqual([200, 'own:other#chat', '2'])
+  await reply.text()
+  const told = await fetch(`${gw.url}/api/route/why`, { headers: { 'x-api-key': gw.token } })
+  const { plan } = await told.json() as { plan: { dropped: { target: string; because: string }[] } }
+  expect(plan.dropped.map(({ target, because }) => [target, because])).toEqual([['own:again#chat', 'same_identity']])
+})

@@ -42,3 +42,30 @@ test('plan() parks only the model whose window is spent', async () => {
   expect(router.plan(call(model)).targets).toHaveLength(0)
   expect(ids(router.plan(call('openai/gpt-4o')))).toEqual(['a'])
 })
+
+test('the retry budget: ten always, then a part of the requests of the last minutes, and nothing that stayed here', async () => {
+  const accounts = ['a', 'b', 'c'].map((id) => account(id, 'anthropic'))
+  const { router, clock } = await bench(accounts, { settings: { retry_budget: 0.5 } })
+  const plan = router.plan(call('anthropic/claude-sonnet-4-5'))
+  const again = (kind: 'server_error' | 'local' = 'server_error') =>
+    router.next(plan, [0], [failure(kind, { status: kind === 'local' ? null : 500 })])
+  for (let i = 0; i < 10; i++) expect([i, again().is]).toEqual([i, 'target'])
+  expect(again()).toEqual({ is: 'over', because: 'retry_budget' })
+  // A source that could not be read loaded nobody.
+  expect(again('local').is).toBe('target')
+  for (let i = 0; i < 4; i++) router.countRequest()
+  expect([again().is, again().is, again().is]).toEqual(['target', 'target', 'over'])
+  await clock.advance(121_000)
+  expect(again().is).toBe('target')
+})
+
+test('the most attempts are calls of upstreams', async () => {
+  const accounts = Array.from({ length: 6 }, (_, i) => account(`a${i}`, 'anthropic'))
+  const { router } = await bench(accounts, { settings: { fallback: { max_attempts: 2 }, retry_budget: 1 } })
+  const plan = router.plan(call('anthropic/claude-sonnet-4-5'))
+  const unread = failure('local', { status: null, scope: 'local' })
+  const failed = failure('unauthorized', { status: 401, scope: 'account' })
+  expect(router.next(plan, [0, 1, 2], [unread, unread, unread])).toEqual({ is: 'target', index: 3 })
+  expect(router.next(plan, [0, 1, 2], [unread, failed, unread])).toEqual({ is: 'target', index: 3 })
+  expect(router.next(plan, [0, 1, 2], [failed, unread, failed])).toEqual({ is: 'over', because: 'max_attempts' })
+})
