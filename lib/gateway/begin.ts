@@ -1,5 +1,5 @@
 /** How many requests begin in one turn of the event loop. */
-const perTurn = 32
+const perTurn = 128
 
 /**
  * Lets so many requests begin in each turn of the event loop, in the order in which they came.
