@@ -260,7 +260,9 @@ export async function status(context: RepairContext, config: ConfigFacts) {
         decision: own ? decisionFor(own) : null,
         selectable: routes.filter(({ report }) => report.selectable).length,
         routes: routes.length,
-        next: routes.find(({ report }) => report.action.command !== null)?.report.action.command ?? null,
+        // What is in the way may have no command that mends it, and one that says more.
+        next: routes.map(({ report }) => report.action.command).find((command) => command !== null) ??
+          routes.map(({ report }) => report.action.diagnostic_command).find((command) => command !== null) ?? null,
       }
     }),
     handoffs,
