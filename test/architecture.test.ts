@@ -74,6 +74,16 @@ test('every room stands on a storey and has a door that says what it owns', () =
   }
 })
 
+test('what a door says to start at is behind it', () => {
+  for (const room of readdirSync(join(root, 'lib')).filter((entry) => !entry.endsWith('.ts'))) {
+    const text = readFileSync(join(root, 'lib', room, 'mod.ts'), 'utf8')
+    const [said, exported] = [text.slice(0, text.indexOf('*/')), text.slice(text.indexOf('*/'))]
+    const named = [...said.matchAll(/\{@link (\w+)/g)].map(([, name]) => name!)
+    expect([room, named.length > 0]).toEqual([room, true])
+    expect([room, named.filter((name) => !new RegExp(`\\b${name}\\b`).test(exported))]).toEqual([room, []])
+  }
+})
+
 test('rooms import only lower storeys', () => {
   const wrong = edges.filter(({ specifier }) => specifier.startsWith('.')).flatMap(({ file, specifier, dynamic }) => {
     const from = roomOf(file)

@@ -9,7 +9,7 @@ import { foreignTool, openForeign } from './foreign/open.ts'
 import { foreignTools } from './foreign/tools.ts'
 import { documentFile, plainShape } from './grants/document-file.ts'
 import { type ExchangedToken, exchangeToken } from './grants/exchange.ts'
-import { type Grant, type GrantIdentity, grantIdentity } from './grants/grant.ts'
+import { type Grant, type GrantIdentity, grantIdentity, unknownIdentity } from './grants/grant.ts'
 import { createKeeper, type Keeper, type KeptGrant } from './grants/keeper.ts'
 import { ownFile } from './grants/own-file.ts'
 import { withSpare } from './grants/spare.ts'
@@ -226,7 +226,7 @@ export function createLogins(options: LoginsOptions): Logins {
       binding,
       tool,
       where: store.name,
-      identity: grant?.identity ?? emptyIdentity,
+      identity: grant?.identity ?? unknownIdentity,
       expiresAt: grant?.expiresAt ?? null,
       refreshedAt: grant?.refreshedAt ?? null,
       canRefresh: grant?.refreshToken !== null && grant !== null &&
@@ -339,16 +339,6 @@ export function createLogins(options: LoginsOptions): Logins {
       return false
     }
   }
-}
-
-const emptyIdentity: GrantIdentity = {
-  email: null,
-  accountId: null,
-  userId: null,
-  organizationId: null,
-  organization: null,
-  projectId: null,
-  plan: null,
 }
 
 function matches({ identity }: LoginInfo, { email, accountId, organizationId, projectId }: Selector): boolean {

@@ -3,7 +3,7 @@
  *
  * Owns reading what a caller asks for, trying one target after the other until the commit point, passing answers on
  * without ever showing a broken one as finished, and the one record at the end. Decides neither who may ask (access) nor
- * where to (routing). Start at {@link serve}: it is one page.
+ * where to (routing). Start at `serve.ts`, behind {@link createDoor}: it is one page.
  * @module
  */
 export { type Body } from './body.ts'
