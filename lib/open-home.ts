@@ -357,6 +357,7 @@ export async function openHome(options: HomeOptions): Promise<Home> {
         access.start()
         usage.start()
         afloat.start()
+        void accounts.learnIdentities()
         tending ??= tendLogins(logins, clock, logger)
       },
       close,

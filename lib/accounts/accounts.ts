@@ -44,6 +44,11 @@ export interface Accounts {
   sameIdentity(account: Account): readonly Account[]
   /** The identity last seen for an account, or `null` while its credential was never read. */
   identityOf(id: string): string | null
+  /**
+   * Reads, from now on and with every change, the credentials of accounts that may be one another's spare, where that
+   * costs nothing: who is the same as whom is then known before the first of them is used.
+   */
+  learnIdentities(): Promise<void>
 }
 
 /** What {@link openAccounts} needs. */
@@ -82,6 +87,7 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
   let printed = ''
   let readAt = -Infinity
   let reading: Promise<void> | null = null
+  let learning = false
   const identities = new Map<string, string>()
   /** Accounts whose secret, once read, was a plan token. */
   const plansByToken = new Set<string>()
@@ -106,6 +112,20 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
     if (print === printed) return
     printed = print
     picture = found.accounts
+    if (learning) void learn()
+  }
+
+  async function learn(): Promise<void> {
+    for (const account of picture) {
+      if (identities.has(account.id) || !cheapSources.has(account.source.type)) continue
+      if (!picture.some((other) => other !== account && other.provider === account.provider)) continue
+      try {
+        await credentialFor(account)
+      } catch (error) {
+        // Whoever asks for it is told; nobody has asked yet.
+        logger.log('debug', 'accounts.unread', { account: account.id, error })
+      }
+    }
   }
 
   function reload(): Promise<void> {
@@ -177,6 +197,31 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
     return await save(id, record, false)
   }
 
+  async function credentialFor(account: Account, readOptions: ReadOptions = {}): Promise<Credential> {
+    const reading = needsNothing(account, options.providers(), env)
+      ? nothingNeeded
+      : await sources.read(account.source, readOptions)
+    const accountId = account.accountId
+      ? await sources.readAccountId(account.accountId, readOptions)
+      : reading.accountId
+    if (reading.identity) identities.set(account.id, reading.identity)
+    const isNews = !account.plan && stated.get(account.id) === undefined && byId.get(account.id)?.plan === false &&
+      isPlanToken(providerOf(options.providers(), account), reading.secret.reveal())
+    if (isNews) {
+      plansByToken.add(account.id)
+      await reload()
+    }
+    return {
+      kind: reading.kind === 'api-key' || reading.kind === 'auth-token' ? account.kind ?? reading.kind : reading.kind,
+      secret: reading.secret,
+      accountId,
+      expiresAt: reading.expiresAt,
+      audience: audienceOf(account, reading, options.providers(), env),
+      identity: reading.identity,
+      ...(reading.baseUrl ? { baseUrl: reading.baseUrl } : {}),
+    }
+  }
+
   await read()
 
   return {
@@ -222,30 +267,7 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
       plansByToken.delete(id)
       await read()
     },
-    async credentialFor(account, readOptions = {}) {
-      const reading = needsNothing(account, options.providers(), env)
-        ? nothingNeeded
-        : await sources.read(account.source, readOptions)
-      const accountId = account.accountId
-        ? await sources.readAccountId(account.accountId, readOptions)
-        : reading.accountId
-      if (reading.identity) identities.set(account.id, reading.identity)
-      const isNews = !account.plan && stated.get(account.id) === undefined && byId.get(account.id)?.plan === false &&
-        isPlanToken(providerOf(options.providers(), account), reading.secret.reveal())
-      if (isNews) {
-        plansByToken.add(account.id)
-        await reload()
-      }
-      return {
-        kind: reading.kind === 'api-key' || reading.kind === 'auth-token' ? account.kind ?? reading.kind : reading.kind,
-        secret: reading.secret,
-        accountId,
-        expiresAt: reading.expiresAt,
-        audience: audienceOf(account, reading, options.providers(), env),
-        identity: reading.identity,
-        ...(reading.baseUrl ? { baseUrl: reading.baseUrl } : {}),
-      }
-    },
+    credentialFor,
     sameIdentity(account) {
       const identity = identities.get(account.id)
       if (!identity) return []
@@ -254,8 +276,15 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
       )
     },
     identityOf: (id) => identities.get(id) ?? null,
+    learnIdentities() {
+      learning = true
+      return learn()
+    },
   }
 }
+
+/** Sources that are read in this process, with no program, no network and nobody asked. */
+const cheapSources: ReadonlySet<Account['source']['type']> = new Set(['env', 'literal', 'file', 'store'])
 
 const nothingNeeded: Reading = {
   secret: new Secret(''),

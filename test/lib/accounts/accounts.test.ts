@@ -139,7 +139,7 @@ describe('accounts', () => {
       b: { provider: 'beta', token: '${KEY}' },
       c: { provider: 'beta', token: 'other' },
     }, { KEY: 'same' })
-    for (const account of accounts.list()) await accounts.credentialFor(account)
+    await accounts.learnIdentities()
     expect(accounts.sameIdentity(accounts.get('a')).map((account) => account.id as string)).toEqual(['b'])
     expect(accounts.sameIdentity(accounts.get('c'))).toEqual([])
   })
