@@ -47,7 +47,7 @@ export interface LoadedConfig {
 }
 
 /** `GW_` variables that are no settings. */
-const ownVariables = new Set(['GW_HOME', 'GW_CONFIG', 'GW_URL', 'GW_TOKEN', 'GW_PROFILE', 'GW_RUNTIME'])
+const ownVariables = new Set(['GW_HOME', 'GW_CONFIG', 'GW_URL', 'GW_TOKEN', 'GW_RUNTIME'])
 
 interface Assignment {
   readonly path: readonly string[]

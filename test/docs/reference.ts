@@ -131,6 +131,7 @@ function settingsPage(): string {
     '# Settings',
     generated,
     'In the config file by their path, in the environment by their variable, on the command line by their flag; the flag wins over the environment, the environment over `.lenv`, `.env` and the file.',
+    'Variables that are no settings: `GW_HOME` (the folder of the home), `GW_CONFIG` (the config file), `GW_URL` and `GW_TOKEN` (the gateway that commands drive), `GW_RUNTIME=node` (the installed `gw` stays on Node although there is a Bun).',
     ...[...sections].map(([name, list]) =>
       [
         `## ${name}`,
