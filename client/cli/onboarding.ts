@@ -88,7 +88,10 @@ function addEnroll(program: Command, context: CommandContext): void {
   plan.action(() =>
     withRepair(context, async (repair) => {
       const report = (await room()).enrollPlan(repair.inventory(), request(plan))
-      print(context, report, report.steps.map(({ kind, command }) => `${kind}: ${command ?? 'by hand'}`).join(' · '))
+      if (context.options().json) return printJson(context.io, report)
+      for (const { kind, command } of report.steps) {
+        context.io.out(`${kind.replaceAll('_', ' ')}: ${printable(command ?? 'by hand')}\n`)
+      }
     }, true)
   )
   const add = options(commandAt(program, 'enroll')).description('Add an account, once confirmed')
@@ -201,7 +204,9 @@ function addCodex(program: Command, context: CommandContext): void {
       withRepair(context, async (repair, session) => {
         const { onboardingKind, runInTerminal } = await room()
         if (context.options().json || !context.io.interactive) {
-          throw new GwError('login.failed', 'a login needs a terminal and does not mix with --json')
+          throw new GwError('login.failed', 'a login needs a terminal and does not mix with --json', {
+            hint: `gw codex ${name} ${command.args[0]}, in a terminal and without --json`,
+          })
         }
         const account = command.args[0]!
         const change = {

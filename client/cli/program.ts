@@ -1,11 +1,13 @@
 import { Command, CommanderError, Option } from 'commander'
-import { GwError, nearest } from '../../lib/base/mod.ts'
+import { GwError, isObject, nearest } from '../../lib/base/mod.ts'
 import type { OperationDescription } from '../../lib/operations/mod.ts'
+import { exits, sentences } from './afloat-texts.ts'
 import { addFields, inputFrom, kebab } from './fields.ts'
 import type { CliIo } from './io.ts'
 import { described, settings } from './manifest.ts'
 import { printResult } from './output.ts'
 import { type GlobalOptions, openSession, type Session } from './session.ts'
+import { printable } from './words.ts'
 
 /** What a command of its own (a conversation, a server) is given. */
 export interface CommandContext {
@@ -240,7 +242,13 @@ function addOperation(
   command.action(() =>
     context.withSession(async (session) => {
       const input = await inputFrom({ operation, command, io: context.io })
-      printResult(context.io, operation, await session.call(operation, input), context.options().json)
+      const result = await session.call(operation, input)
+      const { json } = context.options()
+      const code = isObject(result) ? exits[operation.name]?.(result) ?? 0 : 0
+      if (code !== 0) context.exitWith(code)
+      const sentence = sentences[operation.name]
+      if (sentence && !json && isObject(result)) return context.io.out(`${printable(sentence(result))}\n`)
+      printResult(context.io, operation, result, json)
     })
   )
 }

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { GwError } from '../../lib/base/mod.ts'
 import type { OperationDescription } from '../../lib/operations/mod.ts'
 import type { Consent, Repair, Shell, Used } from '../../lib/repair/mod.ts'
+import { blockedText, probeText, repairText } from './afloat-texts.ts'
 import { addFields, givenTo, inputFrom } from './fields.ts'
 import { bold, green, printResult, red, yellow } from './output.ts'
 import { printable } from './words.ts'
@@ -35,7 +36,12 @@ const wrapped: readonly Wrapped[] = [
     print: printRoutes,
   },
   { words: 'repair plan', operation: 'repair.plan', print: printRoutes },
-  { words: 'probe', operation: 'repair.probe', exit: ({ exit_code }) => Number(exit_code ?? 0) },
+  {
+    words: 'probe',
+    operation: 'repair.probe',
+    exit: ({ exit_code }) => Number(exit_code ?? 0),
+    print: (io, result) => io.out(`${printable(probeText(result))}\n`),
+  },
   { words: 'doctor accounts', operation: 'state.doctor', strict: true, exit: okOr1, print: printChecks },
   { words: 'doctor runtime', operation: 'state.runtime', strict: true, exit: okOr1 },
 ]
@@ -186,6 +192,9 @@ function addHealth(program: Command, known: ReadonlyMap<string, OperationDescrip
       }
       const result = await session.call(list, provider === undefined ? {} : { provider }) as Result
       if (context.options().json) return context.io.out(`${JSON.stringify(result, null, 2)}\n`)
+      if ((result.accounts as Result[]).length === 0 && context.io.terminal) {
+        context.io.err('nothing has been looked at yet: gw route explain names what can be probed\n')
+      }
       for (const row of result.accounts as Result[]) {
         const { summary } = row.liveness as Result
         context.io.out(`${printable(String(row.key))}\t${printable(String(summary))}\tscore ${row.score}\n`)
@@ -224,7 +233,7 @@ function addRepairRun(program: Command, context: CommandContext): void {
         context.io.out(`${printable(`${provider}:${account}: ${action.message}`)}\nrun it with --confirm-repair\n`)
       } else {
         if (report.took_over) context.io.out('a process that was mending it had died; its lock was taken over\n')
-        context.io.out(`${report.ok ? 'ok' : 'failed'}: ${printable(report.reason ?? report.error ?? '')}\n`)
+        context.io.out(`${printable(repairText(report))}\n`)
       }
       if (report.exit_code !== 0) context.exitWith(report.exit_code)
     })
@@ -271,12 +280,7 @@ function addTicks(program: Command, context: CommandContext): void {
     withRepair(context, async (repair) => {
       const report = await repair.next(scopeOf(next), next.args)
       if (context.options().json) return context.io.out(`${JSON.stringify(report, null, 2)}\n`)
-      const { selected, claim } = report
-      context.io.out(
-        selected
-          ? `${printable(selected.health_key)}\n`
-          : `a person is needed: ${claim.mediation_point ?? 'gw route explain'}\n`,
-      )
+      context.io.out(report.selected ? `${printable(report.selected.health_key)}\n` : blockedText(report.in_the_way))
     }, true)
   )
 }

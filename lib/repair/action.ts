@@ -171,8 +171,12 @@ function fromEvidence(facts: ActionFacts, evidence: Evidence): RouteAction {
   }
 }
 
+/** The line that probes a route. Where that spends, the line says so: whoever runs it agrees to it. */
 function probeCommand({ route }: ActionFacts): string | null {
-  return routeProbeBudget(route) === null ? null : quoteLine(['gw', 'probe', ...routeFlags(route), '--json'])
+  const budget = routeProbeBudget(route)
+  if (budget === null) return null
+  const consent = budget === 'spend_provider' ? ['--confirm-spend'] : []
+  return quoteLine(['gw', 'probe', ...routeFlags(route), ...consent, '--json'])
 }
 
 function probeAction(facts: ActionFacts, kind: 'probe_needed' | 'revalidation_needed', message: string): RouteAction {
@@ -266,16 +270,24 @@ function maker(route: ScopedRoute) {
   })
 }
 
+/** What the details of a session that is not available mean, in words. */
+const sessionProblems: Readonly<Record<string, string>> = {
+  account_config_dir_missing: 'its account names no config_dir',
+  config_dir_missing: 'its config_dir does not exist: its own program makes it at the first login',
+  config_dir_not_directory: 'its config_dir is not a directory',
+  config_dir_unavailable: 'its config_dir cannot be looked at',
+}
+
 function runtimeMessage(runtime: RuntimeState): string {
   switch (runtime.state) {
     case 'missing_binary':
-      return `the program ${runtime.binary} is not on the PATH`
+      return `the program ${runtime.binary} is not on the PATH: install it, or add its folder to the PATH`
     case 'permission_denied':
       return `permission denied: ${runtime.operation} ${runtime.path}`
     case 'unwritable_store':
       return `its store cannot be written: ${runtime.detail}`
     case 'session_unavailable':
-      return `its session is not available: ${runtime.detail}`
+      return sessionProblems[runtime.detail] ?? `its session is not available: ${runtime.detail}`
     case 'sandbox_blocked':
       return 'a sandbox forbids this process to reach its store'
     default:

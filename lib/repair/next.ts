@@ -1,5 +1,6 @@
 import { planNow, type RepairContext } from './context.ts'
-import { type Selected, selectedOf } from './explain.ts'
+import type { RouteAction } from './action.ts'
+import { type RoutesPlan, type Selected, selectedOf } from './explain.ts'
 import type { Scope } from './inventory/scope.ts'
 
 /** What can be promised about the next run. Field names are stable. */
@@ -20,12 +21,48 @@ export interface NextReport {
     readonly per_request_muxing: false
     readonly launch_argv: readonly string[] | null
   }
+  /** The step that brings a route back; `null` while one is selected, and where none is configured. */
+  readonly in_the_way: InTheWay | null
   readonly resilience: {
     readonly selectable: number
     /** Selectable routes of other identities than the selected one. */
     readonly spare_fallback_ready: boolean
     readonly single_route_at_risk: boolean
   }
+}
+
+/** Why a route is not selectable, and what to do about it. */
+export interface InTheWay {
+  readonly health_key: string
+  readonly skip_reason: string
+  readonly kind: RouteAction['kind']
+  readonly message: string
+  readonly interactive: boolean
+  /** A line to run; `null` where there is none. */
+  readonly command: string | null
+}
+
+/** What stands in the way of the route that is easiest to have: what asks for no person comes first. */
+export function inTheWay({ selected, routes }: RoutesPlan): InTheWay | null {
+  if (selected !== null) return null
+  const [easiest] = routes.toSorted((a, b) => effortOf(a.report.action) - effortOf(b.report.action))
+  if (!easiest) return null
+  const { skip_reason, action } = easiest.report
+  const { kind, message, interactive, command, diagnostic_command } = action
+  return {
+    health_key: selectedOf(easiest).health_key,
+    skip_reason,
+    kind,
+    message,
+    interactive,
+    command: command ?? diagnostic_command,
+  }
+}
+
+function effortOf({ kind, mediation, interactive }: RouteAction): number {
+  if (mediation === 'gateway' || kind === 'probe_needed') return 0
+  if (kind.startsWith('wait_')) return 1
+  return interactive ? 2 : 3
 }
 
 /** Which route the next `gw exec` would use, whether another stands behind it, and what a person must do if not. */
@@ -65,6 +102,7 @@ export async function planNext(
       per_request_muxing: false,
       launch_argv: selected && argv.length > 0 ? ['gw', 'stay-afloat', 'launch', ...flags, '--', ...argv] : null,
     },
+    in_the_way: inTheWay(plan),
     resilience: {
       selectable: usable.length,
       spare_fallback_ready: identities.size > 1,

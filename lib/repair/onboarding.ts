@@ -151,6 +151,7 @@ export function enrollPlan(inventory: Inventory, request: EnrollRequest) {
   })
   const flags = ['--provider', provider, '--account', name]
   const probe = definition.capabilities.find((capability) => capability.probe)
+  const consent = probe?.probe?.budget === 'spend_provider' ? ['--confirm-spend'] : []
   const enroll = [
     'gw',
     'enroll',
@@ -167,7 +168,7 @@ export function enrollPlan(inventory: Inventory, request: EnrollRequest) {
       ? [step('login', ['gw', 'repair', 'run', ...flags, '--confirm-repair'], { interactive: true, mutating: true })]
       : [step('provide_secret', null, { interactive: true })]),
     ...(probe
-      ? [step('prove', ['gw', 'probe', ...flags, '--capability', probe.name, '--json'], {
+      ? [step('prove', ['gw', 'probe', ...flags, '--capability', probe.name, ...consent, '--json'], {
         spends_provider_calls: probe.probe!.transport === 'http' || probe.probe!.budget === 'spend_provider',
       })]
       : []),

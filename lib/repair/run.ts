@@ -88,6 +88,11 @@ export async function runRepair(context: RepairContext, request: RepairRunReques
     return { ...base, ok: true, reason: 'route_selectable', selected: selectedOf(plan.selected) }
   }
   const route = plan.routes.find(({ report }) => report.action.mutating && report.action.command !== null) ?? null
+  const busy = plan.routes.find(({ report }) => report.action.kind === 'wait_for_repair')
+  if (!route && busy && confirm) {
+    await note('repair_in_progress', 'repair_in_progress', false, false, busy)
+    return { ...base, ok: false, reason: null, error: 'repair_in_progress', route: busy.report, exit_code: 1 }
+  }
   if (!route) {
     await note('no_admitted_repair', 'no_admitted_repair', true, false, null)
     return { ...base, ok: true, reason: 'no_admitted_repair' }

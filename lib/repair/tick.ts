@@ -225,7 +225,9 @@ function messageOf(plan: RoutesPlan, executions: readonly Execution[]): string {
   if (did) return `${did.phase} of ${did.provider}:${did.account}: ${did.reason}`
   if (plan.selected) return 'afloat: a route is selectable'
   const waiting = executions.find(({ handoff }) => handoff)
-  if (waiting) return `a person is needed for ${waiting.provider}:${waiting.account}: ${waiting.reason}`
+  if (waiting) {
+    return `a person is needed for ${waiting.provider}:${waiting.account}: ${waiting.command ?? waiting.reason}`
+  }
   return plan.routes.length === 0 ? 'no route is configured' : 'no route is selectable'
 }
 

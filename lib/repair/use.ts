@@ -8,6 +8,7 @@ import { inject, type Injection, needsFile, needsToken } from './inject.ts'
 import type { Inventory } from './inventory/inventory.ts'
 import { routeKey } from './inventory/inventory.ts'
 import type { Scope } from './inventory/scope.ts'
+import { inTheWay } from './next.ts'
 import { probeRoute, usableToken } from './probe.ts'
 
 /** What a program wants to be run with. */
@@ -85,8 +86,9 @@ export async function useRoute(context: RepairContext, request: UseRequest): Pro
     if (used.reason === 'provider_degraded') troubled.add(report.provider)
   }
   const shown = skipped.slice(0, 5).map(({ key, reason }) => `${key} (${reason})`).join(', ')
+  const step = inTheWay(plan)?.command
   throw new GwError('route.none', `no route can be used${shown ? `: ${shown}` : ''}`, {
-    hint: 'gw route explain',
+    hint: step ? `${step}; gw route explain shows every route` : 'gw route explain',
     details: { skipped },
   })
 }

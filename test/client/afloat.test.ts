@@ -158,6 +158,13 @@ test('a handoff is named whole; acknowledging keeps it, clearing ends it, and it
     reason: 'manual_clear',
   })
   expect((await gw(`stay-afloat handoff clear ${named}`)).json.reason).toBe('no_pending_handoff')
+  for (const [verb, word] of [['ack', 'acknowledge'], ['clear', 'clear']] as const) {
+    const again = await gw(`stay-afloat handoff ${verb} ${named.replace(' --json', '')}`)
+    expect([again.code, again.out]).toEqual([
+      0,
+      `nothing to ${word}: no step of codex:max-1#codex-max waits; gw stay-afloat handoffs names those that do\n`,
+    ])
+  }
   const events = (await gw('events --json')).json.events as Record<string, unknown>[]
   expect(events.slice(0, 2).map(({ outcome }) => outcome)).toEqual(['handoff_resolved', 'handoff_acknowledged'])
   expect(keys(events[0]!)).toBe(

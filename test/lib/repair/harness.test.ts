@@ -231,6 +231,10 @@ describe('repair run', () => {
     )
     const route = (await repair.explain(scope)).routes[0]!
     expect([route.runtime.state, route.action.kind]).toEqual(['repair_in_progress', 'wait_for_repair'])
+    for (const [confirm, error, exit_code] of [[true, 'repair_in_progress', 1], [false, undefined, 0]] as const) {
+      const answer = await repair.run({ ...scope, confirm, json: true })
+      expect([answer.error, answer.executed, answer.exit_code]).toEqual([error, false, exit_code])
+    }
     await storage.write((tx) => tx.deleteFrom('repair_running').execute())
     const run = () => repair.run({ ...scope, confirm: true, json: false, runInteractive: () => Promise.resolve(0) })
     expect(await run()).toMatchObject({ error: 'repair_in_progress', exit_code: 1 })
