@@ -1,7 +1,7 @@
 import { GwError, type JsonObject, Secret } from '../base/mod.ts'
 import { presentedToken, type Principal, requireScope, tokenHeader } from '../access/mod.ts'
-import { type Body, formBody, jsonBody, readBytes } from './body.ts'
-import type { Call } from './call.ts'
+import { type Body, formBody, jsonBody, readBytes, streaming } from './body.ts'
+import { type Call, wantsStream } from './call.ts'
 import { type Envelope, unwrap, type Unwrapped } from './clouds.ts'
 import { unwrapGemini } from './gemini.ts'
 import type { Limits } from './limits.ts'
@@ -22,7 +22,7 @@ export async function readAsk(call: Call, row: SurfaceRow, principal: Principal,
   const bytes = await readBytes(call.request, rooms.limits, rooms.ticker)
   const sent = row.body === 'json' ? jsonBody(bytes) : formBody(bytes, call.headers.get('content-type'))
   const inner = row.envelope ? unwrapped(sent, row.envelope) : null
-  const body = inner ? jsonBody(inner.bytes) : sent
+  const body = inner ? jsonBody(inner.bytes) : wantsStream(call) ? streaming(sent) : sent
   return {
     id: call.id,
     principal,

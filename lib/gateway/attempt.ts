@@ -11,7 +11,7 @@ import {
   type UpstreamReply,
 } from '../upstream/mod.ts'
 import type { Answer, AnswerField, Serving } from './answer.ts'
-import type { Call } from './call.ts'
+import { type Call, upstreamSearch } from './call.ts'
 import { pass } from './pass.ts'
 import { type Claim, controlKeys, type PlannedTarget, type RoutedPlan } from '../routing/mod.ts'
 import { sentence } from './errors.ts'
@@ -157,7 +157,7 @@ async function call(
     surface: translation?.surface ?? row.surface,
     method: call.method,
     // A query belongs to its own protocol.
-    search: foreign || typeof translation?.surface === 'object' ? '' : call.search,
+    search: foreign || typeof translation?.surface === 'object' ? '' : upstreamSearch(call),
     headers: foreign
       ? plainHeaders(forwardHeaders(call.headers))
       : withBetas(forwardHeaders(call.headers), ask.wrapped?.betas ?? []),

@@ -195,7 +195,7 @@ class JsonBody implements Body {
     const at = out === bytes ? this.#fields : fieldsOf(out)
     const value = encoder.encode(JSON.stringify(name))
     const span = at.get('model')
-    return span ? splice(out, span, value) : withModelField(out, value)
+    return span ? splice(out, span, value) : withField(out, 'model', value)
   }
 }
 
@@ -215,12 +215,21 @@ function withoutFields(bytes: Uint8Array<ArrayBuffer>, names: readonly string[])
   return concat(pieces)
 }
 
-function withModelField(bytes: Uint8Array<ArrayBuffer>, value: Uint8Array): Uint8Array<ArrayBuffer> {
+/** The same body asking for a stream. */
+export function streaming(body: Body): Body {
+  if (body.stream) return body
+  const { bytes } = body
+  const yes = encoder.encode('true')
+  const span = body.span('stream')
+  return jsonBody(span ? splice(bytes, span, yes) : withField(bytes, 'stream', yes))
+}
+
+function withField(bytes: Uint8Array<ArrayBuffer>, name: string, value: Uint8Array): Uint8Array<ArrayBuffer> {
   const open = bytes.indexOf(123) + 1
   const comma = fieldsOf(bytes).size > 0 ? ',' : ''
   return concat([
     bytes.subarray(0, open),
-    encoder.encode('"model":'),
+    encoder.encode(`${JSON.stringify(name)}:`),
     value,
     encoder.encode(comma),
     bytes.subarray(open),

@@ -64,3 +64,18 @@ export function openCall(
     startedAt: rooms.clock.monotonic(),
   }
 }
+
+const streamInQuery = /[?&]stream=(?:true|1)(?=&|$)/
+
+/** Whether the path of a chat completion asks for a stream, whatever the body says: `?stream=true` or `?stream=1`. */
+export function wantsStream({ surface, search }: Pick<Call, 'surface' | 'search'>): boolean {
+  return search !== '' && surface === 'chat' && streamInQuery.test(search)
+}
+
+/** The query for an upstream of the caller's protocol, without the wish for a stream, which stands in the body then. */
+export function upstreamSearch(call: Pick<Call, 'surface' | 'search'>): string {
+  if (!wantsStream(call)) return call.search
+  const query = new URLSearchParams(call.search)
+  query.delete('stream')
+  return query.size === 0 ? '' : `?${query}`
+}

@@ -71,10 +71,11 @@ export function pass(
   const books = new Books({ line, target, claim, own, reply, secret: credential.secret, losses: asked, session })
   const shared = { source: body, answer, status: reply.status, fields, limits: rooms.limits, ticker: rooms.ticker }
   if (translation?.exchange && wire) return passTranslated(translation.exchange, wire)
-  if (wire && eventStream.test(type)) {
+  const relayed = (wire: Wire, parts: typeof shared): Promise<UpstreamFailure | null> => {
     const tracker = books.tracker = wire.tracker()
-    return relayStream({ ...shared, tracker, books })
+    return relayStream({ ...parts, tracker, books })
   }
+  if (wire && eventStream.test(type)) return relayed(wire, shared)
   if (row.json && webPage.test(type)) {
     reply.body.cancel()
     return Promise.resolve(failureOf('malformed', 'the provider answered with a web page', 'provider'))
@@ -84,6 +85,10 @@ export function pass(
     length: reply.length,
     wire,
     json: row.json,
+    // Some providers label their streams as JSON.
+    asEvents: row.json && line.ask.stream && wire
+      ? (source) => relayed(wire, { ...shared, source, fields: named('text/event-stream; charset=utf-8') })
+      : null,
     asStream: line.ask.stream && wire?.own ? (bytes) => wholeAsStream(target, line, bytes) : null,
     reported: (said) => books.reported(said),
     committed: () => books.committed(),
@@ -91,12 +96,12 @@ export function pass(
       books.close(failure, { tokens, bytes, id, guessedTokens: guessWhole(bytes) }),
   })
 
+  function named(type: string): AnswerField[] {
+    return [...fields.filter(([name]) => name !== 'content-type'), ['content-type', type]]
+  }
+
   /** The same, through the translator: what is relayed is the caller's protocol already. */
   async function passTranslated(exchange: Translator, wire: Wire): Promise<UpstreamFailure | null> {
-    const named = (value: string): AnswerField[] => [
-      ...fields.filter(([name]) => name !== 'content-type'),
-      ['content-type', value],
-    ]
     const keeps = translation?.keeps === true
     const id = responseId(stemOf(call))
     const { ask } = line

@@ -32,6 +32,12 @@ export interface WholeParts {
   /** Sends every byte on at once, for answers that nobody here can read. */
   readonly eager?: boolean
   /**
+   * Takes over an answer that turns out to be an event stream, whatever its label said.
+   *
+   * @returns `null` at the commit, or the failure that came before it
+   */
+  readonly asEvents?: ((source: ByteSource) => Promise<UpstreamFailure | null>) | null
+  /**
    * The answer as a stream, where the caller asked for one: needed once its stream has been opened.
    *
    * @throws GwError `upstream.invalid` when it is no answer
@@ -66,7 +72,7 @@ export function relayWhole(parts: WholeParts): Promise<UpstreamFailure | null> {
 
 class WholeRelay implements ByteSink, Serving, Watcher {
   readonly #parts: WholeParts
-  readonly #resolve: (failure: UpstreamFailure | null) => void
+  readonly #resolve: (failure: UpstreamFailure | null | Promise<UpstreamFailure | null>) => void
   #chunks: Uint8Array<ArrayBuffer>[] = []
   #size = 0
   /** How much of it is in {@link #chunks}, once it flows. */
@@ -74,11 +80,16 @@ class WholeRelay implements ByteSink, Serving, Watcher {
   #flowing = false
   #over = false
   #lastIn: number
+  /** Whether the answer is an event stream; `null` until its first character has come. */
+  #events: boolean | null
+  /** Who gets the rest, once it is one. */
+  #heir: ByteSink | null = null
 
-  constructor(parts: WholeParts, resolve: (failure: UpstreamFailure | null) => void) {
+  constructor(parts: WholeParts, resolve: (failure: UpstreamFailure | null | Promise<UpstreamFailure | null>) => void) {
     this.#parts = parts
     this.#resolve = resolve
     this.#lastIn = parts.ticker.now
+    this.#events = parts.asEvents ? null : false
   }
 
   start(): void {
@@ -106,6 +117,7 @@ class WholeRelay implements ByteSink, Serving, Watcher {
   }
 
   chunk(bytes: Uint8Array<ArrayBuffer>): void {
+    if (this.#heir) return this.#heir.chunk(bytes)
     if (this.#over) return
     const { source, answer, limits, ticker, eager } = this.#parts
     this.#lastIn = ticker.now
@@ -113,6 +125,8 @@ class WholeRelay implements ByteSink, Serving, Watcher {
     if (this.#size > limits.replyBytes) return this.#stop(tooLong(limits))
     // A source that is still reading says so with nothing.
     if (bytes.length > 0) this.#chunks.push(bytes)
+    this.#events ??= isEventStream(bytes)
+    if (this.#events) return this.#handOver()
     if (this.#flowing) {
       answer.down!.write(bytes)
       this.#kept += bytes.length
@@ -122,6 +136,7 @@ class WholeRelay implements ByteSink, Serving, Watcher {
   }
 
   end(): void {
+    if (this.#heir) return this.#heir.end()
     if (this.#over) return
     const parts = this.#parts
     const size = this.#size
@@ -144,6 +159,7 @@ class WholeRelay implements ByteSink, Serving, Watcher {
   }
 
   fail(error: unknown): void {
+    if (this.#heir) return this.#heir.fail(error)
     const message = error instanceof GwError ? error.message : 'the connection broke off'
     this.#stop(failureOf('truncated', message, 'provider'))
   }
@@ -162,6 +178,22 @@ class WholeRelay implements ByteSink, Serving, Watcher {
     // JSON has no way to say that it broke: the connection does.
     answer.down!.break(new GwError('upstream.invalid', failure.message))
     ended({ failure, tokens: noTokens, bytes: this.#size, id: null })
+  }
+
+  /** The rest is a stream's to relay: nothing of it has gone out yet. */
+  #handOver(): void {
+    this.#close()
+    const { source, asEvents } = this.#parts
+    const rest: ByteSource = {
+      start: (sink) => {
+        this.#heir = sink
+        for (const chunk of this.#chunks.splice(0)) sink.chunk(chunk)
+      },
+      pause: () => source.pause(),
+      resume: () => source.resume(),
+      cancel: () => source.cancel(),
+    }
+    this.#resolve(asEvents!(rest))
   }
 
   #flow(): void {
@@ -191,6 +223,18 @@ class WholeRelay implements ByteSink, Serving, Watcher {
       return false
     }
   }
+}
+
+/** Whether bytes begin a field or a comment of an event stream, which no JSON begins with; `null` for white space alone. */
+function isEventStream(bytes: Uint8Array): boolean | null {
+  for (const byte of bytes) {
+    if (byte === 32 || byte === 9 || byte === 10 || byte === 13 || byte === 0xef || byte === 0xbb || byte === 0xbf) {
+      continue
+    }
+    // :, data, event, id, retry
+    return byte === 58 || byte === 100 || byte === 101 || byte === 105 || byte === 114
+  }
+  return null
 }
 
 const nothingRead = { tokens: noTokens, id: null }

@@ -143,7 +143,12 @@ export function translator(client: ProtocolId, upstream: ProtocolId, options: Tr
         autoCache: options.autoCache === true && client.startsWith('openai'),
       })
       if (!ledger.same) loseNamespaces(request, ledger)
-      const upstreamBody = applyQuirks(upstream, encoded, quirks, ledger.lose)
+      const upstreamBody = applyQuirks(
+        upstream,
+        encoded,
+        quirks,
+        (field, why) => ledger.lose(ledger.same ? field : fieldOf(decoded, field, body), why),
+      )
       if (options.strict === true) refuse(ledger.losses)
       const call: Call = {
         id: options.id,
@@ -180,6 +185,29 @@ export function translator(client: ProtocolId, upstream: ProtocolId, options: Tr
       })
     },
   }
+}
+
+/** What the caller calls a field of the upstream's body. */
+function fieldOf({ source, reasoning }: InferenceRequest, field: string, body: JsonObject): string {
+  if (field === 'reasoning_effort' && reasoning !== null) {
+    return reasoning.effort === null ? reasoning.path : reasoning.effortPath
+  }
+  if (field === 'max_output_tokens' && source === 'openai-chat' && body.max_completion_tokens == null) {
+    return 'max_tokens'
+  }
+  return ownWords[source][field] ?? field
+}
+
+/** Fields of an upstream's body that some dialects lack, in the words of each caller's protocol. */
+const ownWords: Readonly<Record<ProtocolId, Readonly<Record<string, string>>>> = {
+  'openai-chat': { max_output_tokens: 'max_completion_tokens' },
+  'openai-responses': { verbosity: 'text.verbosity' },
+  'anthropic-messages': {
+    max_output_tokens: 'max_tokens',
+    user: 'metadata.user_id',
+    parallel_tool_calls: 'tool_choice.disable_parallel_tool_use',
+  },
+  gemini: { max_output_tokens: 'generationConfig.maxOutputTokens', top_logprobs: 'generationConfig.logprobs' },
 }
 
 /** A namespace's name lives on in the names of its tools; what it says about itself does not. */

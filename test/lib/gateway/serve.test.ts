@@ -87,6 +87,62 @@ test('serve() passes a stream on byte for byte and reads its usage', async () =>
   line.close()
 })
 
+test('serve() streams a chat completion whose query says so, whatever its body says', async () => {
+  const stream = [chunk({ content: 'yes' }), chunk({}, { finish_reason: 'stop' }), 'data: [DONE]\n\n']
+  const far = upstream((_, body) => JSON.parse(body).stream ? events(...stream) : Response.json(answered))
+  const line = await openLine({ urls: [`${far.url}/v1`] })
+  for (
+    const [query, body, sent] of [
+      ['?stream=true', '{ "model": "m-1", "stream" : false }', '{ "model": "m-1", "stream" : true }'],
+      ['?api-version=3&stream=1', '{"model":"m-1"}', '{"stream":true,"model":"m-1"}'],
+    ] as const
+  ) {
+    const reply = await line.post(`/v1/chat/completions${query}`, body)
+    expect(await reply.text()).toBe(stream.join(''))
+    expect(far.seen.at(-1)!.body).toBe(sent)
+    expect(line.records.at(-1)).toMatchObject({ stream: true })
+  }
+  expect(far.seen.map(({ path }) => path)).toEqual(['/v1/chat/completions', '/v1/chat/completions?api-version=3'])
+  expect(await (await line.post('/v1/chat/completions?stream=false', '{"model":"m-1"}')).json()).toEqual(answered)
+  line.close()
+})
+
+test('serve() knows a stream by what it says, whatever its label', async () => {
+  const pieces = [
+    ': hello\n\n',
+    chunk({ content: 'h\u00e9' }),
+    chunk({}, { finish_reason: 'stop' }),
+    'data: [DONE]\n\n',
+  ]
+  for (const type of ['application/json', 'text/plain', null]) {
+    const far = upstream(() => {
+      const reply = events(...pieces)
+      if (type === null) reply.headers.delete('content-type')
+      else reply.headers.set('content-type', type)
+      return reply
+    })
+    const line = await openLine({ urls: [`${far.url}/v1`] })
+    const reply = await line.post('/v1/chat/completions', { model: 'm-1', stream: true })
+    expect(reply.headers.get('content-type')).toBe('text/event-stream; charset=utf-8')
+    expect(await reply.text()).toBe(pieces.join(''))
+    expect(line.records[0]).toMatchObject({ outcome: 'ok', stream: true })
+    line.close()
+  }
+})
+
+test('serve() lets no stream with the wrong label look finished, and tries the next target before its content', async () => {
+  const json = { headers: { 'content-type': 'application/json' } }
+  const broken = upstream(() => new Response('event: error\ndata: {"error":{"message":"busy","code":"503"}}\n\n', json))
+  const cut = upstream(() => new Response(chunk({ content: 'half' }), json))
+  const line = await openLine({ urls: [`${broken.url}/v1`, `${cut.url}/v1`] })
+  const text = await (await line.post('/v1/chat/completions', { model: 'm-1', stream: true })).text()
+  expect(text.startsWith(chunk({ content: 'half' }))).toBe(true)
+  expect(text).toContain('upstream_truncated')
+  expect(text).not.toContain('[DONE]')
+  expect(line.records[0]!.attempts.map(({ account }) => account as string)).toEqual(['a0', 'a1'])
+  line.close()
+})
+
 test('serve() tries the next target when the first fails before content, and the caller sees one clean stream', async () => {
   const broken = upstream(() =>
     events(chunk({ role: 'assistant', content: '' }), 'data: {"error":{"message":"overloaded","code":"503"}}\n\n')

@@ -73,7 +73,7 @@ const table: Readonly<Record<Exclude<Quirk, 'codex-backend' | 'reasoning-field'>
     }),
     with: { parallel_tool_calls: undefined },
     without: { parallel_tool_calls: false },
-    lost: ['parallel_tool_calls'],
+    lost: ['tool_choice.disable_parallel_tool_use'],
   },
   'no-reasoning-effort': {
     from: 'openai-responses',
@@ -81,7 +81,7 @@ const table: Readonly<Record<Exclude<Quirk, 'codex-backend' | 'reasoning-field'>
     body: responses({ reasoning: { effort: 'high' } }),
     with: { reasoning_effort: undefined },
     without: { reasoning_effort: 'high' },
-    lost: ['reasoning_effort'],
+    lost: ['reasoning.effort'],
   },
   'no-user': {
     from: 'anthropic-messages',
@@ -89,7 +89,7 @@ const table: Readonly<Record<Exclude<Quirk, 'codex-backend' | 'reasoning-field'>
     body: messages({ metadata: { user_id: 'u' } }),
     with: { user: undefined },
     without: { user: 'u' },
-    lost: ['user'],
+    lost: ['metadata.user_id'],
   },
   'plain-chat': {
     from: 'openai-responses',
@@ -97,7 +97,7 @@ const table: Readonly<Record<Exclude<Quirk, 'codex-backend' | 'reasoning-field'>
     body: responses({ prompt_cache_key: 'k', service_tier: 'flex', text: { verbosity: 'low' } }),
     with: { prompt_cache_key: undefined, service_tier: undefined, verbosity: undefined },
     without: { prompt_cache_key: 'k', service_tier: 'flex', verbosity: 'low' },
-    lost: ['prompt_cache_key', 'service_tier', 'verbosity'],
+    lost: ['prompt_cache_key', 'service_tier', 'text.verbosity'],
   },
   'reasoning-content': {
     from: 'anthropic-messages',

@@ -265,12 +265,80 @@ describe('the chatgpt backend', () => {
     expect(sent).toMatchObject({ stream: true, store: false, instructions: 'S' })
     expect(sent.include).toEqual(['reasoning.encrypted_content'])
     expect('temperature' in sent || 'max_output_tokens' in sent).toBe(false)
-    expect(losses).toEqual(['max_output_tokens', 'temperature'])
+    expect(losses).toEqual(['max_completion_tokens', 'temperature'])
     expect(
       ask('openai-responses', 'openai-responses', { model: 'm', input: 'hi' }, { quirks: ['codex-backend'] }).sent
         .input,
     )
       .toEqual([{ type: 'message', role: 'user', content: [{ type: 'input_text', text: 'hi' }] }])
+  })
+})
+
+describe('what an upstream does not take', () => {
+  test('is named as its caller named it', () => {
+    const lost = (from: ProtocolId, to: ProtocolId, body: JsonObject, quirk: string) =>
+      ask(from, to, body, { quirks: [quirk] }).losses
+    const gemini = { model: 'm', contents: [{ role: 'user', parts: [{ text: 'hi' }] }] }
+    const responses = 'openai-responses'
+    expect(lost('openai-chat', responses, { model: 'm', max_tokens: 9, messages: [user('hi')] }, 'codex-backend'))
+      .toEqual(['max_tokens'])
+    expect(
+      lost('anthropic-messages', responses, { model: 'm', max_tokens: 9, messages: [user('hi')] }, 'codex-backend'),
+    )
+      .toEqual(['max_tokens'])
+    expect(
+      lost('gemini', responses, { ...gemini, generationConfig: { maxOutputTokens: 9, topP: 0.5 } }, 'codex-backend'),
+    )
+      .toEqual(['generationConfig.maxOutputTokens', 'generationConfig.topP'])
+    expect(
+      lost(
+        'gemini',
+        'openai-chat',
+        { ...gemini, generationConfig: { thinkingConfig: { thinkingLevel: 'high' } } },
+        'no-reasoning-effort',
+      ),
+    ).toEqual(['generationConfig.thinkingConfig.thinkingLevel'])
+    expect(lost(responses, responses, { model: 'm', input: 'hi', max_output_tokens: 9 }, 'codex-backend'))
+      .toEqual(['max_output_tokens'])
+  })
+})
+
+describe('sampling of Claude', () => {
+  const sampled = (model: string, wishes: JsonObject) => {
+    const exchange = translator('openai-chat', 'anthropic-messages', { id: 'x', now: 0 })
+    const { body, losses } = exchange.request({ model: 'm', messages: [user('hi')], ...wishes }, { model })
+    return [body.temperature, body.top_p, losses.map(({ path }) => path)]
+  }
+  for (const model of ['claude-opus-4-7', 'claude-opus-4.8', 'us.anthropic.claude-opus-4-8-v1:0', 'claude-sonnet-5']) {
+    test(`${model} takes none, and is asked for none`, () => {
+      expect(sampled(model, { temperature: 0.2, top_p: 0.9 })).toEqual([undefined, undefined, ['temperature', 'top_p']])
+      expect(sampled(model, { temperature: 1, top_p: 1 })).toEqual([undefined, undefined, []])
+    })
+  }
+  for (
+    const model of ['claude-opus-4-1-20250805', 'claude-sonnet-4-5@20250929', 'claude-haiku-4-5', 'claude-sonnet-4.6']
+  ) {
+    test(`${model} takes a temperature or top_p`, () => {
+      expect(sampled(model, { temperature: 0.2, top_p: 0.9 })).toEqual([0.2, undefined, ['top_p']])
+      expect(sampled(model, { temperature: 0.2, top_p: 1 })).toEqual([0.2, undefined, []])
+      expect(sampled(model, { temperature: 1, top_p: 0.9 })).toEqual([undefined, 0.9, []])
+      expect(sampled(model, { top_p: 0.9 })).toEqual([undefined, 0.9, []])
+    })
+  }
+  for (const model of ['claude-sonnet-4-20250514', 'claude-3-7-sonnet-20250219', 'claude-3-5-haiku-latest']) {
+    test(`${model} takes both`, () => {
+      expect(sampled(model, { temperature: 0.2, top_p: 0.9 })).toEqual([0.2, 0.9, []])
+    })
+  }
+  test('a budget of thinking is an effort where the model takes no budget', () => {
+    const exchange = translator('gemini', 'anthropic-messages', { id: 'x', now: 0 })
+    const generationConfig = { thinkingConfig: { thinkingBudget: 8000 } }
+    const contents = [{ role: 'user', parts: [{ text: 'hi' }] }]
+    const asked = (model: string) => exchange.request({ model: 'm', contents, generationConfig }, { model })
+    const { body, losses } = asked('claude-opus-4-7')
+    expect([body.thinking, body.output_config]).toEqual([{ type: 'adaptive' }, { effort: 'medium' }])
+    expect(losses.map(({ path }) => path)).toEqual(['generationConfig.thinkingConfig.thinkingBudget'])
+    expect(asked('claude-opus-4-6').body.thinking).toEqual({ type: 'enabled', budget_tokens: 8000 })
   })
 })
 

@@ -5,7 +5,7 @@ import { isHarmless } from '../../ledger.ts'
 import { compact } from '../../read.ts'
 import type { InferenceRequest, OutputFormat, Part } from '../../request.ts'
 import { leadingSystem } from '../../turns.ts'
-import { defaultMaxTokens, encodeThinking } from '../thinking.ts'
+import { defaultMaxTokens, encodeThinking, samplingOf } from '../thinking.ts'
 import { encodeBlock, encodeMessages } from './encode-content.ts'
 import { encodeMark, limitMarks, markTail, type Pen } from './marks.ts'
 import { encodeToolChoice, encodeTools } from './tools.ts'
@@ -68,10 +68,20 @@ export function encodeRequest(request: InferenceRequest, options: EncodeOptions)
   })
 }
 
-function encodeSampling(request: InferenceRequest, thinking: boolean, { ledger }: Pen): Record<string, unknown> {
+function encodeSampling(request: InferenceRequest, thinking: boolean, { ledger, model }: Pen): Record<string, unknown> {
   const { temperature, topP, topK } = request.sampling
   if (ledger.same) {
     return { temperature: temperature ?? undefined, top_p: topP ?? undefined, top_k: topK ?? undefined }
+  }
+  const taken = samplingOf(model)
+  if (taken === 'none') {
+    // These models answer any value but the default with an error.
+    for (const [name, value] of [['temperature', temperature], ['top_p', topP], ['top_k', topK]] as const) {
+      if (value !== null && (value !== 1 || name === 'top_k')) {
+        ledger.lose(name, 'the model is not sampled by its caller')
+      }
+    }
+    return {}
   }
   if (thinking) {
     // Thinking takes no other temperature than 1 and no top_k.
@@ -81,11 +91,14 @@ function encodeSampling(request: InferenceRequest, thinking: boolean, { ledger }
     return { top_p: topP !== null && topP >= 0.95 ? topP : undefined }
   }
   if (temperature !== null && temperature > 1) ledger.lose('temperature', 'clamped to 1')
-  return {
-    temperature: temperature === null ? undefined : Math.min(1, Math.max(0, temperature)),
-    top_p: topP ?? undefined,
-    top_k: topK ?? undefined,
+  const heat = temperature === null ? undefined : Math.min(1, Math.max(0, temperature))
+  if (taken === 'one' && heat !== undefined && topP !== null) {
+    // The one that says nothing goes; else the temperature counts.
+    if (heat === 1 && topP !== 1) return { top_p: topP, top_k: topK ?? undefined }
+    if (topP !== 1) ledger.lose('top_p', 'the model takes it or a temperature')
+    return { temperature: heat, top_k: topK ?? undefined }
   }
+  return { temperature: heat, top_p: topP ?? undefined, top_k: topK ?? undefined }
 }
 
 function encodeTier(tier: string | null, { ledger }: Pen): string | undefined {
