@@ -8,7 +8,8 @@ export function reportError(io: CliIo, error: unknown, json: boolean): number {
   const own: GwError = toGwError(error)
   if (json) {
     const { code, message, hint, param, retryAfterMs, details } = own
-    io.err(`${JSON.stringify({ error: { code, message: redact(message), hint, param, retryAfterMs, details } })}\n`)
+    const text = message.split('\n').map((line) => redact(line)).join('\n')
+    io.err(`${JSON.stringify({ error: { code, message: text, hint, param, retryAfterMs, details } })}\n`)
     return own.exit
   }
   const [first, ...more] = own.message.split('\n')

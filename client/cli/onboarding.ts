@@ -205,7 +205,7 @@ function addCodex(program: Command, context: CommandContext): void {
         const { onboardingKind, runInTerminal } = await room()
         if (context.options().json || !context.io.interactive) {
           throw new GwError('login.failed', 'a login needs a terminal and does not mix with --json', {
-            hint: `gw codex ${name} ${command.args[0]}, in a terminal and without --json`,
+            hint: 'run the same line in a terminal and without --json',
           })
         }
         const account = command.args[0]!

@@ -18,6 +18,7 @@ const muxOnly: readonly (readonly [theirs: string, ours: string])[] = [
   ['doctor', 'doctor accounts'],
   ['accounts list', 'stay-afloat accounts'],
   ['providers list', 'stay-afloat providers'],
+  ['version', '--version'],
 ]
 
 /**

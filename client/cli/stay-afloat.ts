@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { GwError } from '../../lib/base/mod.ts'
+import { GwError, isGwError } from '../../lib/base/mod.ts'
 import type { OperationDescription } from '../../lib/operations/mod.ts'
 import type { Consent, Repair, Shell, Used } from '../../lib/repair/mod.ts'
 import { blockedText, probeText, repairText } from './afloat-texts.ts'
@@ -23,6 +23,8 @@ interface Wrapped {
   /** Takes `--strict`. */
   readonly strict?: boolean
   readonly print?: (io: CliIo, result: Result) => void
+  /** Answers even where the configuration cannot be read: which of the two reports. */
+  readonly unread?: 'accounts' | 'runtime'
 }
 
 /** `ok:false` fails only where somebody asked for that. */
@@ -42,8 +44,15 @@ const wrapped: readonly Wrapped[] = [
     exit: ({ exit_code }) => Number(exit_code ?? 0),
     print: (io, result) => io.out(`${printable(probeText(result))}\n`),
   },
-  { words: 'doctor accounts', operation: 'state.doctor', strict: true, exit: okOr1, print: printChecks },
-  { words: 'doctor runtime', operation: 'state.runtime', strict: true, exit: okOr1 },
+  {
+    words: 'doctor accounts',
+    operation: 'state.doctor',
+    strict: true,
+    exit: okOr1,
+    print: printChecks,
+    unread: 'accounts',
+  },
+  { words: 'doctor runtime', operation: 'state.runtime', strict: true, exit: okOr1, unread: 'runtime' },
 ]
 
 const scopeFlags: readonly (readonly [string, string])[] = [
@@ -75,7 +84,7 @@ export function commandAt(program: Command, words: string): Command {
 function addWrapped(
   program: Command,
   operation: OperationDescription,
-  { words, exit, strict, print }: Wrapped,
+  { words, exit, strict, print, unread }: Wrapped,
   context: CommandContext,
 ): void {
   const command = commandAt(program, words).description(operation.summary)
@@ -83,12 +92,35 @@ function addWrapped(
   if (strict) command.option('--strict', 'exit 1 when something is not in order')
   command.action(() =>
     context.withSession(async (session) => {
-      const result = await session.call(operation, await inputFrom({ operation, command, io: context.io })) as Result
+      const input = await inputFrom({ operation, command, io: context.io })
+      const result = await session.call(operation, input).catch(async (error: unknown) => {
+        if (!unread || session.remote || !isGwError(error) || !error.code.startsWith('config.')) throw error
+        return (await unreadReports(context, error))[unread]
+      }) as Result
       show(context, operation, result, print)
       const code = exit?.(result, givenTo(command).strict === true) ?? 0
       if (code !== 0) context.exitWith(code)
     })
   )
+}
+
+/** What the doctors say where the configuration of this machine cannot be read. */
+async function unreadReports({ io, options, version }: CommandContext, error: GwError) {
+  const [{ doctorsUnread }, { paths }] = await Promise.all([
+    import('../../lib/repair/mod.ts'),
+    import('../../lib/platform/mod.ts'),
+  ])
+  const { config, data, database } = paths(io.env)
+  const [first, ...more] = error.message.split('\n').map((line) => line.trim())
+  return doctorsUnread(version, {
+    configured: true,
+    valid: false,
+    path: options().config ?? config,
+    error: error.message,
+    messages: more.length > 0 ? more : [first!],
+    stateDir: data,
+    database,
+  })
 }
 
 function show(

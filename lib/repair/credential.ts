@@ -42,8 +42,9 @@ async function readSecret(secret: SecretBackend, options: ReadSecretOptions): Pr
 }
 
 async function read(secret: SecretBackend, { env, runProgram }: ReadSecretOptions): Promise<string | null> {
-  const run = async (argv: readonly string[], input?: string): Promise<string | null> => {
-    const options = { env, timeoutMs: secretProgramMs, maxOutputBytes: maxSecretBytes, ...(input ? { input } : {}) }
+  const run = async (argv: readonly string[], input?: string, more: typeof env = {}): Promise<string | null> => {
+    const bounds = { timeoutMs: secretProgramMs, maxOutputBytes: maxSecretBytes }
+    const options = { env: { ...env, ...more }, ...bounds, ...(input ? { input } : {}) }
     const result = await runProgram(argv, options).catch((cause) => {
       throw new GwError('secret.unavailable', `${argv[0]} could not give the credential`, { cause })
     })
@@ -71,7 +72,11 @@ async function read(secret: SecretBackend, { env, runProgram }: ReadSecretOption
           : ['secret-tool', 'lookup', 'service', secret.service, 'account', secret.account],
       )
     case 'sops':
-      return await run(['sops', '--decrypt', expandHome(secret.path, env)])
+      return await run(
+        ['sops', '--decrypt', expandHome(secret.path, env)],
+        undefined,
+        secret.key_path ? { SOPS_AGE_KEY_FILE: expandHome(secret.key_path, env) } : {},
+      )
     case 'age': {
       // An inline identity is a secret: through standard input, where no process list shows it.
       const inline = secret.identity.startsWith('AGE-SECRET-KEY-')

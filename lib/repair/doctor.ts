@@ -1,6 +1,7 @@
 import { knownFacts, type RepairContext } from './context.ts'
 import { type Writeback, writebackFor } from './admission.ts'
-import type { Inventory, RouteAccount } from './inventory/inventory.ts'
+import { createInventory, type Inventory, type RouteAccount } from './inventory/inventory.ts'
+import { inventorySchema } from './inventory/schema.ts'
 import { type Scope, scopeRoutes } from './inventory/scope.ts'
 import { quoteLine } from './quote.ts'
 import { createRuntimeCheck, expandHome, resolveSpec, type RuntimeState } from './runtime.ts'
@@ -197,8 +198,39 @@ export interface DoctorReport {
   readonly next_commands: readonly string[]
 }
 
+/** What {@link doctor} looks into. */
+type Known = Pick<RepairContext, 'version' | 'inventory'> & { readonly board: Pick<RepairContext['board'], 'all'> }
+
+/** What both doctors say where the configuration cannot be read: that, and nothing about what it would hold. */
+export function doctorsUnread(
+  version: string,
+  config: ConfigFacts,
+): { readonly accounts: DoctorReport; readonly runtime: RuntimeReport } {
+  const nothing = createInventory(inventorySchema().parse({}))
+  return {
+    accounts: doctor({ version, inventory: () => nothing, board: { all: () => [] } }, config),
+    runtime: {
+      version,
+      ok: false,
+      configured: config.configured,
+      config_valid: false,
+      config_path: config.path,
+      validation_messages: config.messages,
+      providers: 0,
+      accounts: 0,
+      ready_accounts: 0,
+      action_needed_accounts: 0,
+      missing_binaries: 0,
+      provider_reports: [],
+      next_commands: validate,
+    },
+  }
+}
+
+const validate = ['gw config validate'] as const
+
 /** Checks the configuration and the evidence. Changes nothing. */
-export function doctor(context: RepairContext, config: ConfigFacts): DoctorReport {
+export function doctor(context: Known, config: ConfigFacts): DoctorReport {
   const inventory = context.inventory()
   const entries = context.board.all().length
   const set = codexSetup(inventory)
@@ -223,7 +255,7 @@ export function doctor(context: RepairContext, config: ConfigFacts): DoctorRepor
       inventory.accounts.length > 0,
       'error',
       `${inventory.accounts.length} accounts`,
-      'no account is configured',
+      config.valid ? 'no account is configured' : 'unknown until the configuration is valid',
     ),
     check(
       'profiles_configured',
@@ -260,7 +292,9 @@ export function doctor(context: RepairContext, config: ConfigFacts): DoctorRepor
     codex_configured: set.any,
     codex_max_configured: set.max,
     checks,
-    next_commands: !configured
+    next_commands: !config.valid
+      ? validate
+      : !configured
       ? ['gw init', 'gw init --codex-max', 'gw discover --json']
       : entries === 0
       ? ['gw doctor runtime --json', 'gw route explain --json']

@@ -68,6 +68,7 @@ export {
   doctor,
   type DoctorReport,
   doctorRuntime,
+  doctorsUnread,
   onboardingKind,
   type RuntimeReport,
 } from './doctor.ts'

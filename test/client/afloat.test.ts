@@ -320,6 +320,17 @@ describe('bad input', () => {
     expect([code, err.includes('config.toml')]).toEqual([200, true])
     const doctor = await run(['doctor', '--json'], { GW_HOME: home })
     expect([doctor.code, doctor.json.ok]).toEqual([0, false])
+    for (const words of [['doctor', 'accounts'], ['doctor', 'runtime']]) {
+      const said = await run([...words, '--json'], { GW_HOME: home })
+      expect([said.code, said.json.ok, said.json.config_valid]).toEqual([0, false, false])
+      expect([said.json.config_path, said.json.next_commands]).toEqual([
+        join(home, 'config.toml'),
+        ['gw config validate'],
+      ])
+      expect((await run([...words, '--strict'], { GW_HOME: home })).code).toBe(1)
+    }
+    const asked = await run(['status', '--json'], { GW_HOME: home })
+    expect([asked.code, JSON.parse(asked.err).error.message.includes('\\n')]).toEqual([200, false])
     expect(readFileSync(join(home, 'config.toml'), 'utf8')).toBe('[stay_afloat\nx = ')
   }, slow)
 })

@@ -314,6 +314,18 @@ describe('5 and 6: causes on this machine', () => {
     expect(await world.repair.probe(probe)).toMatchObject({ ok: false, error: 'secret.unavailable', exit_code: 202 })
     unchanged(world)
   })
+  test('a sops file is opened with the key that its account names', async () => {
+    const seen: (readonly string[])[] = []
+    const world = await open(notes({ secret: { backend: 'sops', path: '~/s.json', key_path: '~/age.txt' } }), {
+      runProgram: (argv, { env }) => {
+        seen.push([...argv, env?.SOPS_AGE_KEY_FILE ?? ''])
+        return Promise.resolve({ status: 1, timedOut: false, stdout: '', stderr: '' } as never)
+      },
+    })
+    expect((await world.repair.probe(probe)).exit_code).toBe(202)
+    expect(seen).toEqual([['sops', '--decrypt', join(world.home, 's.json'), join(world.home, 'age.txt')]])
+    unchanged(world)
+  })
   test('a missing program', async () => {
     const world = await open(notes({ secret: { backend: 'command', command: ['no-such-program'] } }))
     expect(await world.repair.probe(probe)).toMatchObject({ ok: false, exit_code: 202 })
