@@ -342,6 +342,68 @@ describe('sampling of Claude', () => {
   })
 })
 
+describe('thinking and sampling of OpenAI', () => {
+  const asked = (upstream: ProtocolId, model: string, wishes: JsonObject) => {
+    const exchange = translator('anthropic-messages', upstream, { id: 'x', now: 0 })
+    const { body, losses } = exchange.request({ model: 'm', max_tokens: 99, messages: [user('hi')], ...wishes }, {
+      model,
+    })
+    const effort = body.reasoning_effort ?? (body.reasoning as JsonObject | undefined)?.effort
+    const { temperature, top_p, stop } = body
+    return { effort, temperature, top_p, stop, losses: losses.map(({ path }) => path) }
+  }
+  const wishes = {
+    thinking: { type: 'adaptive' },
+    output_config: { effort: 'max' },
+    temperature: 0.2,
+    top_p: 0.9,
+    stop_sequences: ['X'],
+  }
+  const stops = ['stop_sequences']
+  const none = ['temperature', 'top_p']
+  for (
+    const [model, effort, sampled, stopped, lost] of [
+      ['gpt-4o', undefined, true, true, ['output_config.effort']],
+      ['gpt-4.1-mini', undefined, true, true, ['output_config.effort']],
+      ['gpt-5-chat-latest', undefined, true, true, ['output_config.effort']],
+      ['gpt-5.1-chat-latest', undefined, true, true, ['output_config.effort']],
+      ['o3', 'high', false, false, ['output_config.effort', ...none, ...stops]],
+      ['o3-mini', 'high', false, true, ['output_config.effort', ...none]],
+      ['gpt-5-mini', 'high', false, false, ['output_config.effort', ...none, ...stops]],
+      ['gpt-5.1', 'high', false, true, ['output_config.effort', ...none]],
+      ['gpt-5.2-codex', 'xhigh', false, true, ['output_config.effort', ...none]],
+      ['some-model', 'max', true, true, []],
+      ['openai/gpt-5', 'max', true, true, []],
+    ] as const
+  ) {
+    test(`${model} is asked for what it takes`, () => {
+      const chat = asked('openai-chat', model, wishes)
+      expect([chat.effort, chat.temperature, chat.top_p, chat.stop]).toEqual([
+        effort,
+        sampled ? 0.2 : undefined,
+        sampled ? 0.9 : undefined,
+        stopped ? ['X'] : undefined,
+      ])
+      expect(chat.losses).toEqual([...lost])
+      const responses = asked('openai-responses', model, wishes)
+      expect([responses.effort, responses.temperature]).toEqual([effort, sampled ? 0.2 : undefined])
+      expect(responses.losses.toSorted()).toEqual([...new Set([...lost, ...stops])].toSorted())
+    })
+  }
+  test('a model that may be told not to think is told so, and sampled', () => {
+    const off = { thinking: { type: 'disabled' }, temperature: 0 }
+    for (const upstream of ['openai-chat', 'openai-responses'] as const) {
+      expect(asked(upstream, 'gpt-5.1', off)).toMatchObject({ effort: 'none', temperature: 0, losses: [] })
+      expect(asked(upstream, 'gpt-5', off)).toMatchObject({
+        temperature: undefined,
+        losses: ['thinking', 'temperature'],
+      })
+      expect(asked(upstream, 'gpt-4o', off)).toMatchObject({ effort: undefined, temperature: 0, losses: [] })
+      expect(asked(upstream, 'gpt-5', { temperature: 1 })).toMatchObject({ temperature: undefined, losses: [] })
+    }
+  })
+})
+
 describe('repair', () => {
   const call = (id: string): JsonObject => ({
     role: 'assistant',

@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../../base/mod.ts'
 import type { EncodeOptions } from '../../codec.ts'
 import { compact } from '../../read.ts'
+import { samplingFor, takesNone, thinkingFor } from '../../openai-models.ts'
 import { effortForBudget } from '../../reasoning.ts'
 import { parallelCalls } from '../../tools.ts'
 import type { InferenceRequest, OutputFormat } from '../../request.ts'
@@ -10,7 +11,8 @@ import { encodeSearch, encodeTool, encodeToolChoice } from './tools.ts'
 /** The body of a chat completion request; what it cannot say is in the ledger. */
 export function encodeRequest(request: InferenceRequest, options: EncodeOptions): JsonObject {
   const { ledger } = options
-  const { sampling } = request
+  const effort = encodeEffort(request, options)
+  const sampling = samplingFor(options.model, request, effort, ledger)
   const extras = ledger.extras(request)
   const { stream_options: streamExtra, ...rest } = extras ?? {}
   if (request.cache !== null) ledger.lose('cache_control', 'openai-chat caches without marks')
@@ -34,7 +36,7 @@ export function encodeRequest(request: InferenceRequest, options: EncodeOptions)
     presence_penalty: sampling.presencePenalty ?? undefined,
     logprobs: request.logprobs === null ? undefined : true,
     top_logprobs: request.logprobs?.top ?? undefined,
-    reasoning_effort: encodeEffort(request, options),
+    reasoning_effort: effort,
     verbosity: request.verbosity ?? undefined,
     response_format: encodeOutput(request.output, options),
     web_search_options: encodeSearch(request, options),
@@ -48,17 +50,19 @@ export function encodeRequest(request: InferenceRequest, options: EncodeOptions)
   })
 }
 
-function encodeEffort(request: InferenceRequest, { ledger, quirks }: EncodeOptions): string | undefined {
-  const reasoning = request.reasoning
+function encodeEffort(request: InferenceRequest, { ledger, quirks, model }: EncodeOptions): string | undefined {
+  if (request.reasoning === null) return undefined
+  ledger.extras(request.reasoning)
+  const reasoning = thinkingFor(model, request.reasoning, ledger)
   if (reasoning === null) return undefined
-  ledger.extras(reasoning)
   if (reasoning.summary !== null && reasoning.summary !== 'omitted' && !ledger.same) {
     ledger.lose(`${reasoning.path}.summary`, 'openai-chat cannot ask for summaries')
   }
   if (reasoning.budgetTokens !== null) {
     ledger.lose(`${reasoning.path}.budget_tokens`, 'openai-chat has steps of effort only')
   }
-  if (reasoning.mode === 'off' && !ledger.same && !quirks.has('reasoning-none')) {
+  if (reasoning.mode === 'off' && !ledger.same) {
+    if (quirks.has('reasoning-none') || takesNone(model)) return 'none'
     if (reasoning.effort === 'none') ledger.lose(reasoning.effortPath, 'not every model can be told not to think')
     else {
       ledger.lose(reasoning.path, 'not every model can be told not to think')

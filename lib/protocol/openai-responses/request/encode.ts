@@ -1,10 +1,11 @@
 import type { Json, JsonObject } from '../../../base/mod.ts'
 import type { EncodeOptions } from '../../codec.ts'
 import { isHarmless } from '../../ledger.ts'
+import { samplingFor, takesNone, thinkingFor } from '../../openai-models.ts'
 import { effortForBudget } from '../../reasoning.ts'
 import { parallelCalls } from '../../tools.ts'
 import { compact, stringOf } from '../../read.ts'
-import type { InferenceRequest, OutputFormat, Part } from '../../request.ts'
+import type { InferenceRequest, OutputFormat, Part, Sampling } from '../../request.ts'
 import { leadingSystem } from '../../turns.ts'
 import { encodeToolChoice, encodeTools } from './tools.ts'
 import { alwaysIncluded, includedLogprobs } from './decode.ts'
@@ -13,12 +14,14 @@ import { encodeItems, loseMark } from './encode-items.ts'
 /** The body of a responses request; what it cannot say is in the ledger. */
 export function encodeRequest(request: InferenceRequest, options: EncodeOptions): JsonObject {
   const { ledger } = options
-  const { sampling } = request
+  const reasoning = encodeReasoningOptions(request, options)
+  const effort = ledger.same ? undefined : stringOf(reasoning?.effort) ?? undefined
+  const sampling = samplingFor(options.model, request, effort, ledger)
   const extras = ledger.extras(request)
   const { text: textExtra, ...rest } = extras ?? {}
   const { system, rest: conversation } = leadingSystem(request, ledger.same)
   const tools = encodeTools(request, options)
-  loseSampling(request, options)
+  loseSampling(request, sampling, options)
   const format = encodeOutput(request.output, options)
   const text = {
     ...(format === undefined ? {} : { format }),
@@ -27,7 +30,6 @@ export function encodeRequest(request: InferenceRequest, options: EncodeOptions)
   }
   const instructions = encodeInstructions(system, options)
   const input = encodeItems(conversation, options)
-  const reasoning = encodeReasoningOptions(request, options)
   if (request.cache !== null) ledger.lose('cache_control', 'openai-responses caches without marks')
   return compact({
     model: options.model,
@@ -68,8 +70,7 @@ function encodeUser(request: InferenceRequest, { ledger }: EncodeOptions): strin
   return undefined
 }
 
-function loseSampling(request: InferenceRequest, { ledger }: EncodeOptions): void {
-  const { sampling } = request
+function loseSampling(request: InferenceRequest, sampling: Sampling, { ledger }: EncodeOptions): void {
   const lost: readonly (readonly [string, unknown])[] = [
     ['top_k', sampling.topK],
     [request.source === 'anthropic-messages' ? 'stop_sequences' : 'stop', sampling.stop],
@@ -96,15 +97,17 @@ function encodeInstructions(system: readonly Part[], options: EncodeOptions): st
   return texts.join('\n\n')
 }
 
-function encodeReasoningOptions(request: InferenceRequest, { ledger, quirks }: EncodeOptions): JsonObject | undefined {
-  const reasoning = request.reasoning
+function encodeReasoningOptions(request: InferenceRequest, options: EncodeOptions): JsonObject | undefined {
+  const { ledger, quirks, model } = options
+  if (request.reasoning === null) return undefined
+  const extras = ledger.extras(request.reasoning)
+  if (ledger.same) return request.reasoning.again?.reasoning as JsonObject
+  const reasoning = thinkingFor(model, request.reasoning, ledger)
   if (reasoning === null) return undefined
-  const extras = ledger.extras(reasoning)
-  if (ledger.same) return reasoning.again?.reasoning as JsonObject
   if (reasoning.budgetTokens !== null) {
     ledger.lose(`${reasoning.path}.budget_tokens`, 'openai-responses has steps of effort only')
   }
-  if (reasoning.mode === 'off' && !quirks.has('reasoning-none')) {
+  if (reasoning.mode === 'off' && !quirks.has('reasoning-none') && !takesNone(model)) {
     ledger.lose(
       reasoning.effort === 'none' ? reasoning.effortPath : reasoning.path,
       'not every model can be told not to think',
