@@ -69,25 +69,31 @@ function fitName(name: string, limit: number): string {
 
 /** Call ids that both sides accept. */
 export interface ToolIds {
-  /** The id for the other side: itself when it fits `[A-Za-z0-9_-]{1,64}`, else a hash of it. */
+  /** The id for the other side: itself when it fits `[A-Za-z0-9_-]` and its limit, else a hash of it. */
   short(id: string): string
-  /** The id that {@link ToolIds.short} replaced in this exchange; else the id itself. */
+  /** The id that {@link ToolIds.short} replaced in this exchange; else the id itself, or a hash if the caller cannot take it. */
   long(id: string): string
 }
 
-const fittingId = /^[\w-]{1,64}$/
+const plainId = /^[\w-]{1,64}$/
 
-/** Ids for the calls of one exchange. Equal ids stay equal over all turns, so calls and results keep meeting. */
-export function toolIds(): ToolIds {
+/**
+ * Ids for the calls of one exchange. Equal ids stay equal over all turns, so calls and results keep meeting.
+ *
+ * @param limit how long an id of the other side may be
+ * @param tidy whether the caller's side takes none but `[A-Za-z0-9_-]{1,64}`
+ */
+export function toolIds(limit: number, tidy: boolean): ToolIds {
   const back = new Map<string, string>()
+  const madeOf = (id: string): string => `gw_${hash(id, 36)}`
   return {
     short(id) {
-      if (fittingId.test(id)) return id
-      const short = `gw_${hash(id, 40)}`
+      if (id.length <= limit && plainId.test(id)) return id
+      const short = madeOf(id)
       back.set(short, id)
       return short
     },
-    long: (id) => back.get(id) ?? id,
+    long: (id) => back.get(id) ?? (!tidy || plainId.test(id) ? id : madeOf(id)),
   }
 }
 

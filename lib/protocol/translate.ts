@@ -97,6 +97,14 @@ const nameLimits: Readonly<Record<ProtocolId, number>> = {
   'gemini': 64,
 }
 
+/** How long the id of a call may be. */
+const idLimits: Readonly<Record<ProtocolId, number>> = {
+  'openai-chat': 40,
+  'openai-responses': 64,
+  'anthropic-messages': 64,
+  'gemini': 64,
+}
+
 interface Exchange {
   readonly request: InferenceRequest
   readonly names: ToolNames
@@ -108,7 +116,7 @@ interface Exchange {
 export function translator(client: ProtocolId, upstream: ProtocolId, options: TranslatorOptions): Translator {
   const [near, far] = [protocolOf(client), protocolOf(upstream)]
   const quirks = new Set(options.quirks)
-  const ids = toolIds()
+  const ids = toolIds(client === upstream ? 64 : idLimits[upstream], client === 'anthropic-messages')
   let exchange: Exchange | null = null
 
   function started(): Exchange {

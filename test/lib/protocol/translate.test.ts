@@ -171,13 +171,28 @@ describe('tools', () => {
     const [, call, result] = messagesOf(sent)
     const made = (call!.tool_calls as JsonObject[])[0]!
     const short = (made.function as JsonObject).name as string
-    expect((made.id as string).length).toBeLessThanOrEqual(64)
+    expect((made.id as string).length).toBeLessThanOrEqual(40)
     expect(result!.tool_call_id).toBe(made.id)
     expect(short.length).toBeLessThanOrEqual(64)
     const again = exchange.response({
       choices: [{ message: { tool_calls: [{ ...made }] }, finish_reason: 'tool_calls' }],
     })
     expect((again.body.content as JsonObject[])[0]).toMatchObject({ type: 'tool_use', id, name })
+  })
+
+  test('ids that messages cannot hold are made plain for its clients, alike in every answer', () => {
+    const call = { id: 'functions.f:0 / é', type: 'function', function: { name: 'f', arguments: '{}' } }
+    const reply = { choices: [{ message: { tool_calls: [call] }, finish_reason: 'tool_calls' }] }
+    const tools = [{ name: 'f', input_schema: { type: 'object' } }]
+    const heard = () => {
+      const body = { model: 'm', max_tokens: 9, tools, messages: [user('hi')] }
+      const { exchange } = ask('anthropic-messages', 'openai-chat', body)
+      return (exchange.response(reply).body.content as JsonObject[])[0]!.id as string
+    }
+    expect(heard()).toMatch(/^[a-zA-Z0-9_-]{1,40}$/)
+    expect(heard()).toBe(heard())
+    const chat = ask('openai-responses', 'openai-chat', { model: 'm', input: 'hi' }).exchange.response(reply)
+    expect((chat.body.output as JsonObject[])[0]!.call_id).toBe(call.id)
   })
 })
 
