@@ -111,6 +111,8 @@ export interface HomeOptions {
   readonly providers?: readonly Provider[]
   /** Model ids that those providers are known to offer, by provider. */
   readonly models?: ReadonlyMap<string, readonly string[]>
+  /** All of standard input, for a credential that is piped in; absent where it is not this process's to read. */
+  readonly readInput?: (() => Promise<string>) | undefined
   /** Only to look: no database is made, and one that cannot be written is read from a copy. */
   readonly reading?: boolean
   /** Follow the config file; a command that ends soon does not. */
@@ -287,6 +289,7 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       version,
       fetch,
       inventory,
+      readInput: options.readInput,
       ...(upstream
         ? {
           relay: withToolServers(

@@ -53,6 +53,7 @@ export async function openSession(io: CliIo, options: GlobalOptions, version: st
     return { from, loaded }
   }
   const configOnce = once(config)
+  const input = once(() => io.readInput())
 
   /** `looks`: what only looks at a home leaves no trace in it, and works where it cannot be written. */
   async function open(looks = false): Promise<Home> {
@@ -95,6 +96,8 @@ export async function openSession(io: CliIo, options: GlobalOptions, version: st
       keychain: systemKeychain(),
       random: Math.random,
       reading: looks,
+      // At a terminal nobody types a credential blind.
+      readInput: io.interactive ? undefined : input,
       watch: false,
     })
   }

@@ -444,7 +444,8 @@ function printChecks(io: CliIo, result: Result): void {
       : check.severity === 'error'
       ? red(io, 'error')
       : yellow(io, String(check.severity))
-    io.out(`${mark}  ${printable(String(check.name))}: ${printable(String(check.message))}\n`)
+    const message = String(check.message).split('\n').map(printable).join('\n    ')
+    io.out(`${mark}  ${printable(String(check.name))}: ${message}\n`)
   }
   for (const line of result.next_commands as string[]) io.out(`→ ${printable(line)}\n`)
 }

@@ -44,6 +44,8 @@ export interface RepairContext {
   /** The guarded way out. */
   readonly fetch: Fetch
   readonly runProgram: RunProgram
+  /** All of standard input; absent where it is not this process's to read. */
+  readonly readInput?: (() => Promise<string>) | undefined
   /** The accounts and definitions as they are now: the configuration may have been read again. */
   readonly inventory: () => Inventory
   /** `null` in a process that has no relay. */

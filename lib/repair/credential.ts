@@ -22,6 +22,8 @@ export interface StoredCredential {
 export interface ReadSecretOptions {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly runProgram: RunProgram
+  /** All of standard input, once; absent where it is not this process's to read. */
+  readonly readInput?: (() => Promise<string>) | undefined
 }
 
 /** How long a program that gives out a secret may take. */
@@ -41,7 +43,7 @@ async function readSecret(secret: SecretBackend, options: ReadSecretOptions): Pr
   return new Secret(text)
 }
 
-async function read(secret: SecretBackend, { env, runProgram }: ReadSecretOptions): Promise<string | null> {
+async function read(secret: SecretBackend, { env, runProgram, readInput }: ReadSecretOptions): Promise<string | null> {
   const run = async (argv: readonly string[], input?: string, more: typeof env = {}): Promise<string | null> => {
     const bounds = { timeoutMs: secretProgramMs, maxOutputBytes: maxSecretBytes }
     const options = { env: { ...env, ...more }, ...bounds, ...(input ? { input } : {}) }
@@ -84,6 +86,7 @@ async function read(secret: SecretBackend, { env, runProgram }: ReadSecretOption
       return await run(argv, inline ? `${secret.identity}\n` : undefined)
     }
     case 'stdin':
+      if (readInput) return (await readInput()).replace(/\r?\n$/, '')
       throw new GwError('secret.unavailable', 'its credential comes from standard input, which is not at hand here')
   }
 }

@@ -51,6 +51,8 @@ export interface RepairOptions {
   readonly fetch: Fetch
   readonly inventory: () => Inventory
   readonly runProgram?: RunProgram
+  /** All of standard input, the same however often it is asked for; absent where it is not this process's to read. */
+  readonly readInput?: (() => Promise<string>) | undefined
   readonly relay?: RelayAccounts
 }
 
@@ -70,6 +72,7 @@ export function createRepair(options: RepairOptions): Repair {
     version: options.version,
     fetch: options.fetch,
     runProgram: options.runProgram ?? runCommand,
+    readInput: options.readInput,
     inventory: options.inventory,
     relay: options.relay ?? null,
   }

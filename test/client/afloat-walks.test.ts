@@ -76,6 +76,16 @@ test('a capability without a probe: the credential is read, nothing is sent, and
   expect((await gw('probe', '--provider', 'plain', '--account', 'one', '--capability', 'none')).code).toBe(200)
 }, slow)
 
+test('a credential that is piped in is handed on; where nothing is piped, its account is passed over', async () => {
+  const { env, folder } = user(tokens('backend = "stdin"'))
+  const asked = (input?: string) =>
+    cli(['env', '--provider', 'plain', '--shell', 'bash'], { env, cwd: folder, ...(input ? { input } : {}) })
+  const given = await asked('canary-piped-token\n')
+  expect([given.code, given.stdout.includes("export PLAIN_TOKEN='canary-piped-token'\n")]).toEqual([0, true])
+  const without = await asked()
+  expect([without.code, without.stderr]).toEqual([201, expect.stringContaining('plain:one#bare (secret.unavailable)')])
+}, slow)
+
 describe('gw env', () => {
   const hostile = [
     "it's",
