@@ -137,6 +137,8 @@ function countHere(claim: Claim, { answer, ledger }: Line, response: Response): 
   return null
 }
 
+const eventsOnly: Field = ['accept', 'text/event-stream']
+
 /** One sending of a try. */
 interface Sent {
   readonly target: Target
@@ -151,6 +153,9 @@ async function call(
   { call, row, ask, rooms, answer }: Line,
 ): Promise<UpstreamReply | UpstreamRefusal> {
   const foreign = target.deployment.protocol !== row.protocol
+  const headers = foreign
+    ? plainHeaders(forwardHeaders(call.headers))
+    : withBetas(forwardHeaders(call.headers), ask.wrapped?.betas ?? [])
   const sending = rooms.upstream.send({
     target,
     credential,
@@ -158,9 +163,7 @@ async function call(
     method: call.method,
     // A query belongs to its own protocol.
     search: foreign || typeof translation?.surface === 'object' ? '' : upstreamSearch(call),
-    headers: foreign
-      ? plainHeaders(forwardHeaders(call.headers))
-      : withBetas(forwardHeaders(call.headers), ask.wrapped?.betas ?? []),
+    headers: translation?.streams ? [...headers.filter(([name]) => name !== 'accept'), eventsOnly] : headers,
     body,
   })
   const { ticker, limits: { headMs } } = rooms

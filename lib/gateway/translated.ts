@@ -9,6 +9,7 @@ import {
   packedMarks,
   type ProtocolId,
   quirkNames,
+  refuseLosses,
   toBedrock,
   toVertex,
   type Translator,
@@ -33,6 +34,8 @@ export interface Translation {
   /** Whether the answer is a stream in AWS's binary frames. */
   readonly framed: boolean
   readonly losses: readonly Loss[]
+  /** Whether the upstream was asked for an event stream, whatever the caller asked for. */
+  readonly streams?: boolean
   /** Whether gw keeps the turn, as its upstream does not. */
   readonly keeps: boolean
   /** Reads the answer; `null` when its bytes are the caller's own protocol and need no reading. */
@@ -118,7 +121,7 @@ function plainTranslation(target: Target, line: Line): Translation | null {
   const forgets = row.surface === 'responses' && (!same || quirks.some((name) => forgetful.has(name)))
   if (forgets) assertWhole(body)
   const keeps = forgets && rooms.turns !== null && body.store !== false
-  if (same && !keeps && !packed) return editFor(target, line, body, quirks)
+  if (same && !keeps && !packed) return editFor(target, line, body, quirks, strict)
   const echo = { ...(keeps ? { store: true } : {}), ...(ask.continues ? { previous_response_id: ask.continues } : {}) }
   const exchange = exchangeFor(target, line, quirks, strict, echo)
   // What gw keeps, the upstream need not: it is no loss that it cannot.
@@ -132,6 +135,7 @@ function plainTranslation(target: Target, line: Line): Translation | null {
     body: bytesOf(edited.body),
     surface: same ? row.surface : surfaceOf[upstream],
     framed: false,
+    streams: edited.body.stream === true,
     losses: edited.losses,
     keeps,
     exchange: same && !keeps && ask.stream === (edited.body.stream === true) ? null : exchange,
@@ -139,16 +143,24 @@ function plainTranslation(target: Target, line: Line): Translation | null {
 }
 
 /** The caller's own body with the edits of its upstream's dialect; `null` when there are none. */
-function editFor(target: Target, line: Line, body: JsonObject, quirks: readonly string[]): Translation | null {
+function editFor(
+  target: Target,
+  line: Line,
+  body: JsonObject,
+  quirks: readonly string[],
+  strict: boolean,
+): Translation | null {
   const { row, ask } = line
   const losses: Loss[] = []
   const renamed = { ...body, model: target.model }
   const edited = applyQuirks(row.protocol, renamed, quirks, (path, reason) => void losses.push({ path, reason }))
   if (JSON.stringify(edited) === JSON.stringify(renamed)) return null
+  if (strict) refuseLosses(losses)
   const turned = ask.stream !== (edited.stream === true)
   const exchange = turned ? exchangeFor(target, line, quirks, false) : null
   exchange?.request(body, { model: target.model, stream: true })
-  return { body: bytesOf(edited), surface: row.surface, framed: false, losses, exchange, keeps: false }
+  const streams = edited.stream === true
+  return { body: bytesOf(edited), surface: row.surface, framed: false, streams, losses, exchange, keeps: false }
 }
 
 /** Dialects of the responses protocol that store nothing. */

@@ -39,6 +39,7 @@ export type { InferenceRequest, Message, Part, ToolDefinition } from './request.
 export { continueTurn, responseOfEvent, type ResponseStore, type StoredTurn, turnOf } from './store.ts'
 export {
   type Aggregator,
+  refuseLosses,
   type RequestContext,
   type TranslatedRequest,
   type TranslatedResponse,

@@ -157,7 +157,7 @@ export function translator(client: ProtocolId, upstream: ProtocolId, options: Tr
         quirks,
         (field, why) => ledger.lose(ledger.same ? field : fieldOf(decoded, field, body), why),
       )
-      if (options.strict === true) refuse(ledger.losses)
+      if (options.strict === true) refuseLosses(ledger.losses)
       const call: Call = {
         id: options.id,
         createdAt: Math.floor(options.now / 1000),
@@ -232,7 +232,8 @@ function loseNamespaces({ tools }: InferenceRequest, ledger: Ledger): void {
   }
 }
 
-function refuse(losses: readonly Loss[]): void {
+/** Refuses what cannot be carried whole. @throws GwError `request.lossy` with the path of the first loss */
+export function refuseLosses(losses: readonly Loss[]): void {
   const first = losses[0]
   if (first === undefined) return
   const more = losses.length > 1 ? ` (and ${losses.length - 1} more)` : ''

@@ -130,6 +130,58 @@ test('serve() knows a stream by what it says, whatever its label', async () => {
   }
 })
 
+test('serve() asks a ChatGPT plan as its backend wants it, and puts its stream together for a caller who wanted none', async () => {
+  const said = { type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'hé', annotations: [] }] }
+  const wire = [
+    { type: 'response.created', response: { id: 'resp_1', status: 'in_progress', output: [] } },
+    { type: 'response.output_item.added', output_index: 0, item: { ...said, id: 'msg_1', content: [] } },
+    { type: 'response.output_text.delta', item_id: 'msg_1', output_index: 0, content_index: 0, delta: 'hé' },
+    { type: 'response.output_item.done', output_index: 0, item: { ...said, id: 'msg_1' } },
+    {
+      type: 'response.completed',
+      response: { id: 'resp_1', status: 'completed', output: [said], usage: { input_tokens: 3, output_tokens: 2 } },
+    },
+  ].map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`)
+  const far = upstream(() => {
+    const reply = events(...wire)
+    reply.headers.set('content-type', 'application/json')
+    return reply
+  })
+  const line = await openLine({
+    urls: [far.url],
+    protocol: 'openai-responses',
+    provider: { quirks: ['codex-backend'] },
+  })
+  const headers = { accept: 'application/json' }
+  const asked = { model: 'm-1', input: 'hi', max_output_tokens: 9, temperature: 0.2 }
+  const reply = await line.post('/v1/responses', asked, { headers })
+  expect([reply.status, reply.headers.get('content-type')]).toEqual([200, 'application/json'])
+  expect(reply.headers.get('x-gw-losses')).toBe('max_output_tokens, temperature')
+  expect(await reply.json()).toMatchObject({
+    status: 'completed',
+    output: [{ type: 'message', content: [{ type: 'output_text', text: 'hé' }] }],
+    usage: { input_tokens: 3, output_tokens: 2 },
+  })
+  const { body, headers: sent, path } = far.seen[0]!
+  expect([path, sent.get('accept')]).toEqual(['/responses', 'text/event-stream'])
+  expect(JSON.parse(body)).toEqual({
+    model: 'm-1',
+    input: [{ type: 'message', role: 'user', content: [{ type: 'input_text', text: 'hi' }] }],
+    instructions: expect.stringMatching(/./),
+    include: ['reasoning.encrypted_content'],
+    store: false,
+    stream: true,
+  })
+  const strict = await line.post('/v1/responses', asked, { headers: { 'x-gw-strict': '1' } })
+  expect([strict.status, await strict.json()]).toMatchObject([400, {
+    error: { code: 'request_lossy', message: expect.stringContaining('max_output_tokens') },
+  }])
+  expect(far.seen.length).toBe(1)
+  const chat = await line.post('/v1/chat/completions', { model: 'm-1', messages: [{ role: 'user', content: 'hi' }] })
+  expect(await chat.json()).toMatchObject({ choices: [{ message: { content: 'hé' }, finish_reason: 'stop' }] })
+  line.close()
+})
+
 test('serve() lets no stream with the wrong label look finished, and tries the next target before its content', async () => {
   const json = { headers: { 'content-type': 'application/json' } }
   const broken = upstream(() => new Response('event: error\ndata: {"error":{"message":"busy","code":"503"}}\n\n', json))
