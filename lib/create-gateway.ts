@@ -254,7 +254,7 @@ function oftenEnough(clock: Clock, read: () => Promise<void>): () => Promise<voi
 }
 
 /** Requests further apart than this find the home read again: what its owner did in between counts. */
-const pauseMs = 250
+const pauseMs = 100
 
 /** `read`, for the first who asks after a pause; the others are served by what is read in the background. */
 function afterPause(clock: Clock, read: () => Promise<void>): () => Promise<void> | null {
