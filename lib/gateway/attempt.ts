@@ -1,4 +1,4 @@
-import { isGwError, type Watcher } from '../base/mod.ts'
+import { type GwError, isGwError, type Watcher } from '../base/mod.ts'
 import type { Target } from '../accounts/mod.ts'
 import type { Credential } from '../credentials/mod.ts'
 import type { Loss, UpstreamFailure } from '../protocol/mod.ts'
@@ -43,6 +43,8 @@ export interface Failed {
   readonly target: Target
   readonly failure: UpstreamFailure
   readonly answer: UpstreamRefusal['answer']
+  /** What about the request this target cannot take. Nothing was sent. */
+  readonly refused?: GwError
 }
 
 /**
@@ -58,13 +60,14 @@ export async function attempt(planned: PlannedTarget, claim: Claim, line: Line):
   try {
     failed = await send(planned, claim, line)
   } catch (error) {
-    if (isCallersMistake(error, line)) {
+    const refused = isGwError(error) && isAboutRequest(error) ? error : null
+    if (refused && !mayHeal(refused, target, line)) {
       claim.end({ is: 'abandoned' })
       ledger.end(null)
-      throw error
+      throw refused
     }
     if (!isGwError(error)) rooms.log.log('error', 'gateway.attempt_failed', { request: line.call.id, error })
-    failed = { target, failure: localFailure(error), answer: null }
+    failed = { target, failure: localFailure(error), answer: null, ...(refused ? { refused } : {}) }
   }
   if (failed === null) return null
   ledger.end(failed.failure)
@@ -82,12 +85,17 @@ export function busy(target: Target): Failed {
   }
 }
 
-/** What no other target would heal: a body that is wrong by its own protocol, or that nobody here takes whole. */
-function isCallersMistake(error: unknown, { plan, row }: Line): boolean {
-  if (!isGwError(error)) return false
-  if (error.code === 'request.invalid') return true
-  if (error.param === undefined) return false
-  return plan.targets.every(({ target }) => target.deployment.protocol !== row.protocol)
+/** Whether an error is about the request and says where: wrong by its own protocol, or more than a target can take. */
+function isAboutRequest({ code, param }: GwError): boolean {
+  return code === 'request.invalid' || (param !== undefined && code.startsWith('request.'))
+}
+
+/** Whether another target of the plan may take what this one cannot: one that is asked in other words. */
+function mayHeal({ code }: GwError, { provider, deployment }: Target, { plan }: Line): boolean {
+  if (code === 'request.invalid') return false
+  return plan.targets.some(({ target }) =>
+    target.provider !== provider || target.deployment.protocol !== deployment.protocol
+  )
 }
 
 function localFailure(error: unknown): UpstreamFailure {

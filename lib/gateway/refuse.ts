@@ -41,7 +41,7 @@ export function refuse(line: Line, failures: readonly Failed[], thrown: unknown)
   } else answer.whole(errorResponse(error, call.dialect, fields))
   const aborted = answer.left || error.code === 'cancelled'
   ledger.close({
-    outcome: aborted ? 'aborted' : failures.length > 0 ? 'failed' : 'denied',
+    outcome: aborted ? 'aborted' : failures.some((failed) => !failed.refused) ? 'failed' : 'denied',
     status: answer.down ? 200 : own && !thrown ? own.status : error.status,
     error: error.message,
     session: plan.session?.key ?? null,
@@ -77,6 +77,9 @@ function isError(body: Uint8Array): boolean {
 /** What became of the request, as one error. */
 function verdict({ plan, ask, answer, rooms }: Line, failures: readonly Failed[]): GwError {
   if (answer.because) return answer.because
+  // Where nobody takes the request as it is, the first of them says what would have to change.
+  const refused = failures.every((failed) => failed.refused) ? failures[0]?.refused : undefined
+  if (refused) return refused
   const last = failures.at(-1)
   // What stopped gw itself has a code of its own, and needs no table of one target.
   if (failures.length === 1 && plan.dropped.length === 0 && last?.failure.kind === 'local') {

@@ -98,7 +98,7 @@ function reorder(messages: readonly Message[], ledger: Ledger): Message[] {
       const found = results.get(call.id)?.find((item) => !item.used && item.at >= at)
       if (found === undefined) {
         ledger.lose(call.path, 'the call has no result: an error result was added')
-        parts.push(answerFor(call))
+        parts.push(answerFor(call, ledger))
         continue
       }
       found.used = true
@@ -131,14 +131,15 @@ function reorder(messages: readonly Message[], ledger: Ledger): Message[] {
   return out
 }
 
-function answerFor(call: ToolCallPart): ToolResultPart {
+function answerFor(call: ToolCallPart, { target }: Ledger): ToolResultPart {
   return {
     type: 'tool-result',
     path: call.path,
     callId: call.id,
     kind: call.kind,
     content: [{ type: 'text', path: call.path, text: missingResult }],
-    isError: false,
+    // OpenAI's protocols have no flag for it: there the words say it, and nothing of the caller's is lost.
+    isError: !target.startsWith('openai'),
     plain: true,
   }
 }

@@ -23,6 +23,8 @@ export interface LineOptions {
   /** Base URLs of the targets, in order. */
   readonly urls: readonly string[]
   readonly protocol?: ProtocolId
+  /** Of each target, where they differ. */
+  readonly protocols?: readonly ProtocolId[]
   readonly limits?: Partial<Limits>
   readonly principal?: Partial<Principal>
   readonly provider?: Partial<Provider>
@@ -63,7 +65,7 @@ export async function openLine(options: LineOptions) {
     provider: 'fake',
     account: `a${i}` as AccountId,
     capability: 'chat',
-    deployment: provider(url).deployments[0]!,
+    deployment: { ...provider(url).deployments[0]!, ...(options.protocols ? { protocol: options.protocols[i]! } : {}) },
     model: options.model ?? 'm-1',
   }))
   const row = provider(options.urls[0]!)

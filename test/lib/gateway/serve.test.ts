@@ -174,13 +174,39 @@ test('serve() asks a ChatGPT plan as its backend wants it, and puts its stream t
   })
   const strict = await line.post('/v1/responses', asked, { headers: { 'x-gw-strict': '1' } })
   expect([strict.status, await strict.json()]).toMatchObject([400, {
-    error: { code: 'request_lossy', message: expect.stringContaining('max_output_tokens') },
+    error: { code: 'request_lossy', message: expect.stringContaining('max_output_tokens'), param: 'max_output_tokens' },
   }])
   expect(far.seen.length).toBe(1)
   const chat = await line.post('/v1/chat/completions', { model: 'm-1', messages: [{ role: 'user', content: 'hi' }] })
   expect(await chat.json()).toMatchObject({ choices: [{ message: { content: 'hé' }, finish_reason: 'stop' }] })
   line.close()
 })
+
+for (
+  const { says, protocols, sent, answer } of [
+    { says: 'its only target', protocols: ['anthropic-messages'], sent: 0, answer: [400, 'request_lossy', 'seed'] },
+    {
+      says: 'every target, whatever it speaks',
+      protocols: ['anthropic-messages', 'openai-responses'],
+      sent: 0,
+      answer: [400, 'request_lossy', 'seed'],
+    },
+    { says: 'none but the first', protocols: ['anthropic-messages', 'openai-chat'], sent: 1, answer: [200] },
+    { says: 'none but the last', protocols: ['openai-chat', 'anthropic-messages'], sent: 1, answer: [200] },
+  ] as const
+) {
+  test(`serve() in strict mode asks who takes the request whole, and names the field: refused by ${says}`, async () => {
+    const far = upstream(() =>
+      Response.json({ id: 'c', choices: [{ message: { role: 'assistant', content: 'hi' }, finish_reason: 'stop' }] })
+    )
+    const line = await openLine({ urls: protocols.map(() => `${far.url}/v1`), protocols })
+    const asked = { model: 'm-1', seed: 7, messages: [{ role: 'user', content: 'hi' }] }
+    const reply = await line.post('/v1/chat/completions', asked, { headers: { 'x-gw-strict': 'true' } })
+    const { error } = await reply.json() as { error?: { code: string; param: string } }
+    expect([[reply.status, ...error ? [error.code, error.param] : []], far.seen.length]).toEqual([[...answer], sent])
+    line.close()
+  })
+}
 
 test('serve() lets no stream with the wrong label look finished, and tries the next target before its content', async () => {
   const json = { headers: { 'content-type': 'application/json' } }

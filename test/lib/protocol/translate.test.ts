@@ -454,10 +454,10 @@ describe('repair', () => {
         model: 'm',
         messages: [user('hi'), call('c'), user('well?')],
       })
-      expect(messagesOf(sent)[2]!.content).toMatchObject([{ type: 'tool_result', tool_use_id: 'c' }, {
-        type: 'text',
-        text: 'well?',
-      }])
+      expect(messagesOf(sent)[2]!.content).toMatchObject([
+        { type: 'tool_result', tool_use_id: 'c', is_error: true },
+        { type: 'text', text: 'well?' },
+      ])
       expect(losses).toEqual(['messages[1].tool_calls[0]'])
     },
     'orphan-result': () => {
