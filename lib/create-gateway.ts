@@ -174,6 +174,7 @@ export async function createGateway(options: GatewayOptions = {}): Promise<Gatew
       () => home.catchUp().catch((error) => logger.log('warn', 'accounts.stale', { error })),
     ),
     waiting: () => home.afloat.pending(),
+    handing: () => home.afloat.handing(),
     serves: (family) => servesFamily(home.config.current().config, family),
     translation: {
       get autoCache() {

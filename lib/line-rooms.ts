@@ -28,6 +28,10 @@ export function observerOf(home: Home): Observer {
     },
     finished: (target, outputTokens, writingMs) => board.measured(target, outputTokens, writingMs),
     failed(target, failure) {
+      // Its login is over, as its vendor said when it was to be renewed: nobody needs to find that out again.
+      if (failure.kind === 'local' && failure.code === 'credential.login_required') {
+        return board.lost(target.provider, target.account, 'auth_permanently_failed')
+      }
       // Where no credential is sent, none was refused: it is that model which does not answer.
       const keyless = failure.kind === 'unauthorized' &&
         (target.deployment.auth ?? home.catalog().provider(target.provider)?.auth)?.type === 'none'

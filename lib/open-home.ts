@@ -155,6 +155,8 @@ export async function openHome(options: HomeOptions): Promise<Home> {
     })
     const access = await createAccess({ storage, clock, secrets, config: loaded.config.access, logger })
     closers.push(() => access.close())
+    /** What was replaced may live again; set once there is somebody to look after it. */
+    let raise = (): Promise<void> => Promise.resolve()
     const mcpFetch: McpFetch = options.egress ? mcpFetchOver(options.egress) : () => noNetwork('')
     const mcpLogins = await openMcpLogins({
       storage,
@@ -176,6 +178,7 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       folder: at.auth,
       vendors: () => vendors,
       random,
+      made: () => raise(),
     })
     const loginSessions = createLoginSessions({ platform, clock, fetch, logger, secrets, logins })
     closers.push(() => loginSessions.close())
@@ -194,7 +197,7 @@ export async function openHome(options: HomeOptions): Promise<Home> {
         discovered: new Map([...discovery?.found ?? [], ...options.models ?? []]),
         facts,
       })
-    const accounts = await openAccounts({
+    const opened = await openAccounts({
       storage,
       clock,
       logger,
@@ -204,6 +207,25 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       providers: () => catalogNow().providers,
       declared: () => config.current().config.accounts,
     })
+    // What is believed of an account is believed of its credential.
+    const accounts: Accounts = {
+      ...opened,
+      async add(input, secret) {
+        const account = await opened.add(input, secret)
+        await raise()
+        return account
+      },
+      async update(id, patch, secret) {
+        const account = await opened.update(id, patch, secret)
+        await raise()
+        return account
+      },
+      async remove(id) {
+        const { provider } = opened.get(id)
+        await opened.remove(id)
+        board.forget(provider, id)
+      },
+    }
     const usage = createUsage({ storage, clock, config: loaded.config.usage, logger })
     closers.push(() => usage.close())
     await usage.loadSpending()
@@ -308,6 +330,7 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       return { enabled, execute, intervalMs: interval_secs * 1_000, refreshAheadMs: refresh_ahead_secs * 1_000 }
     }, random)
     closers.push(() => afloat.stop())
+    raise = () => afloat.raise().catch((error) => logger.log('warn', 'repair.raise_failed', { error }))
     showGauges(usage.metrics, repair.context, afloat)
     config.onChange((next) => {
       catalog = null

@@ -102,6 +102,8 @@ export interface LoginsOptions {
   readonly folder: string
   readonly vendors: () => Vendors
   readonly random?: () => number
+  /** Told of each login that somebody made, once it is stored. */
+  readonly made?: () => Promise<void>
 }
 
 const bindingPattern = /^[A-Za-z0-9_-]{1,64}$/
@@ -239,6 +241,11 @@ export function createLogins(options: LoginsOptions): Logins {
     }
   }
 
+  async function save(kept: KeptGrant, grant: Grant): Promise<void> {
+    await keeper.alone(kept, () => kept.store.write(grant))
+    await options.made?.()
+  }
+
   async function files(): Promise<{ vendor: Vendor; binding: string | null }[]> {
     const names = await readdir(folder).catch(() => [])
     return names.sort().flatMap((name) => {
@@ -297,9 +304,8 @@ export function createLogins(options: LoginsOptions): Logins {
       }
       return own(id, { binding: found[0].binding })
     },
-    save: (kept, grant) => keeper.alone(kept, () => kept.store.write(grant)),
-    keepToken: (kept, token, refresh, expiresAt) =>
-      keeper.alone(kept, () => kept.store.write(grantFromToken(kept.vendor, token, refresh, expiresAt))),
+    save,
+    keepToken: (kept, token, refresh, expiresAt) => save(kept, grantFromToken(kept.vendor, token, refresh, expiresAt)),
     async remove(kept) {
       const grant = await kept.store.read().catch(() => null)
       const revoked = grant ? await revoke(kept.vendor, grant) : false

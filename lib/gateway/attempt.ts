@@ -32,8 +32,8 @@ export interface Line {
   readonly answer: Answer
   readonly ledger: Ledger
   readonly rooms: Rooms
-  /** What the caller is told beside its answer, see {@link handoffFields}. */
-  readonly notices: readonly AnswerField[]
+  /** What the caller is told beside its answer, see {@link handoffFields}; more once an account was lost on the way. */
+  notices: readonly AnswerField[]
 }
 
 const none: readonly Loss[] = []

@@ -1,3 +1,5 @@
+import type { Target } from '../accounts/mod.ts'
+import type { Clock } from '../base/mod.ts'
 import type { RoutedPlan } from '../routing/mod.ts'
 import type { AnswerField } from './answer.ts'
 import type { Rooms } from './seams.ts'
@@ -5,15 +7,22 @@ import type { Rooms } from './seams.ts'
 /** Header fields of this kind on one answer: enough to act on, and bounded. */
 const mostFields = 4
 const longestField = 400
+/** How long an answer waits for the command that mends what its request has just lost. */
+const handingMs = 1_000
 
 /**
- * `x-gw-handoff: <provider:account> <command that mends it>` for each account that the plan of a request left out and
- * that waits for a person. Costs one comparison where nothing waits.
+ * `x-gw-handoff: <provider:account> <command that mends it>` for each account that a request had to do without, because
+ * its plan left it out or it failed, and that waits for a person. Costs one comparison where nothing waits.
  */
-export function handoffFields(plan: Pick<RoutedPlan, 'dropped'>, { waiting }: Pick<Rooms, 'waiting'>): AnswerField[] {
+export function handoffFields(
+  plan: Pick<RoutedPlan, 'dropped'>,
+  { waiting }: Pick<Rooms, 'waiting'>,
+  failed: readonly Target[] = [],
+): AnswerField[] {
   const handoffs = waiting?.() ?? []
-  if (handoffs.length === 0 || plan.dropped.length === 0) return []
-  const out = new Set(plan.dropped.map(({ target }) => `${target.provider}:${target.account}`))
+  if (handoffs.length === 0 || plan.dropped.length + failed.length === 0) return []
+  const without = [...plan.dropped.map(({ target }) => target), ...failed]
+  const out = new Set(without.map(({ provider, account }) => `${provider}:${account}`))
   const fields: AnswerField[] = []
   for (const { provider, account, command } of handoffs) {
     const key = `${provider}:${account}`
@@ -23,6 +32,14 @@ export function handoffFields(plan: Pick<RoutedPlan, 'dropped'>, { waiting }: Pi
     if (fields.length === mostFields) break
   }
   return fields
+}
+
+/** Whether an account was lost a moment ago; resolves when it is known what mends it, or it takes too long to find out. */
+export function handedOver({ handing, clock }: Pick<Rooms, 'handing'> & { readonly clock: Clock }) {
+  const under = handing?.() ?? null
+  if (under === null) return null
+  const stop = new AbortController()
+  return Promise.race([under, clock.sleep(handingMs, stop.signal).catch(() => {})]).finally(() => stop.abort())
 }
 
 /** What a header field may hold; names of accounts are free text. */

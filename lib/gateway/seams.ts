@@ -179,6 +179,8 @@ export interface Rooms {
   afterPause?(): Promise<void> | null
   /** Accounts that wait for a person; absent where nobody looks after them. */
   readonly waiting?: () => readonly Waiting[]
+  /** Until an account that was just lost is among {@link Rooms.waiting}; `null` when none was. */
+  readonly handing?: () => Promise<void> | null
   /** Whether its owner lets gw serve a group of paths. */
   serves(family: Family): boolean
   /** What translation needs to know beyond the request; absent, nothing is known and nothing is marked. */

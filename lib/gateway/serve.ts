@@ -8,7 +8,7 @@ import { attempt, busy, type Failed, type Line } from './attempt.ts'
 import type { Call } from './call.ts'
 import { keepCompany } from './early.ts'
 import { errorResponse, shown } from './errors.ts'
-import { handoffFields } from './handoff.ts'
+import { handedOver, handoffFields } from './handoff.ts'
 import { planOrCatchUp } from './plan.ts'
 import { refuse } from './refuse.ts'
 import type { Authenticator, Rooms } from './seams.ts'
@@ -69,7 +69,8 @@ const noFailures: readonly UpstreamFailure[] = []
 
 /** Tries the targets of the plan until one serves or nobody is left. */
 async function pursue(line: Line): Promise<void> {
-  const { plan, answer, rooms: { router } } = line
+  const { plan, answer, rooms } = line
+  const { router } = rooms
   const failures: Failed[] = []
   const tried: number[] = []
   router.countRequest()
@@ -82,6 +83,10 @@ async function pursue(line: Line): Promise<void> {
     const failed = claim ? await attempt(planned, claim, line) : busy(planned.target)
     if (failed === null) return
     failures.push(failed)
+    const handing = handedOver(rooms)
+    if (handing === null) continue
+    await handing
+    line.notices = handoffFields(plan, rooms, failures.map(({ target }) => target))
   }
   refuse(line, failures, null)
 }

@@ -101,17 +101,39 @@ export async function settleHandoffs(context: RepairContext, plan: RoutesPlan): 
     ]),
   )
   for (const handoff of pending) {
-    if (!usable.has(JSON.stringify([handoff.provider, handoff.account, handoff.capability]))) continue
-    if (!await context.handoffs.settle(handoff)) continue
-    await context.events.append({
-      kind: 'daemon_action',
-      outcome: 'route_selectable',
-      reason: 'route_selectable',
-      ok: true,
-      profile: handoff.profile,
-      provider: handoff.provider,
-      account: handoff.account,
-      capability: handoff.capability,
-    })
+    if (usable.has(JSON.stringify([handoff.provider, handoff.account, handoff.capability]))) {
+      await settle(context, handoff, 'route_selectable')
+    }
   }
+}
+
+/** What waited for a whole account is done: it has another credential. */
+export async function settleAccount(
+  context: RepairContext,
+  { provider, account }: { readonly provider: string; readonly account: string },
+): Promise<void> {
+  for (const handoff of await context.handoffs.list({ limit: 1000 })) {
+    if (handoff.provider === provider && handoff.account === account && handoff.capability === null) {
+      await settle(context, handoff, 'credential_replaced')
+    }
+  }
+}
+
+async function settle(
+  context: RepairContext,
+  handoff: HandoffKey,
+  reason: 'route_selectable' | 'credential_replaced',
+): Promise<void> {
+  if (!await context.handoffs.settle(handoff)) return
+  const { profile, provider, account, capability } = handoff
+  await context.events.append({
+    kind: 'daemon_action',
+    outcome: reason === 'route_selectable' ? reason : 'handoff_resolved',
+    reason,
+    ok: true,
+    profile,
+    provider,
+    account,
+    capability,
+  })
 }

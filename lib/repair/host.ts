@@ -6,6 +6,7 @@ import type { Scope } from './inventory/scope.ts'
 import { handOverLost } from './hand-over.ts'
 import type { Handoff } from './handoffs.ts'
 import { refreshAccount } from './refresh.ts'
+import { mourn, raise } from './risen.ts'
 import { tick } from './tick.ts'
 
 /** How the gateway looks after its accounts. */
@@ -25,6 +26,10 @@ export interface Host {
   stop(): Promise<void>
   /** Steps that wait for a person, as of the last look: for headers and status, without a query. */
   pending(): readonly Handoff[]
+  /** Until what has died in this process is in {@link Host.pending}; `null` when nothing is under way. */
+  handing(): Promise<void> | null
+  /** Looks for credentials that were replaced, and brings their accounts back. */
+  raise(): Promise<void>
 }
 
 /** What one look came to. */
@@ -35,6 +40,9 @@ export interface HostStep {
 
 const leaseName = 'repair.tick'
 const leaseMs = 180_000
+/** How soon a replaced credential is noticed, after a start and from then on. */
+const firstRaiseMs = 1_000
+const raiseEveryMs = 5_000
 
 /**
  * Makes the {@link Host}: due probes, renewals ahead of expiry, re-validation after a quota reset; at most one step a
@@ -48,6 +56,7 @@ export function createHost(
   let stopping: AbortController | null = null
   let running: Promise<void> = Promise.resolve()
   let waiting: readonly Handoff[] = []
+  let handing: Promise<void> | null = null
 
   async function step(): Promise<HostStep | null> {
     await context.board.sync()
@@ -80,18 +89,38 @@ export function createHost(
     }
   }
 
-  /** What dies while it serves is handed over at once: the next answer says so, not that of a minute later. */
+  async function raiseAll(): Promise<void> {
+    if (await raise(context) > 0) waiting = await context.handoffs.list({ limit: 1000 })
+  }
+
+  async function watch(signal: AbortSignal): Promise<void> {
+    for (let waitMs = firstRaiseMs; !signal.aborted; waitMs = raiseEveryMs) {
+      try {
+        await context.clock.sleep(waitMs, signal)
+        await raiseAll()
+      } catch (error) {
+        if (signal.aborted) return
+        context.logger.log('warn', 'repair.raise_failed', { error })
+      }
+    }
+  }
+
+  /** What dies while it serves is handed over at once: the answer that had to do without it says so already. */
   async function died(key: string): Promise<void> {
     const { enabled, execute } = settings()
-    if (!enabled || !execute) return
     try {
-      const account = context.inventory().accounts.find((one) => one.relay && accountKey(one) === key)
-      if (!account) return
-      const plan = await planNow(context, { provider: account.provider, account: account.account })
-      if (await handOverLost(context, plan) > 0) waiting = await context.handoffs.list({ limit: 1000 })
+      if (enabled && execute) await handOverDead(key)
+      await mourn(context, key)
     } catch (error) {
       context.logger.log('warn', 'repair.handoff_failed', { key, error })
     }
+  }
+
+  async function handOverDead(key: string): Promise<void> {
+    const account = context.inventory().accounts.find((one) => one.relay && accountKey(one) === key)
+    if (!account) return
+    const plan = await planNow(context, { provider: account.provider, account: account.account })
+    if (await handOverLost(context, plan) > 0) waiting = await context.handoffs.list({ limit: 1000 })
   }
 
   return {
@@ -99,10 +128,14 @@ export function createHost(
     start() {
       if (stopping) return
       stopping = new AbortController()
-      running = run(stopping.signal)
-      let handing: Promise<void> = Promise.resolve()
-      const forget = context.board.onDead((key) => handing = handing.then(() => died(key)))
-      running = Promise.all([running, aborted(stopping.signal).then(forget)]).then(() => handing)
+      const { signal } = stopping
+      const forget = context.board.onDead((key) => {
+        const after: Promise<void> = (handing ?? Promise.resolve()).then(() => died(key)).finally(() => {
+          if (handing === after) handing = null
+        })
+        handing = after
+      })
+      running = Promise.all([run(signal), watch(signal), aborted(signal).then(forget)]).then(() => handing ?? undefined)
     },
     async stop() {
       stopping?.abort()
@@ -110,6 +143,8 @@ export function createHost(
       await running
     },
     pending: () => waiting,
+    handing: () => handing,
+    raise: raiseAll,
   }
 }
 

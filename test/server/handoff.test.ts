@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { Secret } from '../../lib/base/mod.ts'
 import { cli } from '../client/support.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { within } from '../support/wait.ts'
@@ -27,6 +28,8 @@ beforeAll(async () => {
       'accounts.plan': { provider: 'openai', base_url: `${base}/v1`, login: 'chatgpt', allow_undocumented_use: true },
     },
   })
+  const { logins } = at.gateway.rooms
+  await logins.keepToken(logins.own('chatgpt'), new Secret('at-1'), new Secret('rt-1'), Date.now() + 3_600_000)
 })
 afterAll(async () => {
   await at.close()
