@@ -139,13 +139,14 @@ export async function openHome(options: HomeOptions): Promise<Home> {
     for (const closer of closers.splice(0).reverse()) await closer()
   }
   try {
-    const config = liveConfig(from, loaded, {
+    const config = liveConfig({ storage, clock }, from, loaded, {
       watch: options.watch,
       onApplied: ({ path }) => logger.log('info', 'config.applied', { path }),
       onRefused: (error) => logger.log('error', 'config.refused', { error, inForce: 'the configuration before' }),
       ...options.events,
     })
     closers.push(() => config.stop())
+    await config.recover()
     const secrets = await openSecretStore({
       storage,
       clock,

@@ -3,7 +3,7 @@ import { type Clock, GwError, type Logger, Secret } from '../base/mod.ts'
 import type { Provider } from '../catalog/mod.ts'
 import { type Credential, originsOf, type Reading, type ReadOptions, type Sources } from '../credentials/mod.ts'
 import type { SecretStore } from '../secrets/mod.ts'
-import type { Storage } from '../storage/mod.ts'
+import type { Storage, Writing } from '../storage/mod.ts'
 import { type Account, accountIdPattern, sourceKeys, storedRef } from './account.ts'
 import type { AccountRecord } from './config.ts'
 import { accountSchema, readRecords, recordJson } from './records.ts'
@@ -12,6 +12,11 @@ import { isPlanToken } from './plan.ts'
 
 /** What a stored account may be made of: a written record, and maybe the secret itself. */
 export type NewAccount = Partial<AccountRecord> & { readonly provider: string; readonly id?: string }
+
+/** A change of one account: made or changed, or forgotten. */
+export type AccountChange =
+  | { readonly id: string; readonly put: Partial<AccountRecord>; readonly secret?: Secret | undefined }
+  | { readonly id: string; readonly put: null }
 
 /** The accounts of a home. */
 export interface Accounts {
@@ -32,6 +37,14 @@ export interface Accounts {
   /** Forgets a stored account and its stored secret. */
   remove(id: string): Promise<void>
   setEnabled(id: string, enabled: boolean): Promise<Account>
+  /**
+   * Makes several changes in a transaction of the caller's, who then asks for a {@link reload}. An account that is not
+   * stored yet is added.
+   *
+   * @param providers further ids that count as providers: those that the caller is about to declare
+   * @throws GwError as {@link add}, {@link update} and {@link remove} do
+   */
+  change(tx: Writing, changes: readonly AccountChange[], providers?: readonly string[]): Promise<void>
   /**
    * A credential that is good now, refreshed first where need be. One that turns out to be a plan token makes its
    * account a plan in {@link list}, unless its owner says otherwise.
@@ -136,7 +149,7 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
   function get(id: string): Account {
     const account = byId.get(id)
     if (account) return account
-    throw new GwError('account.not_found', `no account ${id}`, { hint: 'gw accounts list' })
+    throw missing(id)
   }
 
   function stored(id: string): Account {
@@ -146,7 +159,7 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
     throw new GwError('request.conflict', `account ${id} is declared in ${where}`, { hint: `change it there` })
   }
 
-  async function check(id: string, input: unknown): Promise<AccountRecord> {
+  async function check(id: string, input: unknown, more: readonly string[] = []): Promise<AccountRecord> {
     const parsed = (await accountSchema()).safeParse(input)
     if (!parsed.success) {
       const [issue] = parsed.error.issues
@@ -154,47 +167,74 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
         param: issue!.path.join('.'),
       })
     }
-    if (!options.providers().some((provider) => provider.id === parsed.data.provider)) {
-      throw new GwError('provider.not_found', `no provider ${parsed.data.provider}`, { hint: 'gw providers list' })
+    const { provider } = parsed.data
+    if (!more.includes(provider) && !options.providers().some(({ id }) => id === provider)) {
+      throw new GwError('provider.not_found', `no provider ${provider}`, { hint: 'gw providers list' })
     }
     return parsed.data
   }
 
-  async function save(id: string, record: AccountRecord, isNew: boolean): Promise<Account> {
+  /** Stores the secret that a record names in clear: a secret never lands in the record. */
+  async function keep(
+    tx: Writing,
+    id: string,
+    { token, ...record }: Partial<AccountRecord>,
+    secret: Secret | undefined,
+  ): Promise<Partial<AccountRecord>> {
+    const literal = secret ?? (token && !/^\$\{\w+\}$/.test(token) ? new Secret(token) : undefined)
+    if (!literal) return token === undefined ? record : { ...record, token }
+    await secrets.put(secretPrefix + id, literal, tx)
+    return { ...record, token_store: secretPrefix + id }
+  }
+
+  async function insert(tx: Writing, id: string, input: NewAccount, secret?: Secret, more?: readonly string[]) {
+    if (!accountIdPattern.test(id)) {
+      throw new GwError('request.invalid', `"${id}" is no name for an account`, { param: 'id' })
+    }
     const now = clock.now()
-    await storage.write(async (tx) => {
-      const row = { provider: record.provider, record: JSON.stringify(record), updated_ms: now }
-      if (!isNew) {
-        await tx.updateTable('accounts').set(row).where('id', '=', id).execute()
-        return
-      }
-      const result = await tx.insertInto('accounts').values({ id, created_ms: now, ...row })
-        .onConflict((at) => at.column('id').doNothing()).executeTakeFirst()
-      if (result.numInsertedOrUpdatedRows === 0n) throw new GwError('request.conflict', `account ${id} exists already`)
-    })
-    await read()
-    return get(id)
+    const taken = new GwError('request.conflict', `account ${id} exists already`, { hint: 'gw accounts list' })
+    if (byId.get(id)?.origin === 'config') throw taken
+    const record = await check(id, await keep(tx, id, input, secret), more)
+    const row = { id, provider: record.provider, record: JSON.stringify(record), created_ms: now, updated_ms: now }
+    const result = await tx.insertInto('accounts').values(row).onConflict((at) => at.column('id').doNothing())
+      .executeTakeFirst()
+    if (result.numInsertedOrUpdatedRows === 0n) throw taken
   }
 
-  async function recordOf(id: string): Promise<AccountRecord> {
-    const row = await storage.db.selectFrom('accounts').select('record').where('id', '=', id).executeTakeFirstOrThrow()
-    return (await accountSchema()).parse(recordJson(row.record))
-  }
-
-  async function update(id: string, patch: Partial<AccountRecord>, secret?: Secret): Promise<Account> {
-    const account = stored(id)
-    const before = await recordOf(id)
+  async function patch(tx: Writing, account: Account, patch: Partial<AccountRecord>, secret?: Secret) {
+    const { id } = account
+    const row = await tx.selectFrom('accounts').select('record').where('id', '=', id).executeTakeFirst()
+    if (!row) throw missing(id)
+    const before = (await accountSchema()).parse(recordJson(row.record))
     // A new place for the secret takes the old one's.
     const moves = secret !== undefined || sourceKeys.some((key) => patch[key] !== undefined)
     const emptied = moves ? Object.fromEntries(sourceKeys.map((key) => [key, undefined])) : {}
-    const { token, ...rest } = { ...before, ...emptied, ...patch }
-    const literal = secret ?? (token === undefined ? undefined : new Secret(token))
-    const record = await check(id, { ...rest, ...(literal ? { token_store: secretPrefix + id } : {}) })
-    if (literal) await secrets.put(secretPrefix + id, literal)
-    sources.forget(account.source)
+    const record = await check(id, await keep(tx, id, { ...before, ...emptied, ...patch }, secret))
+    await tx.updateTable('accounts').where('id', '=', id).set({
+      provider: record.provider,
+      record: JSON.stringify(record),
+      updated_ms: clock.now(),
+    }).execute()
+    forget(account)
+  }
+
+  async function drop(tx: Writing, account: Account) {
+    await tx.deleteFrom('accounts').where('id', '=', account.id).execute()
+    const ref = storedRef(account.source)
+    if (ref?.startsWith(secretPrefix)) await secrets.delete(ref, tx)
+    forget(account)
+  }
+
+  function forget({ id, source }: Account): void {
+    sources.forget(source)
     identities.delete(id)
     plansByToken.delete(id)
-    return await save(id, record, false)
+  }
+
+  async function written<T>(id: string, work: (tx: Writing) => Promise<T>): Promise<Account> {
+    await storage.write(work)
+    await read()
+    return get(id)
   }
 
   async function credentialFor(account: Account, readOptions: ReadOptions = {}): Promise<Credential> {
@@ -241,31 +281,24 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
       const same = found?.origin === 'environment' && found.source.type === 'env' &&
         found.source.variable === input.token_env
       const id = wanted ?? (same ? input.provider : freeId(byId, input.provider))
-      if (!accountIdPattern.test(id)) {
-        throw new GwError('request.invalid', `"${id}" is no name for an account`, { param: 'id' })
-      }
-      if (byId.get(id) && byId.get(id)!.origin !== 'environment') {
-        throw new GwError('request.conflict', `account ${id} exists already`, { hint: 'gw accounts list' })
-      }
-      // A secret never lands in the record: what was given in clear moves to the encrypted store.
-      const { token, ...rest } = input
-      const literal = secret ?? (token && !/^\$\{\w+\}$/.test(token) ? new Secret(token) : undefined)
-      const kept = literal ? { token_store: secretPrefix + id } : token ? { token } : {}
-      const record = await check(id, { ...rest, ...kept })
-      if (literal) await secrets.put(secretPrefix + id, literal)
-      return await save(id, record, true)
+      return await written(id, (tx) => insert(tx, id, input, secret))
     },
-    update,
-    setEnabled: (id, enabled) => update(id, { enabled }),
+    update: (id, fields, secret) => written(id, (tx) => patch(tx, stored(id), fields, secret)),
+    setEnabled: (id, enabled) => written(id, (tx) => patch(tx, stored(id), { enabled })),
     async remove(id) {
       const account = stored(id)
-      await storage.write((tx) => tx.deleteFrom('accounts').where('id', '=', id).execute())
-      const ref = storedRef(account.source)
-      if (ref?.startsWith(secretPrefix)) await secrets.delete(ref)
-      sources.forget(account.source)
-      identities.delete(id)
-      plansByToken.delete(id)
+      await storage.write((tx) => drop(tx, account))
       await read()
+    },
+    async change(tx, changes, providers) {
+      for (const change of changes) {
+        const { id } = change
+        const there = byId.get(id)
+        if (change.put === null) await drop(tx, stored(id))
+        else if (there && there.origin !== 'environment') await patch(tx, stored(id), change.put, change.secret)
+        else if (change.put.provider === undefined) throw missing(id)
+        else await insert(tx, id, { ...change.put, provider: change.put.provider }, change.secret, providers)
+      }
     },
     credentialFor,
     sameIdentity(account) {
@@ -282,6 +315,8 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
     },
   }
 }
+
+const missing = (id: string) => new GwError('account.not_found', `no account ${id}`, { hint: 'gw accounts list' })
 
 /** Sources that are read in this process, with no program, no network and nobody asked. */
 const cheapSources: ReadonlySet<Account['source']['type']> = new Set(['env', 'literal', 'file', 'store'])

@@ -7,7 +7,7 @@
  * @module
  */
 export { type Account, type AccountLimits, type Entitlement, plainAccount, sourceKeys, storedRef } from './account.ts'
-export { type Accounts, type AccountsOptions, type NewAccount, openAccounts } from './accounts.ts'
+export { type AccountChange, type Accounts, type AccountsOptions, type NewAccount, openAccounts } from './accounts.ts'
 export type { AccountRecord } from './config.ts'
 export { openProviderStore, type ProviderStore } from './provider-store.ts'
 export { discoverAccounts } from './discover.ts'

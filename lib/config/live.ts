@@ -3,7 +3,16 @@ import { type ConfigSources, loadConfig, type LoadedConfig } from './load.ts'
 import { type ConfigWatch, watchConfig } from './watch.ts'
 import type { ConfigEdit } from './document.ts'
 import { readConfigFile } from './load.ts'
-import { applying, type ConfigWritten, draftConfig, type TextChange, writeConfig, type WriteOptions } from './write.ts'
+import {
+  applying,
+  type ConfigHome,
+  type ConfigWritten,
+  draftConfig,
+  type TextChange,
+  undoHalf,
+  writeConfig,
+  type WriteOptions,
+} from './write.ts'
 
 /** The configuration of a running gateway: always a valid one, changed only by a valid one. */
 export interface LiveConfig {
@@ -21,6 +30,8 @@ export interface LiveConfig {
   write(change: readonly ConfigEdit[] | TextChange, options?: WriteOptions): Promise<ConfigWritten>
   /** Reads the file now. */
   reload(): Promise<void>
+  /** Gives the old file back where a process ended in the middle of a change. */
+  recover(): Promise<void>
   stop(): void
 }
 
@@ -37,6 +48,7 @@ export interface LiveConfigEvents {
  * @param watch false leaves the file unwatched, for a command that ends soon
  */
 export function liveConfig(
+  home: ConfigHome,
   sources: ConfigSources,
   initial: LoadedConfig,
   { watch = true, onApplied, onRefused }: LiveConfigEvents & { readonly watch?: boolean } = {},
@@ -68,10 +80,10 @@ export function liveConfig(
       return () => listeners.delete(listener)
     },
     text: () => readConfigFile(initial.path),
-    check: (change, options) => draftConfig({ ...sources, file: initial.path }, textChange(change), options),
+    check: (change, options) => draftConfig(home, { ...sources, file: initial.path }, textChange(change), options),
     write(change, options) {
       const done = writing.then(async () => {
-        const written = await writeConfig({ ...sources, file: initial.path }, textChange(change), options)
+        const written = await writeConfig(home, { ...sources, file: initial.path }, textChange(change), options)
         await watching.reload()
         return written
       })
@@ -79,6 +91,9 @@ export function liveConfig(
       return done
     },
     reload: () => watching.reload(),
+    async recover() {
+      if (await undoHalf(home.storage)) await watching.reload()
+    },
     stop: () => watching.stop(),
   }
 }

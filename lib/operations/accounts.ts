@@ -105,7 +105,8 @@ function jsonArray(text: string): string[] | null {
   }
 }
 
-function view(rooms: OperationRooms, of: Account): z.output<typeof account> {
+/** An account as it is shown. */
+export function view(rooms: Pick<OperationRooms, 'accounts'>, of: Account): z.output<typeof account> {
   return {
     id: of.id,
     provider: of.provider,
@@ -127,7 +128,8 @@ function view(rooms: OperationRooms, of: Account): z.output<typeof account> {
   }
 }
 
-const changeable = {
+/** The fields of an account that may be given. */
+export const changeable = {
   from: z.string().min(1).max(4_096).optional().describe(`where its secret comes from: ${forms}`),
   secret: z.string().min(1).max(65_536).optional().meta({ secret: true }).describe(
     'the secret itself, kept in the encrypted store',
@@ -146,8 +148,11 @@ const changeable = {
   allow_undocumented_use: z.boolean().optional().describe('permit what the vendor does not document'),
 }
 
-/** The record that an input means, and the secret that came with it. */
-function recordOf<T extends { from?: string | undefined; secret?: string | undefined }>(input: T, fresh: boolean) {
+/** The record that an input means, and the secret that came with it. @throws GwError `request.invalid` */
+export function recordOf<T extends { from?: string | undefined; secret?: string | undefined }>(
+  input: T,
+  fresh: boolean,
+) {
   const { from, secret, ...fields } = input
   if (from !== undefined && secret !== undefined) {
     throw new GwError('request.invalid', 'give either from or a secret, not both', { param: 'from' })

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { z } from 'zod'
+import type { AccountChange } from '../accounts/mod.ts'
 import { GwError, isGwError, isObject, type Json, type JsonObject } from '../base/mod.ts'
 import {
   applying,
@@ -12,7 +13,9 @@ import {
   redactConfig,
   restoreSecrets,
   type TextChange,
+  type WriteOptions,
 } from '../config/mod.ts'
+import { changeable, recordOf, view } from './accounts.ts'
 import type { OperationRooms } from './context.ts'
 import { anyJson, nothing, operation } from './operation.ts'
 
@@ -68,9 +71,28 @@ async function change(
   rooms: OperationRooms,
   how: readonly ConfigEdit[] | TextChange,
   { etag, dry_run }: { etag?: string | undefined; dry_run: boolean },
+  accounts: readonly AccountChange[] = [],
 ) {
   const run = dry_run ? rooms.config.check : rooms.config.write
-  return report(await asked(run(how, { ifMatch: etag })))
+  const stored: WriteOptions['with'] = (tx, { loaded }) =>
+    rooms.accounts.change(tx, accounts, Object.keys(loaded.config.providers))
+  const done = await asked(run(how, { ifMatch: etag, ...(accounts.length > 0 ? { with: stored } : {}) }))
+  if (accounts.length > 0 && !dry_run) await rooms.accounts.reload()
+  return report(done)
+}
+
+/** A stored account as an edit gives it. */
+const accountEdit = z.object({
+  id: z.string().min(1).max(128).describe('name of the account'),
+  provider: z.string().min(1).max(128).optional().describe('id of its provider; needed for a new one'),
+  remove: z.literal(true).optional().describe('forget the account and its stored secret'),
+  ...changeable,
+}).strict()
+
+function accountChange({ id, remove, ...input }: z.output<typeof accountEdit>): AccountChange {
+  if (remove) return { id, put: null }
+  const { record, secret } = recordOf(input, false)
+  return { id, put: record, secret }
 }
 
 /** A whole document as a change of the text: only what differs is edited, and hidden values stay as they are. */
@@ -129,7 +151,7 @@ export const configFile = {
   }).mutation(({ ctx: { rooms }, input }) => change(rooms, becoming(input.document as JsonObject), input)),
 
   edit: operation({
-    summary: 'Change several keys of the config file together, or none of them',
+    summary: 'Change keys of the config file and stored accounts together, or none of them',
     scope: 'admin',
     effect: 'mutates',
     destructive: true,
@@ -140,18 +162,29 @@ export const configFile = {
           key: z.array(z.string().min(1).max(300)).min(1).max(12).describe('steps to the key: ["server", "port"]'),
           value: anyJson.optional().describe('absent or null takes the key out'),
         }).strict(),
-      ).min(1).max(1_000),
+      ).max(1_000).default([]),
+      accounts: z.array(accountEdit).max(1_000).default([]).describe('stored accounts to add, change or forget'),
       etag: ifMatch,
       dry_run: dryRun,
     }).strict(),
     output: changed,
-    before: ({ rooms }) => shownFile(rooms),
+    before: async ({ rooms }, input) => {
+      const named = new Set((Array.isArray(input.accounts) ? input.accounts : []).map((one) => (one as JsonObject).id))
+      const document = await shownFile(rooms)
+      if (named.size === 0) return document
+      const accounts = rooms.accounts.list().filter(({ id }) => named.has(id)).map((one) => view(rooms, one))
+      return { document, accounts } as unknown as Json
+    },
     hide: (input) => ({
       ...input,
       edits: (Array.isArray(input.edits) ? input.edits : []).map((edit) => {
         const { key, value = null } = edit as { key: string[]; value?: Json }
         return { key, value: shownAt(key, value) }
       }) as Json,
+      accounts: (Array.isArray(input.accounts) ? input.accounts : []).map((account) => {
+        const { secret, ...shown } = account as JsonObject
+        return secret === undefined ? shown : { ...shown, secret: '[secret]' }
+      }),
     }),
     cli: { example: `gw config edit --edits '[{"key":["server","port"],"value":8090}]'` },
   }).mutation(({ ctx: { rooms }, input }) =>
@@ -168,6 +201,7 @@ export const configFile = {
         return applying(edits)(text)
       },
       input,
+      input.accounts.map(accountChange),
     )
   ),
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { RouterToken } from '../access/mod.ts'
+import type { WriteOptions } from '../config/mod.ts'
 import { asked } from './config-file.ts'
 import { area, operation } from './operation.ts'
 
@@ -63,8 +64,10 @@ export const migrate = area({
     })) ?? null
     let adopted = { added: 0, known: 0, revoked: 0 }
     if (!input.dry_run) {
-      for (const { ref, secret } of found.secrets) await rooms.secrets.put(ref, secret)
-      if (edits.length > 0) await asked(rooms.config.write(edits))
+      const stored: WriteOptions['with'] = async (tx) => {
+        for (const { ref, secret } of found.secrets) await rooms.secrets.put(ref, secret, tx)
+      }
+      await asked(rooms.config.write(edits, found.secrets.length > 0 ? { with: stored } : {}))
       if (tokens) adopted = { ...adopted, ...await rooms.access.importTokens(tokens, principal) }
     }
     return {

@@ -74,33 +74,48 @@ export async function tighten(path: string, mode: 0o600 | 0o700): Promise<void> 
  * @throws GwError `storage.failed`; the file is then as it was
  */
 export async function writeAtomic(path: string, content: string | Uint8Array): Promise<void> {
+  await placeFile(await stageFile(path, content), path)
+}
+
+/**
+ * Writes what shall stand at a path beside it, 0600 and on the disk: {@link placeFile} puts it there.
+ *
+ * @returns the path of the file beside it
+ * @throws GwError `storage.failed`; nothing is left behind
+ */
+export async function stageFile(path: string, content: string | Uint8Array): Promise<string> {
+  const temp = join(dirname(path), `.${basename(path)}.${process.pid}.${crypto.randomUUID().slice(0, 8)}.tmp`)
   try {
-    await replace(path, content)
+    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
+    const file = await open(temp, flags, 0o600)
+    try {
+      await file.writeFile(content)
+      await file.sync()
+    } catch (error) {
+      await file.close()
+      await removeFile(temp)
+      throw error
+    }
+    await file.close()
+    return temp
   } catch (error) {
     throw refused(error, path, 'written')
   }
 }
 
-async function replace(path: string, content: string | Uint8Array): Promise<void> {
-  const folder = dirname(path)
-  const temp = join(folder, `.${basename(path)}.${process.pid}.${crypto.randomUUID().slice(0, 8)}.tmp`)
-  const file = await open(temp, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600)
-  try {
-    await file.writeFile(content)
-    await file.sync()
-  } catch (error) {
-    await file.close()
-    await removeFile(temp)
-    throw error
-  }
-  await file.close()
+/**
+ * Puts a file that {@link stageFile} wrote in the place it was written for.
+ *
+ * @throws GwError `storage.failed`; what stood there then stands there still
+ */
+export async function placeFile(temp: string, path: string): Promise<void> {
   try {
     await rename(temp, path)
   } catch (error) {
     await removeFile(temp)
-    throw error
+    throw refused(error, path, 'written')
   }
-  await syncFolder(folder)
+  await syncFolder(dirname(path))
 }
 
 /**

@@ -10,8 +10,10 @@ export { detectPlatform } from './detect.ts'
 export {
   ensurePrivateDir,
   type FileIdentity,
+  placeFile,
   readBounded,
   removeFile,
+  stageFile,
   statFile,
   tighten,
   writeAtomic,

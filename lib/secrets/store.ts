@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
 import { type Clock, GwError, Secret } from '../base/mod.ts'
-import type { Storage } from '../storage/mod.ts'
+import type { Storage, Writing } from '../storage/mod.ts'
 import { type MasterKey, seal, sealedBy, unseal } from './cipher.ts'
 import type { Keychain } from './keychain.ts'
 import { type KeyPlace, type MasterKeys, newMasterKey, readKeys, writeKeys } from './master.ts'
@@ -32,10 +32,10 @@ export interface SecretStore {
    * @throws GwError `secret.corrupt` when its record does not open, `secret.locked` when the key cannot be had
    */
   get(ref: string): Promise<Secret | null>
-  /** Stores or replaces; durable when it resolves. */
-  put(ref: string, secret: Secret): Promise<void>
+  /** Stores or replaces; durable when it resolves, or when the transaction it is part of ends well. */
+  put(ref: string, secret: Secret, tx?: Writing): Promise<void>
   /** Whether there was one. */
-  delete(ref: string): Promise<boolean>
+  delete(ref: string, tx?: Writing): Promise<boolean>
   /** What is stored, by reference, optionally below a prefix. */
   list(prefix?: string): Promise<readonly SecretInfo[]>
   /** The current signing key of that name, made on first use; all processes of a home get the same. */
@@ -102,17 +102,23 @@ export async function openSecretStore(options: SecretStoreOptions): Promise<Secr
     return row ? await open(ref, row.sealed) : null
   }
 
-  async function put(ref: string, text: string, onlyIfAbsent = false): Promise<void> {
+  const within = <T>(tx: Writing | undefined, work: (tx: Writing) => Promise<T>): Promise<T> =>
+    tx ? work(tx) : storage.write(work)
+
+  async function put(
+    ref: string,
+    text: string,
+    { onlyIfAbsent = false, tx }: { readonly onlyIfAbsent?: boolean; readonly tx?: Writing | undefined } = {},
+  ): Promise<void> {
     if (!/^[\w./:@+-]{1,256}$/.test(ref)) throw new GwError('usage.invalid', `"${ref}" is no name for a secret`)
     const sealed = await seal(master!.keys[0], ref, text)
     const now = clock.now()
-    await storage.write((tx) =>
+    await within(tx, (tx) =>
       tx.insertInto('secrets').values({ ref, sealed, created_ms: now, updated_ms: now })
         .onConflict((at) => {
           const conflict = at.column('ref')
           return onlyIfAbsent ? conflict.doNothing() : conflict.doUpdateSet({ sealed, updated_ms: now })
-        }).execute()
-    )
+        }).execute())
   }
 
   async function signingKeys(name: string): Promise<SigningKey[]> {
@@ -140,9 +146,9 @@ export async function openSecretStore(options: SecretStoreOptions): Promise<Secr
       const text = await read(ref)
       return text === null ? null : new Secret(text)
     },
-    put: (ref, secret) => put(ref, secret.reveal()),
-    delete: (ref) =>
-      storage.write(async (tx) => {
+    put: (ref, secret, tx) => put(ref, secret.reveal(), { tx }),
+    delete: (ref, tx) =>
+      within(tx, async (tx) => {
         const result = await tx.deleteFrom('secrets').where('ref', '=', ref).executeTakeFirst()
         return result.numDeletedRows > 0n
       }),
@@ -159,7 +165,7 @@ export async function openSecretStore(options: SecretStoreOptions): Promise<Secr
       const [current] = await signingKeys(name)
       if (current) return current
       // Two processes may both get here: the first row stays, and both read it back.
-      await put(`key/${name}`, signingText([newSigningKey(bytes)]), true)
+      await put(`key/${name}`, signingText([newSigningKey(bytes)]), { onlyIfAbsent: true })
       return (await signingKeys(name))[0]!
     },
     keys: signingKeys,

@@ -8,5 +8,5 @@
 export type { Lease } from './lease.ts'
 export type { Rows } from './look.ts'
 export type { Database, RequestsTable, UsageSums } from './schema.ts'
-export { explainStorage, openStorage, type Storage, type StorageOptions } from './storage.ts'
+export { explainStorage, openStorage, type Storage, type StorageOptions, type Writing } from './storage.ts'
 export type { BatchWriter } from './batch.ts'

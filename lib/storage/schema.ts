@@ -87,6 +87,7 @@ export interface AccountsTable {
   /** JSON of the same shape as an account in the config. */
   record: string
   created_ms: number
+  updated_ms: number
 }
 
 /** An issued access token; never the token itself. Owner: access. */

@@ -11,6 +11,9 @@ import { readingCopy } from './reading.ts'
 import type { Rows } from './look.ts'
 import type { Database } from './schema.ts'
 
+/** A transaction that writes; whatever it did is undone when it fails. */
+export type Writing = Transaction<Database>
+
 /** An open database. */
 export interface Storage {
   /** For reads, and for writes inside {@link write}. */
@@ -22,7 +25,7 @@ export interface Storage {
    *
    * @throws GwError `storage.busy` when the lock does not come free, `storage.failed` when the disk refuses
    */
-  write<T>(work: (tx: Transaction<Database>) => Promise<T>): Promise<T>
+  write<T>(work: (tx: Writing) => Promise<T>): Promise<T>
   /** Rows that may wait up to 200 ms: kept in memory, committed together. */
   readonly batch: BatchWriter
   /** Takes a named lease across all processes of this home, or `null` when another holds it. */

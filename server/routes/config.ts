@@ -133,8 +133,8 @@ export function configRoutes(door: Door) {
     ]
   }
 
-  /** Gives an account its key: a new one to the encrypted store, one that is shown hidden stays. */
-  async function keep(run: Caller['run'], id: string, provider: string, given: JsonObject): Promise<void> {
+  /** What gives an account its key: a new one to the encrypted store, one that is shown hidden stays. */
+  function keep(id: string, provider: string, given: JsonObject): JsonObject[] {
     const { secret: text, ...fields } = given as { secret?: string }
     const variable = text === undefined ? undefined : /^\$\{([A-Za-z_]\w*)\}$/.exec(text)?.[1] ??
       /^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$/.exec(text)?.[0]
@@ -145,21 +145,24 @@ export function configRoutes(door: Door) {
       : { secret: text }
     const existing = rooms.accounts.list().find((one) => one.id === id)
     if (existing && existing.origin !== 'environment') {
-      if (Object.keys(source).length + Object.keys(fields).length > 0) {
-        await run('accounts.update', { id, ...source, ...fields })
-      }
-    } else if (text === hidden && !existing) {
+      return Object.keys(source).length + Object.keys(fields).length > 0 ? [{ id, ...source, ...fields }] : []
+    }
+    if (text === hidden && !existing) {
       throw new GwError('request.invalid', 'a hidden key is given, and there is none to keep', { param: 'key' })
-    } else await run('accounts.add', { provider, id, ...source, ...fields })
+    }
+    return [{ id, provider, ...source, ...fields }]
   }
 
-  async function putProvider({ run, etag }: Caller, id: string, given: Json): Promise<void> {
+  /** Keys of the file and stored accounts, changed together or not at all. */
+  async function change({ run, etag }: Caller, edits: readonly ViewEdit[], accounts: readonly JsonObject[] = []) {
+    if (edits.length + accounts.length === 0) return
+    await run('config.edit', { edits: edits as unknown as Json, accounts: accounts as Json, ...(etag ? { etag } : {}) })
+  }
+
+  async function putProvider(caller: Caller, id: string, given: Json): Promise<void> {
     const body = read(providerBody(), given)
-    const edits = await providerEdits(id, body)
-    if (edits.length > 0 || etag !== undefined) {
-      if (edits.length > 0) await run('config.edit', { edits: edits as unknown as Json, ...(etag ? { etag } : {}) })
-    }
-    if (body.api_key && body.api_key !== hidden) await keep(run, id, id, { secret: body.api_key })
+    const key = body.api_key && body.api_key !== hidden ? keep(id, id, { secret: body.api_key }) : []
+    await change(caller, await providerEdits(id, body), key)
   }
 
   /** What a profile comes to here; throws for what gw will not take. */
@@ -196,63 +199,67 @@ export function configRoutes(door: Door) {
     throw new GwError('account.not_found', `no auth profile ${id}`)
   }
 
-  async function dropAccount({ run }: Caller, account: Account): Promise<void> {
-    if (account.origin === 'config') await run('config.edit', { edits: [{ key: ['accounts', account.id] }] })
-    else await run('accounts.remove', { id: account.id })
-  }
+  /** What takes an account away, where it was declared. */
+  const drop = ({ id, origin }: Account): { edits: ViewEdit[]; accounts: JsonObject[] } =>
+    origin === 'config'
+      ? { edits: [{ key: ['accounts', id] }], accounts: [] }
+      : { edits: [], accounts: [{ id, remove: true }] }
 
-  /**
-   * Makes the configuration what a whole view says. What can be wrong is looked at before anything is changed; then the
-   * file is written in one step, and each account in one of its own. Where one of those fails (a full disk, a lock), what
-   * came before it stands, and the same view once more does the rest: only what differs is written.
-   */
+  /** Makes the configuration what a whole view says: the file and the accounts, in one step or not at all. */
   async function replace(caller: Caller, given: JsonObject): Promise<JsonObject> {
     const before = view()
     const { edits: plain, left } = viewEdits(before, given)
     const edits = [...plain]
+    const accounts: JsonObject[] = []
     const providers = tableOf(given.providers, isObject(given.models) ? given.models.providers : undefined)
-    const keys: [string, string][] = []
     for (const [id, provider] of Object.entries(providers ?? {})) {
       if (same(provider, before.providers[id])) continue
       const { baseUrl: base_url, api, auth, apiKey: api_key, authHeader: auth_header, headers, models } = provider
       const body = pruned({ base_url, api, auth, api_key, auth_header, headers, models })
       edits.push(...await providerEdits(id, read(providerBody(), body)))
-      if (typeof api_key === 'string' && api_key !== hidden) keys.push([id, api_key])
+      if (typeof api_key === 'string' && api_key !== hidden) accounts.push(...keep(id, id, { secret: api_key }))
     }
     if (providers) {
       for (const id of Object.keys(before.providers)) if (!providers[id]) edits.push({ key: ['providers', id] })
     }
     const profiles = tableOf(given.authProfiles, isObject(given.auth) ? given.auth.profiles : undefined)
-    const puts: Awaited<ReturnType<typeof readProfile>>[] = []
     for (const [id, profile] of Object.entries(profiles ?? {})) {
-      if (!same(profile, before.authProfiles[id])) puts.push(await readProfile(id, profile))
+      if (same(profile, before.authProfiles[id])) continue
+      const { account, provider, fields } = await readProfile(id, profile)
+      accounts.push(...keep(account, provider, fields as JsonObject))
     }
     const gone = profiles ? Object.keys(before.authProfiles).filter((id) => !profiles[id]).map(find) : []
-    const { run, etag } = caller
-    const written = { edits: edits as unknown as Json, ...(etag ? { etag } : {}) }
-    if (edits.length > 0) await run('config.edit', { ...written, dry_run: true })
-    if (edits.length > 0) await run('config.edit', written)
-    for (const [id, text] of keys) await keep(run, id, id, { secret: text })
-    for (const { account, provider, fields } of puts) await keep(run, account, provider, fields as JsonObject)
-    for (const account of gone) if (account.origin !== 'environment') await dropAccount(caller, account)
-    await order(run, given.authOrder ?? (isObject(given.auth) ? given.auth.order as Json : undefined), before.authOrder)
+    for (const account of gone) {
+      if (account.origin === 'environment') continue
+      const dropped = drop(account)
+      edits.push(...dropped.edits)
+      accounts.push(...dropped.accounts)
+    }
+    const wanted = given.authOrder ?? (isObject(given.auth) ? given.auth.order as Json : undefined)
+    const ordered = order(wanted, before.authOrder, new Set(gone.map(({ id }) => id)))
+    await change(caller, [...edits, ...ordered.edits], [...accounts, ...ordered.accounts])
     return { status: 'ok', left: left as unknown as Json }
   }
 
-  /** Earlier in the list is a higher priority. */
-  async function order(
-    run: Caller['run'],
+  /** What makes those earlier in a list the first to be tried. */
+  function order(
     given: Json | undefined,
     before: Readonly<Record<string, readonly string[]>>,
+    gone: ReadonlySet<string>,
   ) {
-    if (!isObject(given)) return
-    for (const [provider, list] of Object.entries(given)) {
+    const edits: ViewEdit[] = []
+    const accounts: JsonObject[] = []
+    for (const [provider, list] of Object.entries(isObject(given) ? given : {})) {
       if (!Array.isArray(list) || same(list as Json, before[provider] as unknown as Json)) continue
-      for (const [i, id] of list.entries()) {
-        const account = find(String(id))
-        await run('accounts.update', { id: account.id, priority: list.length - i })
+      for (const [i, name] of list.entries()) {
+        const { id, origin } = find(String(name))
+        if (gone.has(id)) continue
+        const priority = list.length - i
+        if (origin === 'config') edits.push({ key: ['accounts', id, 'priority'], value: priority })
+        else accounts.push({ id, priority })
       }
     }
+    return { edits, accounts }
   }
 
   const shown = async ({ run }: Caller): Promise<Response> => {
@@ -299,14 +306,8 @@ export function configRoutes(door: Door) {
       const caller = await enter(request)
       const id = nameIn(params.id)
       const own = Object.hasOwn(rooms.config.current().config.providers, id)
-      if (own) {
-        await caller.run('config.edit', {
-          edits: [{ key: ['providers', id] }],
-          ...(caller.etag ? { etag: caller.etag } : {}),
-        })
-      }
       const account = rooms.accounts.list().find((one) => one.id === id && one.origin === 'store')
-      if (own && account) await caller.run('accounts.remove', { id })
+      if (own) await change(caller, [{ key: ['providers', id] }], account ? [{ id, remove: true }] : [])
       return Response.json({ status: 'ok', deleted: id })
     }, hook('Take a provider out of the configuration'))
     .get('/config/providers/:id/models', async ({ request, params }) => {
@@ -346,19 +347,20 @@ export function configRoutes(door: Door) {
       return Response.json([...profileIds(rooms.accounts.list())].map(([id, account]) => profileView(id, account)))
     }, hook('List the auth profiles'))
     .put('/config/auth-profiles/*', async ({ request, params }) => {
-      const { run } = await enter(request)
+      const caller = await enter(request)
       const id = nameIn(params['*'])
       const body = await readJsonBody(request)
       return answer(async () => {
         const { account, provider, fields } = await readProfile(id, body)
-        await keep(run, account, provider, fields as JsonObject)
+        await change(caller, [], keep(account, provider, fields as JsonObject))
         return { status: 'ok', profile: id }
       })
     }, hook('Add or change an auth profile'))
     .delete('/config/auth-profiles/*', async ({ request, params }) => {
       const caller = await enter(request)
       const id = nameIn(params['*'])
-      await dropAccount(caller, find(id))
+      const { edits, accounts } = drop(find(id))
+      await change(caller, edits, accounts)
       return Response.json({ status: 'ok', deleted: id })
     }, hook('Forget an auth profile'))
     .get('/config/config-file-path', async ({ request }) => {

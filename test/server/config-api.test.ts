@@ -126,6 +126,48 @@ test('a hidden value where there is none to keep is refused, and nothing is writ
   expect(file()).toBe(text)
 })
 
+test('a view that is wrong anywhere changes nothing anywhere: no key, no account, no order', async () => {
+  const { rooms } = served.gateway
+  const put = { provider: 'openai', type: 'api_key', key: other, email: 'me@example.com' }
+  expect((await ask('PUT', '/config/auth-profiles/openai:work', put)).status).toBe(200)
+  const { body } = await ask('GET', '/config')
+  const accounts = () => JSON.stringify(rooms.accounts.list())
+  const secret = async () => (await rooms.accounts.credentialFor(rooms.accounts.get('openai-work'))).secret.reveal()
+  const before = accounts()
+  const changed = structuredClone(body)
+  changed.defaultModel = 'demo/demo-small'
+  changed.authProfiles['openai:work'] = { ...put, key: 'sk-never-0123456789abcdefgh', email: 'you@example.com' }
+  changed.authProfiles['openai:first'] = { provider: 'openai', type: 'api_key', key: 'sk-never-0123456789abcdefgh' }
+  for (
+    const [wrong, status] of [
+      // A provider that there is not, an account of the file that only the file can change, an order of none.
+      [{ authProfiles: { ...changed.authProfiles, 'nobody:x': { provider: 'nobody', key: 'k' } } }, 404],
+      [{ authProfiles: { ...changed.authProfiles, 'openai:written': { ...put, email: 'new@example.com' } } }, 409],
+      [{ authOrder: { openai: ['openai:work', 'openai:none'] } }, 404],
+    ] as const
+  ) {
+    const answer = await ask('POST', '/config', { ...changed, ...wrong })
+    expect([answer.status, file(), accounts(), await secret()]).toEqual([status, text, before, other])
+  }
+  const all = await ask('POST', '/config', { ...changed, authOrder: { openai: ['openai:written', 'openai:work'] } })
+  expect(all.body).toEqual({ status: 'ok', left: [] })
+  expect(rooms.config.current().config.catalog.default_model).toBe('demo/demo-small')
+  expect(rooms.accounts.get('openai-work')).toMatchObject({ label: 'you@example.com', priority: 1 })
+  expect(rooms.accounts.get('written').priority).toBe(2)
+  expect(rooms.accounts.get('openai-first').provider).toBe('openai')
+  const records = await rooms.audit.list({ limit: 1 })
+  expect(JSON.stringify(records)).not.toContain('sk-never')
+  expect(records[0]).toMatchObject({ operation: 'config.edit', state: 'done' })
+})
+
+test('a provider and its first account come in one step', async () => {
+  const { body } = await ask('GET', '/config')
+  body.providers.fresh = { baseUrl: 'https://fresh.example.com/v1', api: 'openai-completions', apiKey: other }
+  expect((await ask('POST', '/config', body)).status).toBe(200)
+  const { rooms } = served.gateway
+  expect((await rooms.accounts.credentialFor(rooms.accounts.get('fresh'))).secret.reveal()).toBe(other)
+})
+
 test('what is not valid is refused whole, with its place, in the shape of the path', async () => {
   const { body } = await ask('GET', '/config')
   const wrong = await ask('POST', '/config', { ...body, providerFallback: { maxAttempts: 900 }, defaultModel: 'x/y' })

@@ -3,14 +3,8 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type GwError } from '../../../lib/base/mod.ts'
-import {
-  applying,
-  type ConfigSources,
-  loadConfig,
-  settings,
-  watchConfig,
-  writeConfig,
-} from '../../../lib/config/mod.ts'
+import { type ConfigSources, loadConfig, settings, watchConfig } from '../../../lib/config/mod.ts'
+import { writeAtomic } from '../../../lib/platform/mod.ts'
 
 const roots: string[] = []
 afterAll(() => roots.forEach((root) => rmSync(root, { recursive: true })))
@@ -246,31 +240,6 @@ test('a key named __proto__ pollutes nothing and is refused', async () => {
   expect(({} as { polluted?: boolean }).polluted).toBeUndefined()
 })
 
-test('writeConfig() keeps comments and order, and refuses what would not be valid without touching the file', async () => {
-  const text =
-    '# my gateway\n[server] # here\nport = 9000 # office\n\n# keys\n[accounts.work]\nprovider = "openai"\ntoken_env = "K"\n'
-  const at = home({ config: text })
-  await writeConfig(
-    at,
-    applying([
-      { path: ['server', 'port'], value: 9001 },
-      { path: ['server', 'metrics'], value: false },
-      { path: ['accounts', 'home', 'provider'], value: 'openai' },
-      { path: ['accounts', 'home', 'token_env'], value: 'STORE' },
-    ]),
-  )
-  expect(readFileSync(at.path, 'utf8')).toBe(
-    '# my gateway\n[server] # here\nport = 9001 # office\nmetrics = false\n\n# keys\n[accounts.work]\nprovider = "openai"\ntoken_env = "K"\n\n[accounts.home]\nprovider = "openai"\ntoken_env = "STORE"\n',
-  )
-  const kept = readFileSync(at.path, 'utf8')
-  await expect(writeConfig(at, applying([{ path: ['server', 'port'], value: -1 }]))).rejects.toMatchObject({
-    code: 'config.invalid',
-  })
-  expect(readFileSync(at.path, 'utf8')).toBe(kept)
-  await writeConfig(at, applying([{ path: ['accounts', 'work'], value: undefined }]))
-  expect(readFileSync(at.path, 'utf8')).not.toContain('accounts.work')
-})
-
 test('a valid change is applied, an invalid one keeps the old and says so', async () => {
   const at = home({ config: '[server]\nport = 1001\n' })
   const first = await loadConfig(at)
@@ -297,7 +266,7 @@ test('a change of the file is noticed by itself, also when it is saved by rename
     onChange: ({ config }) => changed.resolve(config.server.port),
     onInvalid: (error) => changed.reject(error),
   })
-  await writeConfig(at, applying([{ path: ['server', 'port'], value: 1003 }]))
+  await writeAtomic(at.path, '[server]\nport = 1003\n')
   expect(await changed.promise).toBe(1003)
   watch.stop()
 })
