@@ -31,6 +31,8 @@ export type Observation =
     readonly failure: UpstreamFailure
     /** Added to a provider's reset so that everybody does not come back in the same second. Never negative. */
     readonly jitterMs: number
+    /** From how long a wait on a rate limit is a spent quota; an hour when absent. */
+    readonly quotaThresholdMs?: number
   }
   /** Limits read in passing, without a verdict on the target. */
   | { readonly is: 'windows'; readonly source: EvidenceSource; readonly windows: readonly QuotaWindow[] }
@@ -200,7 +202,7 @@ interface Effect {
 
 function failed(before: Standing, seen: Extract<Observation, { is: 'failure' }>, now: number): Standing {
   const { failure } = seen
-  const effect = effectOf(failure, Math.max(0, seen.jitterMs), now)
+  const effect = effectOf(seen, now)
   if (effect === null) return before
   const liveness = keepWorse(before.liveness, effect.liveness, now)
   const after: Standing = {
@@ -253,7 +255,9 @@ function toldUntil(liveness: Liveness): number {
   return 0
 }
 
-function effectOf(failure: UpstreamFailure, jitterMs: number, now: number): Effect | null {
+function effectOf(seen: Extract<Observation, { is: 'failure' }>, now: number): Effect | null {
+  const { failure, quotaThresholdMs = n.quotaThresholdMs } = seen
+  const jitterMs = Math.max(0, seen.jitterMs)
   const wait = failure.retryAfterMs === null ? null : Math.min(Math.max(0, failure.retryAfterMs), longestWaitMs)
   const live = (availability: Availability, hint: HintClass): Effect => ({
     liveness: { state: 'live', since: now, availability },
@@ -270,7 +274,7 @@ function effectOf(failure: UpstreamFailure, jitterMs: number, now: number): Effe
   switch (failure.kind) {
     case 'rate_limited': {
       const ms = wait ?? n.rateLimitGuessMs
-      if (ms > n.quotaThresholdMs) return live(exhausted(failure, now + ms + jitterMs, true, now), 'quota_exhausted')
+      if (ms > quotaThresholdMs) return live(exhausted(failure, now + ms + jitterMs, true, now), 'quota_exhausted')
       return live({
         is: 'rate_limited',
         limitedAt: now,

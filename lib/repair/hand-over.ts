@@ -3,6 +3,7 @@ import type { RepairContext } from './context.ts'
 import type { Budget } from './definition/budget.ts'
 import type { PlannedRoute, RoutesPlan } from './explain.ts'
 import type { HandoffKey } from './handoffs.ts'
+import { accountKey } from './inventory/inventory.ts'
 
 /** One step taken by a tick. */
 export interface Execution {
@@ -61,14 +62,18 @@ export async function handOver(context: RepairContext, plan: RoutesPlan, route: 
   }
 }
 
-/** Under which key a route's step is handed over: a lost login is one step, whatever it is used for. */
-function handedOver(plan: RoutesPlan, { route, report, evidence }: PlannedRoute): HandoffKey {
-  const lost = isLost(route.account, evidence)
+/**
+ * Under which key a route's step is handed over: a login is made once, whatever the account is used for and by whichever
+ * profile, so a step that concerns the whole account is one.
+ */
+export function handedOver(plan: RoutesPlan, { route, report, evidence }: PlannedRoute): HandoffKey {
+  const whole = report.runtime.state === 'needs_reauth' || isLost(route.account, evidence) ||
+    evidence?.key === accountKey(route.account)
   return {
-    profile: lost ? null : plan.scope.profile ?? null,
+    profile: whole ? null : plan.scope.profile ?? null,
     provider: report.provider,
     account: report.account,
-    capability: lost ? null : report.capability,
+    capability: whole ? null : report.capability,
   }
 }
 

@@ -40,9 +40,9 @@ export interface Handoffs {
   ): Promise<readonly Handoff[]>
   /** Queues a step; false when the same one already waits. */
   queue(key: HandoffKey, step: { action: string; reason: string; command: string | null }): Promise<boolean>
-  /** Says that it has been seen. It stays pending. */
+  /** Says that it has been seen. It stays pending. Where none of that very name waits, the whole account's is meant. */
   acknowledge(key: HandoffKey): Promise<HandoffReport>
-  /** Says that it is done. The same problem may queue again. */
+  /** Says that it is done, like {@link Handoffs.acknowledge}. The same problem may queue again. */
   clear(key: HandoffKey): Promise<HandoffReport>
   /** Resolves it silently because the route works again; false when nothing waited. */
   settle(key: HandoffKey): Promise<boolean>
@@ -59,6 +59,12 @@ export function createHandoffs(storage: Storage, events: EventLog, now: () => nu
   const pending = (text: string) =>
     storage.db.selectFrom('repair_handoffs').selectAll().where('key', '=', text).where('resolved_ms', 'is', null)
       .executeTakeFirst()
+
+  async function meant(asked: HandoffKey): Promise<HandoffKey> {
+    const { provider, account } = asked
+    const whole = { profile: null, provider, account, capability: null }
+    return await pending(textOf(asked)) || !await pending(textOf(whole)) ? asked : whole
+  }
 
   async function resolve(key: HandoffKey): Promise<boolean> {
     return await storage.write(async (tx) => {
@@ -115,7 +121,8 @@ export function createHandoffs(storage: Storage, events: EventLog, now: () => nu
         return true
       })
     },
-    async acknowledge(key) {
+    async acknowledge(asked) {
+      const key = await meant(asked)
       const row = await pending(textOf(key))
       if (!row) return report(key, 'ack', false)
       await storage.write((tx) =>
@@ -130,7 +137,8 @@ export function createHandoffs(storage: Storage, events: EventLog, now: () => nu
       })
       return report(key, 'ack', true)
     },
-    async clear(key) {
+    async clear(asked) {
+      const key = await meant(asked)
       const found = await resolve(key)
       if (found) {
         await events.append({

@@ -91,7 +91,7 @@ export function observationOf(
 ): Observation {
   if (classified.is === 'success') return { is: 'success', source, ...(status === null ? {} : { status }) }
   if (classified.is === 'dead') return { is: 'lost', reason: classified.reason }
-  const failed = (kind: FailureKind, retryAfterMs: number | null, code: string | null = null): Observation => {
+  const failed = (kind: FailureKind, retryAfterMs: number | null, code: string | null = null) => {
     const failure: UpstreamFailure = {
       kind,
       scope: 'account',
@@ -102,7 +102,7 @@ export function observationOf(
       retryAfterMs,
       windows: [],
     }
-    return { is: 'failure', source, failure, jitterMs: 0 }
+    return { is: 'failure', source, failure, jitterMs: 0 } as const
   }
   switch (classified.is) {
     case 'degraded': {
@@ -110,7 +110,8 @@ export function observationOf(
       return failed(kind, classified.waitMs, code)
     }
     case 'rate_limited':
-      return failed('rate_limited', classified.waitMs)
+      // Where a quota begins was the definition's to say, and it did.
+      return { ...failed('rate_limited', classified.waitMs), quotaThresholdMs: Infinity }
     case 'quota_exhausted':
       return failed('quota_exhausted', classified.resetsAt === null ? null : Math.max(0, classified.resetsAt - now))
     case 'failure':

@@ -2,7 +2,7 @@ import type { AdmissionPolicy } from './admission.ts'
 import { noConsent } from './admission.ts'
 import { planNow, type RepairContext } from './context.ts'
 import { type RouteReport, type RoutesPlan, type Selected, selectedOf } from './explain.ts'
-import { type Execution, handOver, settleHandoffs } from './hand-over.ts'
+import { type Execution, handedOver, handOver, settleHandoffs } from './hand-over.ts'
 import type { Scope } from './inventory/scope.ts'
 import { whileMending } from './locks.ts'
 import { probeRoute } from './probe.ts'
@@ -80,6 +80,7 @@ export async function tick(context: RepairContext, request: TickRequest): Promis
 
 /** Walks the routes in order until one step has been taken. */
 async function act(context: RepairContext, plan: RoutesPlan, executions: Execution[]): Promise<void> {
+  const handed = new Set<string>()
   for (const route of plan.routes) {
     const { report } = route
     const { action } = report
@@ -90,6 +91,9 @@ async function act(context: RepairContext, plan: RoutesPlan, executions: Executi
       action: action.kind,
     }
     if (action.interactive) {
+      const key = JSON.stringify(handedOver(plan, route))
+      if (handed.has(key)) continue
+      handed.add(key)
       executions.push(await handOver(context, plan, route))
       continue
     }

@@ -126,6 +126,45 @@ describe('handoffs', () => {
     expect((await repair.tick({ ...scope, execute: true })).handoff_queued).toBe(true)
   })
 
+  test.each([
+    ['its session file is missing', false],
+    ['its credential is dead', true],
+  ])('one login is one handoff, whatever the account is used for: %s', async (_, dead) => {
+    const { repair, board } = dead ? await open() : await needsLogin()
+    if (dead) board.lost('toy', 'a1', 'token_revoked')
+    const whole = { profile: null, provider: 'toy', account: 'a1', capability: null }
+    for (const narrow of [{}, { capability: 'cheap' }, { capability: 'expensive' }]) {
+      const report = await repair.tick({ provider: 'toy', account: 'a1', ...narrow, execute: true })
+      expect(report.executions.filter(({ phase }) => phase === 'handoff')).toHaveLength(1)
+      expect(report.handoff_pending).toBe(true)
+    }
+    await repair.tick({ profile: 'failover', execute: true })
+    expect((await repair.handoffs.list()).filter(({ account }) => account === 'a1')).toMatchObject([whole])
+    // Whoever names one of its capabilities means it.
+    const named = { ...whole, profile: 'failover', capability: 'cheap' }
+    expect(await repair.handoffs.acknowledge(named)).toMatchObject({ ...whole, handoff_acknowledged: true })
+    expect(await repair.handoffs.clear(named)).toMatchObject({ ...whole, handoff_resolved: true })
+  })
+
+  test('what concerns one capability is a handoff of its own', async () => {
+    const { repair, board } = await open()
+    const failure = {
+      kind: 'forbidden',
+      code: 'step_up',
+      scope: 'account',
+      status: 403,
+      message: '',
+      mayTryOther: true,
+      retryAfterMs: null,
+      windows: [],
+    } as const
+    for (const capability of ['cheap', 'expensive']) {
+      board.note(`toy:a1#${capability}` as never, { is: 'failure', source: 'capability_probe', failure, jitterMs: 0 })
+    }
+    await repair.tick({ provider: 'toy', account: 'a1', execute: true })
+    expect((await repair.handoffs.list()).map(({ capability }) => capability)).toEqual(['expensive', 'cheap'])
+  })
+
   test('a route that works again clears its own', async () => {
     const { repair, home } = await needsLogin()
     await repair.tick({ ...scope, execute: true })
@@ -251,5 +290,5 @@ test('a thousand ticks add no more than the bounded log', async () => {
   expect(report.ticks.length).toBe(100)
   const count = async (table: 'repair_events' | 'repair_handoffs' | 'facts') =>
     (await storage.db.selectFrom(table).select((eb) => eb.fn.countAll<number>().as('n')).executeTakeFirstOrThrow()).n
-  expect([await count('repair_events'), await count('repair_handoffs'), await count('facts')]).toEqual([4, 4, 1])
+  expect([await count('repair_events'), await count('repair_handoffs'), await count('facts')]).toEqual([2, 2, 1])
 })

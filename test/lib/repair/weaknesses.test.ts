@@ -48,7 +48,16 @@ async function pump<T>({ clock }: World, work: Promise<T>): Promise<T> {
 const jwt = (claims: object) => `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.x`
 
 /** A provider whose refresh is ours, over a file. */
-function notes(more: { rotated?: boolean; capability?: boolean; secret?: object; timeoutMs?: number } = {}): Inventory {
+interface Notes {
+  rotated?: boolean
+  capability?: boolean
+  secret?: object
+  timeoutMs?: number
+  /** Seconds. */
+  threshold?: number
+}
+
+function notes(more: Notes = {}): Inventory {
   return createInventory(
     inventorySchema().parse({
       policy: {
@@ -65,6 +74,7 @@ function notes(more: { rotated?: boolean; capability?: boolean; secret?: object;
             refresh_token_response: more.rotated ? 'require_rotated' : 'reuse_submitted_if_omitted',
           },
           capabilities: [{ name: 'read', probe: { url: 'https://notes.test/me', timeout_ms: more.timeoutMs ?? 1000 } }],
+          ...(more.threshold === undefined ? {} : { rate_limits: { quota_threshold_seconds: more.threshold } }),
           failure_rules: [{ status: 402, class: { degraded: 'subscription_paused' } }],
         },
       },
@@ -459,6 +469,25 @@ test('11: a probe over HTTP ends at its deadline', async () => {
   await world.clock.advance(50)
   expect(await probing).toMatchObject({ ok: false, error: 'upstream.timeout', exit_code: 204 })
 })
+
+test.each([
+  [undefined, 3_601, 'quota_exhausted:reset@'],
+  [7_200, 7_200, 'rate_limited:per_day:7200s'],
+  [7_200, 7_201, 'quota_exhausted:reset@'],
+  [10, 11, 'quota_exhausted:reset@'],
+  [10, 10, 'rate_limited:per_minute:10s'],
+])(
+  'a definition says from how long a wait is a spent quota: %s s, a wait of %d s',
+  async (threshold, wait, summary) => {
+    const given = { secret: { backend: 'env', variable: 'T' }, ...(threshold === undefined ? {} : { threshold }) }
+    const world = await open(notes(given), {
+      env: { T: 'x' },
+      answer: () => new Response('', { status: 429, headers: { 'retry-after': String(wait) } }),
+    })
+    const probed = await world.repair.probe({ ...scope, capability: 'read', consent: probeConsent(false) })
+    expect(probed.liveness?.summary).toStartWith(summary)
+  },
+)
 
 test('13: every provider with a login of its own has a command for it', () => {
   for (const [kind, definition] of builtinDefinitions()) {
