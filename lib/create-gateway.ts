@@ -25,7 +25,6 @@ import {
   type Rooms,
 } from './gateway/mod.ts'
 import { accountOf, admitterOf, leaserOf, observerOf, recorderOf } from './line-rooms.ts'
-import { classifyFailure } from './liveness/mod.ts'
 import { type Home, openHome } from './open-home.ts'
 import { approvalPage, type SystemFacts } from './operations/mod.ts'
 import { detectPlatform, type Platform } from './platform/mod.ts'
@@ -140,7 +139,6 @@ export async function createGateway(options: GatewayOptions = {}): Promise<Gatew
     environment: home.env,
     clock,
     baseUrl: (account) => accountOf(home, account)?.baseUrl ?? null,
-    readFailure: ({ model }) => (answer) => classifyFailure({ ...answer, model }),
   })
   let limits = limitsOf(loaded.config)
   home.config.onChange(({ config }) => limits = limitsOf(config))

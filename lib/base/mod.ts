@@ -10,8 +10,10 @@ export { type ByteSink, type ByteSource, concat, readAll, readHead, sourceOf, st
 export { type Clock, type ManualClock, manualClock, systemClock } from './clock.ts'
 export { type Downstream, type DownstreamOwner, type OpenDownstream, openDownstream } from './downstream.ts'
 export { type ErrorCode, errorCodes, GwError, type GwErrorOptions, isGwError, remedies, toGwError } from './error.ts'
+export { hopByHop } from './hop-by-hop.ts'
 export { type AccountId, type Branded, newId, type PrincipalId, type RequestId, type TokenId } from './id.ts'
 export { canonicalJson, isObject, type Json, type JsonObject, parseJson, parseJsonObject } from './json.ts'
+export { type FieldType, fieldType, schemaType, type TypedSchema } from './json-schema.ts'
 export {
   cutCredential,
   jsonLogger,
@@ -30,3 +32,4 @@ export { type SingleFlight, singleFlight } from './single-flight.ts'
 export { formatSse, type SseEvent, type SseParser, sseParser } from './sse.ts'
 export { type Bound, type Pattern, readShape, type Shape } from './shape.ts'
 export { createTicker, type Ticker, type Watcher } from './ticker.ts'
+export { isTimeZone } from './time-zone.ts'

@@ -1,15 +1,8 @@
 import { type GwError, isGwError, type Watcher } from '../base/mod.ts'
 import type { Target } from '../accounts/mod.ts'
 import type { Credential } from '../credentials/mod.ts'
-import type { Loss, UpstreamFailure } from '../protocol/mod.ts'
-import {
-  failureOf,
-  type Field,
-  forwardHeaders,
-  type Sending,
-  type UpstreamRefusal,
-  type UpstreamReply,
-} from '../upstream/mod.ts'
+import { type Loss, type UpstreamFailure, upstreamFailure } from '../protocol/mod.ts'
+import { type Field, forwardHeaders, type Sending, type UpstreamRefusal, type UpstreamReply } from '../upstream/mod.ts'
 import type { Answer, AnswerField, Serving } from './answer.ts'
 import { type Call, upstreamSearch } from './call.ts'
 import { pass } from './pass.ts'
@@ -79,7 +72,7 @@ export async function attempt(planned: PlannedTarget, claim: Claim, line: Line):
 /** The failure of a target that somebody else is proving right now. */
 export function busy(target: Target): Failed {
   return {
-    failure: failureOf('concurrency', `${target.key} is being tried by another request`, 'account'),
+    failure: upstreamFailure('concurrency', `${target.key} is being tried by another request`),
     answer: null,
     target,
   }
@@ -101,7 +94,7 @@ function mayHeal({ code }: GwError, { provider, deployment }: Target, { plan }: 
 function localFailure(error: unknown): UpstreamFailure {
   const code = isGwError(error) ? error.code : 'internal'
   const message = isGwError(error) ? sentence(error) : 'something went wrong inside gw'
-  return { ...failureOf('local', message, 'local'), code }
+  return { ...upstreamFailure('local', message), code }
 }
 
 async function send({ target, edit }: PlannedTarget, claim: Claim, given: Line): Promise<Failed | null> {
@@ -182,7 +175,7 @@ async function call(
   ticker.unwatch(wait)
   if (!wait.late || reply.ok) return reply
   const message = `${target.provider} did not answer in ${Math.round(headMs / 1000)} s`
-  return { ok: false, failure: failureOf('timeout', message, 'provider'), answer: null }
+  return { ok: false, failure: upstreamFailure('timeout', message), answer: null }
 }
 
 /** The wait for the head of an answer, which ends the call when it takes too long. */

@@ -9,6 +9,7 @@ import {
   type TokenCounts,
   type Translator,
   type UpstreamFailure,
+  upstreamFailure,
   type Wire,
 } from '../protocol/mod.ts'
 import type { Claim } from '../routing/mod.ts'
@@ -16,7 +17,7 @@ import { lossFields, type Translation } from './translated.ts'
 import { streamSource, wholeAsStream, wholeSource } from './translated-answer.ts'
 import { unframed } from './unframed.ts'
 import { classifyFailure } from '../liveness/mod.ts'
-import { failureOf, replyFields, type UpstreamReply } from '../upstream/mod.ts'
+import { replyFields, type UpstreamReply } from '../upstream/mod.ts'
 import type { Answer, AnswerField } from './answer.ts'
 import type { Line } from './attempt.ts'
 import { stemOf } from './call.ts'
@@ -78,7 +79,7 @@ export function pass(
   if (wire && eventStream.test(type)) return relayed(wire, shared)
   if (row.json && webPage.test(type)) {
     reply.body.cancel()
-    return Promise.resolve(failureOf('malformed', 'the provider answered with a web page', 'provider'))
+    return Promise.resolve(upstreamFailure('malformed', 'the provider answered with a web page'))
   }
   return relayWhole({
     ...shared,

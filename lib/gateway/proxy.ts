@@ -3,9 +3,9 @@ import { allowsProvider, requireScope } from '../access/mod.ts'
 import { formatTarget, type Target } from '../accounts/mod.ts'
 import type { Provider } from '../catalog/mod.ts'
 import type { Credential } from '../credentials/mod.ts'
-import { noTokens, wires } from '../protocol/mod.ts'
+import { noTokens, upstreamFailure, wires } from '../protocol/mod.ts'
 import { errorResponse } from './errors.ts'
-import { failureOf, type Field, forwardHeaders, replyFields } from '../upstream/mod.ts'
+import { type Field, forwardHeaders, replyFields } from '../upstream/mod.ts'
 import { Answer } from './answer.ts'
 import { readProviderKeys } from './ask.ts'
 import { readBytes } from './body.ts'
@@ -79,7 +79,7 @@ export async function proxy(call: Call, slug: string, path: string, rooms: Rooms
     length: reply.length,
     wire: wires[target.deployment.protocol] ?? null,
     json: false,
-    reported: () => failureOf('server_error', 'the provider reported an error', 'provider'),
+    reported: () => upstreamFailure('server_error', 'the provider reported an error'),
     answer,
     status: reply.status,
     fields: [...replyFields(reply.headers, credential.secret), ['x-gw-request-id', call.id]],

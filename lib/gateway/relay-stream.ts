@@ -8,8 +8,8 @@ import {
   type StreamFailure,
   type StreamTracker,
   type UpstreamFailure,
+  upstreamFailure,
 } from '../protocol/mod.ts'
-import { failureOf } from '../upstream/mod.ts'
 import type { Answer, AnswerField, Serving } from './answer.ts'
 import type { Limits } from './limits.ts'
 
@@ -208,7 +208,7 @@ class Relay implements ByteSink, EventReader, Serving, Watcher {
   left(): void {
     if (this.#over) return
     this.#source.cancel()
-    const failure = failureOf('cancelled', this.#answer.because?.message ?? 'the caller left', 'request')
+    const failure = upstreamFailure('cancelled', this.#answer.because?.message ?? 'the caller left')
     if (this.#opening) return this.#giveUp(this.#opening, failure)
     // Where it is the right to the stream that ended, the caller is still there to be told.
     this.#answer.down?.write(this.#voice.failureEvent(ending(this.#answer)))
@@ -264,7 +264,7 @@ class Relay implements ByteSink, EventReader, Serving, Watcher {
   #cut(kind: FailureKind, message: string): void {
     if (this.#over) return
     this.#source.cancel()
-    const failure = failureOf(kind, message, 'provider')
+    const failure = upstreamFailure(kind, message)
     if (this.#opening) return this.#giveUp(this.#opening, failure)
     const { down } = this.#answer
     down?.write(this.#voice.failureEvent({ type: 'api_error', code: `upstream_${kind}`, message }))

@@ -9,8 +9,15 @@ import {
   type Ticker,
   type Watcher,
 } from '../base/mod.ts'
-import { noTokens, parseSpan, scanFields, type TokenCounts, type UpstreamFailure, type Wire } from '../protocol/mod.ts'
-import { failureOf } from '../upstream/mod.ts'
+import {
+  noTokens,
+  parseSpan,
+  scanFields,
+  type TokenCounts,
+  type UpstreamFailure,
+  upstreamFailure,
+  type Wire,
+} from '../protocol/mod.ts'
 import { type Answer, type AnswerField, respond, type Serving } from './answer.ts'
 import type { Limits } from './limits.ts'
 
@@ -104,12 +111,12 @@ class WholeRelay implements ByteSink, Serving, Watcher {
     const { answer, limits } = this.#parts
     if (answer.down?.full) this.#lastIn = now
     if (now - this.#lastIn > limits.idleMs) {
-      this.#stop(failureOf('timeout', 'the provider stopped in mid-answer', 'provider'))
+      this.#stop(upstreamFailure('timeout', 'the provider stopped in mid-answer'))
     }
   }
 
   left(): void {
-    this.#stop(failureOf('cancelled', this.#parts.answer.because?.message ?? 'the caller left', 'request'))
+    this.#stop(upstreamFailure('cancelled', this.#parts.answer.because?.message ?? 'the caller left'))
   }
 
   drained(): void {
@@ -161,7 +168,7 @@ class WholeRelay implements ByteSink, Serving, Watcher {
   fail(error: unknown): void {
     if (this.#heir) return this.#heir.fail(error)
     const message = error instanceof GwError ? error.message : 'the connection broke off'
-    this.#stop(failureOf('truncated', message, 'provider'))
+    this.#stop(upstreamFailure('truncated', message))
   }
 
   #close(): void {
@@ -219,7 +226,7 @@ class WholeRelay implements ByteSink, Serving, Watcher {
       answer.down!.end()
       return true
     } catch (error) {
-      this.#stop(failureOf('malformed', isGwError(error) ? error.message : 'the answer could not be read', 'provider'))
+      this.#stop(upstreamFailure('malformed', isGwError(error) ? error.message : 'the answer could not be read'))
       return false
     }
   }
@@ -240,7 +247,7 @@ function isEventStream(bytes: Uint8Array): boolean | null {
 const nothingRead = { tokens: noTokens, id: null }
 
 const tooLong = ({ replyBytes }: Limits): UpstreamFailure =>
-  failureOf('malformed', `the answer is larger than ${replyBytes} bytes`, 'provider')
+  upstreamFailure('malformed', `the answer is larger than ${replyBytes} bytes`)
 
 /** Fields of which a real answer has one. */
 const answerFields = ['choices', 'output', 'content', 'data', 'candidates', 'promptFeedback']
@@ -255,8 +262,8 @@ function readWhole(
   if (typeof answer === 'string') {
     return {
       failure: bytes.length === 0
-        ? failureOf('empty', 'the answer was empty', 'provider')
-        : failureOf('malformed', `the answer is no JSON object: ${answer}`, 'provider'),
+        ? upstreamFailure('empty', 'the answer was empty')
+        : upstreamFailure('malformed', `the answer is no JSON object: ${answer}`),
     }
   }
   // An answer that is nothing but an error, sent as a success.
@@ -272,7 +279,7 @@ function readWhole(
   const named = answer('id') ?? answer('responseId')
   const tokens = wire?.usage(body as never) ?? noTokens
   if (!tokens.outputTokens && bytes.length <= emptyBytes && saysNothing(answer)) {
-    return { failure: failureOf('empty', 'the answer was empty', 'provider') }
+    return { failure: upstreamFailure('empty', 'the answer was empty') }
   }
   return { tokens, id: typeof named === 'string' ? named : null }
 }

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { GwError, isGwError, type Logger, type Secret } from '../base/mod.ts'
+import { GwError, hopByHop, isGwError, type Logger, type Secret } from '../base/mod.ts'
 import { assertAudience, type Fetch } from '../credentials/mod.ts'
 import type { HttpServer, Platform } from '../platform/mod.ts'
 import type { LlmBridge, ShowLogin } from './bridge.ts'
@@ -32,17 +32,9 @@ export const controlPath = '/.gw/llm-proxy'
 const tokenLimitMs = 180_000
 const maxBodyBytes = 64 * 1024 * 1024
 const drainMs = 5_000
-/** RFC 9110 §7.6.1, and what the far side must not see or we write ourselves. */
-const dropped = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
+/** What the far side must not see, or we write ourselves. */
+const dropped = new Set<string>([
+  ...hopByHop,
   'host',
   'content-length',
   'authorization',

@@ -1,4 +1,4 @@
-import type { Secret } from '../base/mod.ts'
+import { hopByHop, type Secret } from '../base/mod.ts'
 import type { ReplyHeaders } from '../platform/mod.ts'
 
 /** A header field as it goes on the wire: lower-case name, value. */
@@ -73,16 +73,8 @@ export function forwardHeaders(headers: Headers, options: { readonly raw?: boole
 }
 
 /** Fields of an answer that are between us and the upstream, or that only its own origin may say. */
-const dropped = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
+const dropped = new Set<string>([
+  ...hopByHop,
   'content-length',
   'content-encoding',
   'set-cookie',

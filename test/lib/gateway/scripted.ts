@@ -1,7 +1,7 @@
 import { type ByteSink, type Clock, GwError } from '../../../lib/base/mod.ts'
 import type { ProtocolId } from '../../../lib/protocol/mod.ts'
 import type { Sending, Upstream } from '../../../lib/upstream/mod.ts'
-import { failureOf } from '../../../lib/upstream/mod.ts'
+import { upstreamFailure } from '../../../lib/protocol/mod.ts'
 
 /** Text that an upstream sends, and how long after the step before it. */
 export type Step = readonly [afterMs: number, text: string]
@@ -46,11 +46,11 @@ export function scriptedUpstream(scripts: readonly Script[], clock: Clock) {
     try {
       await clock.sleep(headMs ?? Number.MAX_SAFE_INTEGER, gone)
     } catch {
-      return { ok: false, failure: failureOf('cancelled', 'gw gave up', 'request'), answer: null }
+      return { ok: false, failure: upstreamFailure('cancelled', 'gw gave up'), answer: null }
     }
     if (status >= 400) {
       const kind = status === 529 || status === 503 ? 'overloaded' : status === 400 ? 'invalid_request' : 'server_error'
-      return { ok: false, failure: failureOf(kind, steps.map(([, text]) => text).join(''), 'provider'), answer: null }
+      return { ok: false, failure: upstreamFailure(kind, steps.map(([, text]) => text).join('')), answer: null }
     }
     const headers = new Headers({ 'content-type': type })
     async function play(sink: ByteSink): Promise<void> {
