@@ -3,6 +3,7 @@ import type { UpstreamFailure } from './failure.ts'
 import type { FinishReason } from './finish.ts'
 import type { TokenLogprob } from './logprobs.ts'
 import type { ReasoningProof } from './request.ts'
+import { addToSection, type Sections } from './sections.ts'
 import { addTokens, noTokens, type TokenCounts } from './usage.ts'
 import type { JsonObject } from '../base/mod.ts'
 
@@ -18,11 +19,9 @@ export interface Collector {
   response(): InferenceResponse
 }
 
-interface Draft {
+interface Draft extends Sections {
   readonly head: PartHead
   text: string
-  readonly content: string[]
-  readonly summary: string[]
   proof: ReasoningProof | null
   annotations: readonly JsonObject[]
   logprobs: TokenLogprob[] | null
@@ -64,10 +63,7 @@ export function createCollector(): Collector {
             if (event.logprobs !== undefined) (draft.logprobs ??= []).push(...event.logprobs)
             return
           }
-          const sections = event.summary === true ? draft.summary : draft.content
-          const index = event.section ?? 0
-          while (sections.length <= index) sections.push('')
-          sections[index] += event.text
+          addToSection(draft, event)
           return
         }
         case 'close': {

@@ -5,42 +5,51 @@ import type { TokenLogprob } from './logprobs.ts'
 import type { ReasoningProof, ToolKind } from './request.ts'
 import type { TokenCounts } from './usage.ts'
 
+/** A call of the model, before its input. */
+export interface ToolCallHead {
+  readonly type: 'tool-call'
+  readonly id: string
+  readonly name: string
+  readonly namespace: string | null
+  readonly kind: ToolKind
+}
+
 /** What a part of an answer is, said when it opens. */
 export type PartHead =
   | { readonly type: 'text' }
   | { readonly type: 'refusal' }
   | { readonly type: 'reasoning'; readonly id: string | null }
-  | {
-    readonly type: 'tool-call'
-    readonly id: string
-    readonly name: string
-    readonly namespace: string | null
-    readonly kind: ToolKind
-  }
+  | ToolCallHead
   /** A block or item that only the upstream's protocol knows, whole. */
   | { readonly type: 'native'; readonly value: JsonObject }
+
+/** More of a part that is open. */
+export interface DeltaEvent {
+  readonly type: 'delta'
+  readonly part: number
+  readonly text: string
+  /** Of reasoning: whether this is the issuer's summary rather than the thoughts, and which section of it. */
+  readonly summary?: boolean
+  readonly section?: number
+  /** Of text, where the caller asked for it: its tokens, and how likely they were. */
+  readonly logprobs?: readonly TokenLogprob[]
+}
+
+/** The end of a part. */
+export interface CloseEvent {
+  readonly type: 'close'
+  readonly part: number
+  readonly proof?: ReasoningProof | null
+  /** Citations and annotations of a text, as the upstream wrote them. */
+  readonly annotations?: readonly JsonObject[]
+}
 
 /** One step of an answer. Parts are numbered in the order they open; several may be open at once. */
 export type InferenceEvent =
   | { readonly type: 'start'; readonly id: string | null; readonly model: string | null }
   | { readonly type: 'open'; readonly part: number; readonly head: PartHead }
-  | {
-    readonly type: 'delta'
-    readonly part: number
-    readonly text: string
-    /** Of reasoning: whether this is the issuer's summary rather than the thoughts, and which section of it. */
-    readonly summary?: boolean
-    readonly section?: number
-    /** Of text, where the caller asked for it: its tokens, and how likely they were. */
-    readonly logprobs?: readonly TokenLogprob[]
-  }
-  | {
-    readonly type: 'close'
-    readonly part: number
-    readonly proof?: ReasoningProof | null
-    /** Citations and annotations of a text, as the upstream wrote them. */
-    readonly annotations?: readonly JsonObject[]
-  }
+  | DeltaEvent
+  | CloseEvent
   | { readonly type: 'usage'; readonly tokens: Partial<TokenCounts> }
   | { readonly type: 'finish'; readonly reason: FinishReason; readonly stopSequence: string | null }
   | { readonly type: 'failure'; readonly failure: UpstreamFailure }
@@ -61,14 +70,7 @@ export type ResponsePart =
     readonly summary: readonly string[]
     readonly proof: ReasoningProof | null
   }
-  | {
-    readonly type: 'tool-call'
-    readonly id: string
-    readonly name: string
-    readonly namespace: string | null
-    readonly kind: ToolKind
-    readonly input: string
-  }
+  | (ToolCallHead & { readonly input: string })
   | { readonly type: 'native'; readonly value: JsonObject }
 
 /** A whole answer. */

@@ -100,6 +100,24 @@ const treatment: Readonly<Record<FailureKind, readonly [scope: FailureScope, may
   cancelled: ['request', false],
 }
 
+const byStatus: Readonly<Record<number, FailureKind>> = {
+  400: 'invalid_request',
+  401: 'unauthorized',
+  402: 'billing',
+  403: 'forbidden',
+  404: 'model_unavailable',
+  408: 'timeout',
+  413: 'context_length',
+  422: 'invalid_request',
+  429: 'rate_limited',
+  503: 'overloaded',
+  504: 'timeout',
+  529: 'overloaded',
+}
+
+/** What an error status says where the body says nothing that is known. */
+export const kindOfStatus = (status: number | null): FailureKind => byStatus[status ?? 0] ?? 'server_error'
+
 /** A failure of a kind, with that kind's scope and advice, and a message cut to one line of 500 characters. */
 export function upstreamFailure(
   kind: FailureKind,

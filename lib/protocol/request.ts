@@ -1,5 +1,6 @@
 import type { LogprobsWish } from './logprobs.ts'
 import type { Json, JsonObject } from '../base/mod.ts'
+import type { ToolCallHead } from './event.ts'
 import type { ProtocolId } from './id.ts'
 
 /**
@@ -95,12 +96,7 @@ export interface ReasoningPart extends Marked {
 export type ToolKind = 'function' | 'custom' | 'tool-search'
 
 /** A call that the model made. */
-export interface ToolCallPart extends Marked {
-  readonly type: 'tool-call'
-  readonly id: string
-  readonly name: string
-  readonly namespace: string | null
-  readonly kind: ToolKind
+export interface ToolCallPart extends ToolCallHead, Marked {
   /** JSON text for functions and searches, the text itself for custom tools. */
   readonly input: string
 }

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../base/mod.ts'
-import { type FailureKind, type UpstreamFailure, upstreamFailure } from '../failure.ts'
+import { type FailureKind, kindOfStatus, type UpstreamFailure, upstreamFailure } from '../failure.ts'
 import { objectOf, stringOf } from '../read.ts'
 
 const byType: Readonly<Record<string, FailureKind>> = {
@@ -15,20 +15,6 @@ const byType: Readonly<Record<string, FailureKind>> = {
   overloaded_error: 'overloaded',
 }
 
-const byStatus: Readonly<Record<number, FailureKind>> = {
-  400: 'invalid_request',
-  401: 'unauthorized',
-  402: 'billing',
-  403: 'forbidden',
-  404: 'model_unavailable',
-  408: 'timeout',
-  413: 'context_length',
-  429: 'rate_limited',
-  503: 'overloaded',
-  504: 'timeout',
-  529: 'overloaded',
-}
-
 /**
  * What an Anthropic-shaped error says: by its type, else the HTTP status.
  *
@@ -39,7 +25,7 @@ export function decodeFailure(status: number | null, body: unknown): UpstreamFai
   const error = objectOf(outer?.error) ?? outer
   const code = stringOf(error?.type)
   const message = stringOf(error?.message) ?? 'the upstream failed without saying why'
-  let kind = byType[code ?? ''] ?? byStatus[status ?? 0] ?? 'server_error'
+  let kind = byType[code ?? ''] ?? kindOfStatus(status)
   if (kind === 'invalid_request') {
     if (/prompt is too long|exceed context limit|context window/i.test(message)) kind = 'context_length'
     else if (/credit balance is too low/i.test(message)) kind = 'billing'

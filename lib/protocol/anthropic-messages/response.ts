@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../base/mod.ts'
 import type { Call, DecodedResponse, Lose } from '../codec.ts'
-import type { InferenceResponse, ResponsePart } from '../event.ts'
+import type { InferenceResponse, ResponsePart, ToolCallHead } from '../event.ts'
 import { upstreamFailure } from '../failure.ts'
 import { type FinishReason, finishTable, finishWords } from '../finish.ts'
 import { numberOf, objectOf, objectsOf, stringOf } from '../read.ts'
@@ -51,18 +51,20 @@ function decodeBlock(block: JsonObject): ResponsePart {
     case 'redacted_thinking':
       return decodeThinking(block)
     case 'tool_use':
-      return {
-        type: 'tool-call',
-        id: stringOf(block.id) ?? '',
-        name: stringOf(block.name) ?? '',
-        namespace: null,
-        kind: 'function',
-        input: JSON.stringify(block.input ?? {}),
-      }
+      return { ...decodeToolUse(block), input: JSON.stringify(block.input ?? {}) }
     default:
       return { type: 'native', value: block }
   }
 }
+
+/** The call that a `tool_use` block is, before its input. */
+export const decodeToolUse = (block: JsonObject): ToolCallHead => ({
+  type: 'tool-call',
+  id: stringOf(block.id) ?? '',
+  name: stringOf(block.name) ?? '',
+  namespace: null,
+  kind: 'function',
+})
 
 function decodeThinking(block: JsonObject): ResponsePart {
   const redacted = block.type === 'redacted_thinking'

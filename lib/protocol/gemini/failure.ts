@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../base/mod.ts'
-import { type FailureKind, type UpstreamFailure, upstreamFailure } from '../failure.ts'
+import { type FailureKind, kindOfStatus, type UpstreamFailure, upstreamFailure } from '../failure.ts'
 import { numberOf, objectOf, objectsOf, stringOf } from '../read.ts'
 
 const byWord: Readonly<Record<string, FailureKind>> = {
@@ -22,19 +22,6 @@ const byWord: Readonly<Record<string, FailureKind>> = {
   UNKNOWN: 'server_error',
 }
 
-const byStatus: Readonly<Record<number, FailureKind>> = {
-  400: 'invalid_request',
-  401: 'unauthorized',
-  402: 'billing',
-  403: 'forbidden',
-  404: 'model_unavailable',
-  408: 'timeout',
-  413: 'context_length',
-  429: 'rate_limited',
-  503: 'overloaded',
-  504: 'timeout',
-}
-
 /**
  * What an error of Google's APIs says: by its status word, else the HTTP status; reasons in its details are more exact.
  *
@@ -50,7 +37,7 @@ export function decodeFailure(status: number | null, body: unknown): UpstreamFai
   const message = stringOf(error?.message) ?? 'the upstream failed without saying why'
   const details = objectsOf(error?.details)
   const reasons = details.map((detail) => stringOf(detail.reason))
-  let kind = byWord[word ?? ''] ?? byStatus[status ?? numeric ?? 0] ?? 'server_error'
+  let kind = byWord[word ?? ''] ?? kindOfStatus(status ?? numeric)
   if (reasons.includes('API_KEY_INVALID') || reasons.includes('API_KEY_EXPIRED')) kind = 'unauthorized'
   else if (reasons.includes('BILLING_DISABLED')) kind = 'billing'
   else if (kind === 'invalid_request' && /exceeds the maximum number of tokens|token count .* exceeds/i.test(message)) {

@@ -1,10 +1,11 @@
 import type { JsonObject } from '../../base/mod.ts'
 import type { Call, Lose, StreamDecoder, StreamEncoder } from '../codec.ts'
-import type { InferenceEvent, PartHead } from '../event.ts'
+import type { CloseEvent, DeltaEvent, InferenceEvent, PartHead } from '../event.ts'
 import { upstreamFailure } from '../failure.ts'
 import { type FinishReason, finishTable } from '../finish.ts'
 import { type TokenLogprob, writeLogprobsResult } from '../logprobs.ts'
 import { jsonOf, objectOf } from '../read.ts'
+import { type Sections, showReasoning } from '../sections.ts'
 import { addTokens, noTokens } from '../usage.ts'
 import { decodeFailure, encodeFailure } from './failure.ts'
 import { createReader } from './reader.ts'
@@ -46,11 +47,9 @@ export function streamDecoder(stem: string): StreamDecoder {
 
 // ---- encode ---------------------------------------------------------------------------------------------------------
 
-interface Draft {
+interface Draft extends Sections {
   readonly head: PartHead
   text: string
-  readonly content: string[]
-  readonly summary: string[]
 }
 
 /** Writes the events of a stream. Calls are written whole, when their arguments are there: here they have no deltas. */
@@ -69,7 +68,7 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
       JSON.stringify(parts)
     },"role":"model"},"index":0${chances}}]${tail}`
   }
-  function delta(event: Extract<InferenceEvent, { type: 'delta' }>): string {
+  function delta(event: DeltaEvent): string {
     const draft = drafts[event.part]
     if (draft === undefined || event.text === '') return ''
     switch (draft.head.type) {
@@ -84,18 +83,13 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
       case 'native':
         return ''
       case 'reasoning': {
-        const sections = event.summary === true ? draft.summary : draft.content
-        const section = event.section ?? 0
-        const gap = sections.length > 0 && section >= sections.length ? '\n\n' : ''
-        while (sections.length <= section) sections.push('')
-        sections[section] += event.text
-        if (event.summary === true && draft.content.length > 0) return ''
-        const shown = writer.thought(gap + event.text)
+        const text = showReasoning(draft, event)
+        const shown = text === null ? null : writer.thought(text)
         return shown === null ? '' : chunk([shown])
       }
     }
   }
-  function close(event: Extract<InferenceEvent, { type: 'close' }>): string {
+  function close(event: CloseEvent): string {
     const draft = drafts[event.part]
     if (draft === undefined) return ''
     drafts[event.part] = undefined

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../base/mod.ts'
-import { type FailureKind, type UpstreamFailure, upstreamFailure } from '../failure.ts'
+import { type FailureKind, kindOfStatus, type UpstreamFailure, upstreamFailure } from '../failure.ts'
 import { objectOf, stringOf } from '../read.ts'
 
 const byCode: Readonly<Record<string, FailureKind>> = {
@@ -33,21 +33,6 @@ const byCode: Readonly<Record<string, FailureKind>> = {
   timeout: 'timeout',
 }
 
-const byStatus: Readonly<Record<number, FailureKind>> = {
-  400: 'invalid_request',
-  401: 'unauthorized',
-  402: 'billing',
-  403: 'forbidden',
-  404: 'model_unavailable',
-  408: 'timeout',
-  413: 'context_length',
-  422: 'invalid_request',
-  429: 'rate_limited',
-  503: 'overloaded',
-  504: 'timeout',
-  529: 'overloaded',
-}
-
 /**
  * What an OpenAI-shaped error says: by its code, else its type, else the HTTP status.
  *
@@ -61,7 +46,7 @@ export function decodeFailure(status: number | null, body: unknown): UpstreamFai
   const code = codes.find((item) => item !== null) ?? null
   const numeric = typeof error.code === 'number' ? error.code : null
   const known = codes.map((item) => item === null ? undefined : byCode[item]).find((item) => item !== undefined)
-  let kind = known ?? byStatus[status ?? numeric ?? 0] ?? 'server_error'
+  let kind = known ?? kindOfStatus(status ?? numeric)
   if (
     kind === 'invalid_request' && text !== null && /context (length|window)|maximum context|too many tokens/i.test(text)
   ) {

@@ -6,7 +6,7 @@ import { jsonOf, numberOf, objectOf, stringOf } from '../../read.ts'
 import { unpackReasoning } from '../../reasoning.ts'
 import type { ReasoningProof } from '../../request.ts'
 import { decodeFailure } from '../failure.ts'
-import { decodeFinish, decodeUsage } from '../response.ts'
+import { decodeFinish, decodeToolUse, decodeUsage } from '../response.ts'
 
 interface Block {
   readonly part: number
@@ -194,13 +194,7 @@ function headOf(block: JsonObject): PartHead | null {
       return { type: 'reasoning', id: packed?.id ?? null }
     }
     case 'tool_use':
-      return {
-        type: 'tool-call',
-        id: stringOf(block.id) ?? '',
-        name: stringOf(block.name) ?? '',
-        namespace: null,
-        kind: 'function',
-      }
+      return decodeToolUse(block)
     default:
       return null
   }

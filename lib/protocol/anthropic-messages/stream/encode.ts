@@ -1,17 +1,16 @@
 import type { JsonObject } from '../../../base/mod.ts'
 import type { Call, Lose, StreamEncoder } from '../../codec.ts'
-import type { InferenceEvent, PartHead } from '../../event.ts'
+import type { CloseEvent, DeltaEvent, InferenceEvent, PartHead } from '../../event.ts'
 import { type FinishReason, finishTable } from '../../finish.ts'
 import { objectOf } from '../../read.ts'
+import { type Sections, showReasoning } from '../../sections.ts'
 import { addTokens, noTokens } from '../../usage.ts'
 import { encodeFailure } from '../failure.ts'
 import { encodeThinking, encodeUsage, loseAnnotations, signatureOf } from '../response.ts'
 
-interface Draft {
+interface Draft extends Sections {
   readonly head: PartHead
   opened: boolean
-  readonly content: string[]
-  readonly summary: string[]
 }
 
 /**
@@ -88,7 +87,7 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
         return ''
     }
   }
-  function delta(event: Extract<InferenceEvent, { type: 'delta' }>): string {
+  function delta(event: DeltaEvent): string {
     const draft = drafts[event.part]
     if (draft === undefined || event.text === '') return ''
     switch (draft.head.type) {
@@ -97,14 +96,10 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
       case 'native':
         return ''
       case 'reasoning': {
-        const sections = event.summary === true ? draft.summary : draft.content
-        const section = event.section ?? 0
-        const gap = sections.length > 0 && section >= sections.length ? '\n\n' : ''
-        while (sections.length <= section) sections.push('')
-        sections[section] += event.text
-        if (event.summary === true && draft.content.length > 0) return ''
+        const shown = showReasoning(draft, event)
+        if (shown === null) return ''
         const opened = draft.opened ? '' : startBlock(draft, { type: 'thinking', thinking: '', signature: '' })
-        return opened + blockDelta(`{"type":"thinking_delta","thinking":${JSON.stringify(gap + event.text)}}`)
+        return opened + blockDelta(`{"type":"thinking_delta","thinking":${JSON.stringify(shown)}}`)
       }
       default: {
         const opened = draft.opened ? '' : startBlock(draft, { type: 'text', text: '' })
@@ -112,7 +107,7 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
       }
     }
   }
-  function close(event: Extract<InferenceEvent, { type: 'close' }>): string {
+  function close(event: CloseEvent): string {
     const draft = drafts[event.part]
     current = null
     if (draft === undefined) return ''

@@ -1,21 +1,20 @@
 import type { Call, Lose, StreamEncoder } from '../../codec.ts'
-import type { InferenceEvent, PartHead } from '../../event.ts'
+import type { CloseEvent, DeltaEvent, PartHead } from '../../event.ts'
 import type { FinishReason } from '../../finish.ts'
 import { compact } from '../../read.ts'
+import { type Sections, showReasoning } from '../../sections.ts'
 import { addTokens, noTokens } from '../../usage.ts'
 import { errorObject } from '../failure.ts'
 import { encodeReasoningDetails } from '../reasoning.ts'
 import { chatAnnotations, encodeFinish, encodeLogprobs, encodeUsage } from '../response.ts'
 
-interface Written {
+interface Written extends Sections {
   readonly head: PartHead
   /** Index among the tool calls. */
   readonly call: number
   /** Characters of text that stood before it, and its own. */
   readonly before: number
   length: number
-  readonly content: string[]
-  readonly summary: string[]
 }
 
 /** Writes `chat.completion.chunk` events: role first, then deltas, one finish chunk, usage if asked for, `[DONE]`. */
@@ -57,7 +56,7 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
       : { type: 'function', function: { name: item.name, arguments: '' } }
     return chunk({ tool_calls: [{ index, id: item.id, ...body }] })
   }
-  function deltaText(event: Extract<InferenceEvent, { type: 'delta' }>): string {
+  function deltaText(event: DeltaEvent): string {
     const written = parts[event.part]
     if (written === undefined) return ''
     const text = JSON.stringify(event.text)
@@ -75,14 +74,9 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
         return `${head}{"tool_calls":[{"index":${written.call},${field}}]}${tail}`
       }
       case 'reasoning': {
-        const sections = event.summary === true ? written.summary : written.content
-        const index = event.section ?? 0
-        const gap = sections.length > 0 && index >= sections.length ? '\n\n' : ''
-        while (sections.length <= index) sections.push('')
-        sections[index] += event.text
-        // The thoughts are shown; a summary only when there are none.
-        if (event.summary === true && written.content.length > 0) return ''
-        const shown = gap === '' ? text : JSON.stringify(gap + event.text)
+        const plain = showReasoning(written, event)
+        if (plain === null) return ''
+        const shown = plain === event.text ? text : JSON.stringify(plain)
         // Signed thoughts go back as they came, so they are said in the field that comes back.
         const signed = call.upstream === 'anthropic-messages'
           ? `,"reasoning_details":[{"type":"reasoning.text","text":${shown},"format":"anthropic-claude-v1","index":${details}}]`
@@ -93,7 +87,7 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
         return ''
     }
   }
-  function closePart(event: Extract<InferenceEvent, { type: 'close' }>): string {
+  function closePart(event: CloseEvent): string {
     const written = parts[event.part]
     if (written === undefined) return ''
     if (written.head.type === 'reasoning') {

@@ -1,9 +1,10 @@
 import type { JsonObject } from '../../../base/mod.ts'
 import type { Call, Lose, StreamEncoder } from '../../codec.ts'
-import type { InferenceEvent, PartHead } from '../../event.ts'
+import type { CloseEvent, DeltaEvent, PartHead } from '../../event.ts'
 import type { FinishReason } from '../../finish.ts'
 import { type TokenLogprob, writeLogprobs } from '../../logprobs.ts'
 import { objectsOf, stringOf } from '../../read.ts'
+import { addToSection, type Sections } from '../../sections.ts'
 import { addTokens, noTokens } from '../../usage.ts'
 import { echo, responseId } from '../echo.ts'
 import { responseError } from '../failure.ts'
@@ -19,7 +20,7 @@ import {
   toolCallItem,
 } from '../response.ts'
 
-interface Draft {
+interface Draft extends Sections {
   readonly head: PartHead
   readonly id: string
   readonly index: number
@@ -27,8 +28,6 @@ interface Draft {
   readonly place: string
   text: string
   logprobs: TokenLogprob[] | null
-  readonly content: string[]
-  readonly summary: string[]
   /** Section of the summary that is being written, or -1. */
   section: number
 }
@@ -113,7 +112,7 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
         return itemId('msg', call, index)
     }
   }
-  function delta(event: Extract<InferenceEvent, { type: 'delta' }>): string {
+  function delta(event: DeltaEvent): string {
     const draft = drafts[event.part]
     if (draft === undefined) return ''
     const text = JSON.stringify(event.text)
@@ -143,12 +142,10 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
         return ''
     }
   }
-  function reasoningDelta(draft: Draft, event: Extract<InferenceEvent, { type: 'delta' }>): string {
+  function reasoningDelta(draft: Draft, event: DeltaEvent): string {
     const own = call.upstream === 'openai-responses'
     const section = event.section ?? 0
-    const sections = event.summary === true ? draft.summary : draft.content
-    while (sections.length <= section) sections.push('')
-    sections[section] += event.text
+    addToSection(draft, event)
     const text = JSON.stringify(event.text)
     if (own && event.summary !== true) {
       return write('response.reasoning_text.delta', `${draft.place},"content_index":${section},"delta":${text}`)
@@ -176,7 +173,7 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
     return write('response.reasoning_summary_text.done', `${at},"text":${text}`) +
       write('response.reasoning_summary_part.done', `${at},"part":{"type":"summary_text","text":${text}}`)
   }
-  function close(event: Extract<InferenceEvent, { type: 'close' }>): string {
+  function close(event: CloseEvent): string {
     const draft = drafts[event.part]
     if (draft === undefined) return ''
     drafts[event.part] = undefined
