@@ -1,9 +1,8 @@
 import { type Clock, GwError, type PrincipalId } from '../base/mod.ts'
-import { hasLimits } from './grant.ts'
+import { hasLimits, rightsOf } from './grant.ts'
 import type { SigningKeys } from './keys.ts'
 import { presentedToken } from './present.ts'
 import { operator, type Principal } from './principal.ts'
-import { expandScopes } from './scope.ts'
 import { type StaticTokens, tokenHash } from './static.ts'
 import type { AccessToken, TokenStore } from './store.ts'
 import { verifyToken } from './token.ts'
@@ -164,12 +163,7 @@ function principalOf(token: AccessToken, expiresAt: number | null, limited: read
     kind: 'client',
     token: token.id,
     label: token.label,
-    scopes: expandScopes(grant.scopes),
-    models: grant.models,
-    providers: grant.providers,
-    aliases: grant.aliases,
-    account: grant.account,
-    tools: grant.tools,
+    ...rightsOf(grant),
     expiresAt,
     ...(limited.length > 0 ? { limitedBy: limited.map((one) => one.id) } : {}),
   }

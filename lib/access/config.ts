@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { Secret } from '../base/mod.ts'
+import { isTimeZone, Secret } from '../base/mod.ts'
 import { scopes } from './scope.ts'
 import { toolRulesConfig } from './tool-rules-config.ts'
 
@@ -51,12 +51,3 @@ export const accessConfig = z.object({
 
 /** The parsed `[access]`. */
 export type AccessConfig = z.output<typeof accessConfig>
-
-function isTimeZone(zone: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en-US', { timeZone: zone })
-    return true
-  } catch {
-    return false
-  }
-}

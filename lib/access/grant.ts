@@ -76,6 +76,16 @@ export const everything: Grant = {
   depth: deepest,
 }
 
+/** What a grant gives to whoever acts under it. */
+export const rightsOf = (grant: Grant) => ({
+  scopes: expandScopes(grant.scopes),
+  models: grant.models,
+  providers: grant.providers,
+  aliases: grant.aliases,
+  account: grant.account,
+  tools: grant.tools,
+})
+
 /** Whether any bound is set. */
 export function hasLimits(limits: TokenLimits): boolean {
   return limits.maxBudgetMicros !== null || limits.tokensPerMinute !== null || limits.requestsPerMinute !== null ||

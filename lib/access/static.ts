@@ -1,9 +1,8 @@
 import { hash } from 'node:crypto'
 import { GwError, type PrincipalId, type Secret } from '../base/mod.ts'
 import type { AccessConfig } from './config.ts'
-import { everything, type Grant } from './grant.ts'
+import { everything, type Grant, rightsOf } from './grant.ts'
 import type { Principal } from './principal.ts'
-import { expandScopes } from './scope.ts'
 
 /** The tokens that stand in the config. */
 export interface StaticTokens {
@@ -57,12 +56,7 @@ export function staticTokens(config: AccessConfig, shared: string | null = null)
       kind: 'client',
       token: null,
       label,
-      scopes: expandScopes(grant.scopes),
-      models: grant.models,
-      providers: grant.providers,
-      aliases: grant.aliases,
-      account: grant.account,
-      tools: grant.tools,
+      ...rightsOf(grant),
       expiresAt: null,
     })
   }

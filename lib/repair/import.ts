@@ -1,8 +1,9 @@
 import { isObject, type Json } from '../base/mod.ts'
 import type { RepairContext } from './context.ts'
 import type { Classified } from './classify.ts'
-import { parseInventory } from './inventory/file.ts'
 import type { Problem } from './definition/rules.ts'
+import { degradedReasons } from './definition/schema.ts'
+import { parseInventory } from './inventory/file.ts'
 import type { ConfigChange } from './onboarding.ts'
 import { observationOf } from './standing.ts'
 
@@ -106,22 +107,11 @@ function readRow(row: unknown, now: number): { key: string; status: number | nul
     }
     return availability === 'available' && Number(row.successes) > 0 ? { is: 'success' } : null
   })()
-  if (classified?.is === 'degraded' && !degraded.includes(classified.reason)) return null
+  if (classified?.is === 'degraded' && !isDegradedReason(classified.reason)) return null
   return classified && { key: row.key, status, classified }
 }
 
-const degraded: readonly string[] = [
-  'tier_insufficient',
-  'subscription_paused',
-  'provider_degraded',
-  'scope_insufficient',
-  'audience_mismatch',
-  'schema_invalid',
-  'terms_required',
-  'step_up_required',
-  'pending_verification',
-  'unknown_4xx',
-]
+const isDegradedReason = (reason: string): boolean => degradedReasons.some((known) => known === reason)
 
 const deadReason = (value: unknown) =>
   value === 'account_deleted' || value === 'auth_permanently_failed' || value === 'credential_unavailable'

@@ -1,7 +1,9 @@
 import type { Target } from '../accounts/mod.ts'
+import type { BlockReason } from '../liveness/mod.ts'
 
 /** Why a target could not serve a request. One word for machines; the sentence is in {@link Dropped}. */
 export type DropReason =
+  | BlockReason
   | 'disabled'
   | 'no_credential'
   | 'model_not_offered'
@@ -21,13 +23,6 @@ export type DropReason =
   | 'undocumented_use'
   | 'pinned_elsewhere'
   | 'same_identity'
-  | 'rate_limited'
-  | 'quota_exhausted'
-  | 'cooldown'
-  | 'degraded'
-  | 'model_unavailable'
-  | 'dead'
-  | 'circuit_open'
   | 'concurrency'
   | 'spend_limit'
 

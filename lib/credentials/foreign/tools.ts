@@ -28,6 +28,16 @@ const config = (env: Environment): string => env.XDG_CONFIG_HOME || join(home(en
 const given = (...paths: (string | undefined)[]): string[] =>
   paths.filter((path) => path !== undefined && path !== '') as string[]
 
+/** The names that OAuth's own answers use, at the top of the file. */
+const flatShape: DocumentShape = {
+  at: [],
+  access: 'access_token',
+  refresh: 'refresh_token',
+  id: null,
+  expiry: { name: 'expiry_date', unit: 'ms' },
+  refreshed: null,
+}
+
 /** Every program whose login gw can share. */
 export const foreignTools: readonly ForeignTool[] = [
   {
@@ -85,14 +95,7 @@ export const foreignTools: readonly ForeignTool[] = [
     vendor: 'gemini',
     paths: (env) => [join(home(env), '.gemini', 'oauth_creds.json')],
     keychain: () => null,
-    shape: {
-      at: [],
-      access: 'access_token',
-      refresh: 'refresh_token',
-      id: 'id_token',
-      expiry: { name: 'expiry_date', unit: 'ms' },
-      refreshed: null,
-    },
+    shape: { ...flatShape, id: 'id_token' },
     refresh: true,
     docs: 'https://github.com/google-gemini/gemini-cli',
   },
@@ -102,14 +105,7 @@ export const foreignTools: readonly ForeignTool[] = [
     vendor: 'qwen',
     paths: (env) => [join(home(env), '.qwen', 'oauth_creds.json')],
     keychain: () => null,
-    shape: {
-      at: [],
-      access: 'access_token',
-      refresh: 'refresh_token',
-      id: null,
-      expiry: { name: 'expiry_date', unit: 'ms' },
-      refreshed: null,
-    },
+    shape: flatShape,
     refresh: true,
     docs: 'https://github.com/QwenLM/qwen-code',
   },
@@ -119,14 +115,7 @@ export const foreignTools: readonly ForeignTool[] = [
     vendor: 'minimax',
     paths: (env) => [join(home(env), '.minimax', 'oauth_creds.json')],
     keychain: () => null,
-    shape: {
-      at: [],
-      access: 'access_token',
-      refresh: 'refresh_token',
-      id: null,
-      expiry: { name: 'expiry_date', unit: 'ms' },
-      refreshed: null,
-    },
+    shape: flatShape,
     refresh: false,
     docs: 'https://platform.minimax.io/docs',
   },

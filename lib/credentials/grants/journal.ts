@@ -1,8 +1,9 @@
 import { Buffer } from 'node:buffer'
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
 import { z } from 'zod'
-import { Secret } from '../../base/mod.ts'
+import { once, Secret } from '../../base/mod.ts'
 import { fingerprint, type Grant } from './grant.ts'
+import { identitySchema } from './identity-schema.ts'
 
 /**
  * What a refresh brought, noted before it is written where it belongs: a holder that dies in between loses nothing.
@@ -18,27 +19,22 @@ export interface Renewal {
   readonly box: string
 }
 
-const text = z.string().nullable()
-const renewal = z.object({ spent: z.string(), next: z.string(), box: z.string() })
-const record = z.object({
-  vendor: z.string(),
-  access: text,
-  refresh: text,
-  id: text,
-  expiresAt: z.number().nullable(),
-  refreshedAt: z.number().nullable(),
-  scopes: z.array(z.string()),
-  identity: z.object({
-    email: text,
-    accountId: text,
-    userId: text,
-    organizationId: text,
-    organization: text,
-    projectId: text,
-    plan: text,
-  }),
-  clientId: text,
-  resourceUrl: text,
+const schemas = once(() => {
+  const text = z.string().nullable()
+  const renewal = z.object({ spent: z.string(), next: z.string(), box: z.string() })
+  const record = z.object({
+    vendor: z.string(),
+    access: text,
+    refresh: text,
+    id: text,
+    expiresAt: z.number().nullable(),
+    refreshedAt: z.number().nullable(),
+    scopes: z.array(z.string()),
+    identity: identitySchema(),
+    clientId: text,
+    resourceUrl: text,
+  })
+  return { renewal, record }
 })
 
 const cipher = 'aes-256-gcm'
@@ -52,7 +48,7 @@ const keyOf = (spent: Secret, salt: Uint8Array): Uint8Array =>
 /** The note of a refresh: `renewed` came for the refresh token `spent`. */
 export function sealRenewal(spent: Secret, renewed: Grant): Renewal {
   const { accessToken, refreshToken, idToken, ...rest } = renewed
-  const plain: z.input<typeof record> = {
+  const plain: z.input<ReturnType<typeof schemas>['record']> = {
     ...rest,
     scopes: [...rest.scopes],
     access: accessToken?.reveal() ?? null,
@@ -78,7 +74,7 @@ export function openRenewal(spent: Secret, { box }: Renewal): Grant | null {
     opening.setAuthTag(part(saltBytes + nonceBytes, tagBytes))
     const body = part(saltBytes + nonceBytes + tagBytes)
     const plain = Buffer.concat([opening.update(body), opening.final()]).toString('utf8')
-    const { access, refresh, id, ...rest } = record.parse(JSON.parse(plain))
+    const { access, refresh, id, ...rest } = schemas().record.parse(JSON.parse(plain))
     const secret = (value: string | null) => value === null ? null : new Secret(value)
     return { ...rest, accessToken: secret(access), refreshToken: secret(refresh), idToken: secret(id) }
   } catch {
@@ -90,7 +86,7 @@ export function openRenewal(spent: Secret, { box }: Renewal): Grant | null {
 export function readRenewal(kept: string | null): Renewal | null {
   if (!kept) return null
   try {
-    return renewal.parse(JSON.parse(kept))
+    return schemas().renewal.parse(JSON.parse(kept))
   } catch {
     return null
   }

@@ -4,6 +4,7 @@ import { GwError, once, Secret } from '../../base/mod.ts'
 import { ensurePrivateDir, readBounded, removeFile, statFile, writeAtomic } from '../../platform/mod.ts'
 import type { SecretStore } from '../../secrets/mod.ts'
 import type { Grant } from './grant.ts'
+import { identitySchema } from './identity-schema.ts'
 import type { GrantStore } from './store.ts'
 
 /** The file, and what is sealed in it. */
@@ -17,15 +18,7 @@ const schemas = once(() => {
     scopes: z.array(z.string()),
     client_id: text,
     resource_url: text,
-    identity: z.object({
-      email: text,
-      accountId: text,
-      userId: text,
-      organizationId: text,
-      organization: text,
-      projectId: text,
-      plan: text,
-    }),
+    identity: identitySchema(),
     /** The three tokens, sealed under the key of this home. */
     sealed: z.string(),
   })

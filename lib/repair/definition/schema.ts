@@ -11,7 +11,8 @@ const repairOwners = [
   'manual_only',
 ] as const
 
-const degradedReasons = [
+/** Why an account serves only in part, as definitions and foreign state files spell it. */
+export const degradedReasons = [
   'tier_insufficient',
   'subscription_paused',
   'provider_degraded',
