@@ -1,5 +1,5 @@
 import type { Principal } from '../lib/access/mod.ts'
-import { GwError, type Json, type JsonObject, parseJson } from '../lib/base/mod.ts'
+import { GwError, type Json, type JsonObject, parseJson, schemaType, type TypedSchema } from '../lib/base/mod.ts'
 import { operationContext } from '../lib/operation-context.ts'
 import type { OperationContext, OperationDescription, Surface } from '../lib/operations/mod.ts'
 import type { Door } from './door.ts'
@@ -77,11 +77,6 @@ async function readText(request: Request): Promise<string> {
   }
 }
 
-interface FieldSchema {
-  readonly type?: string
-  readonly anyOf?: readonly FieldSchema[]
-}
-
 /**
  * The input that a query string means, by the types of the operation's schema. What does not fit stays a text, and the
  * schema then says what is wrong with it.
@@ -89,12 +84,12 @@ interface FieldSchema {
  * @throws GwError `request.invalid` for a single value that is given twice
  */
 export function inputFromQuery(operation: OperationDescription, query: URLSearchParams): JsonObject {
-  const properties = (operation.input.properties ?? {}) as Record<string, FieldSchema>
+  const properties = (operation.input.properties ?? {}) as Record<string, TypedSchema>
   const out: Record<string, Json> = {}
   for (const name of new Set(query.keys())) {
     const values = query.getAll(name)
     const schema = Object.hasOwn(properties, name) ? properties[name] : undefined
-    const type = schema?.type ?? schema?.anyOf?.find((one) => one.type !== 'null')?.type
+    const type = schema && schemaType(schema)
     if (type === 'array') {
       out[name] = values.length === 1 && values[0]!.startsWith('[') ? json(values[0]!) : values
       continue

@@ -1,23 +1,18 @@
 import { Argument, type Command, Option } from 'commander'
-import { GwError, type Json, type JsonObject } from '../../lib/base/mod.ts'
+import { type FieldType, fieldType, GwError, type Json, type JsonObject, type TypedSchema } from '../../lib/base/mod.ts'
 import type { OperationDescription } from '../../lib/operations/mod.ts'
 import type { CliIo } from './io.ts'
 
 /** The part of a JSON Schema that a field of an input uses. */
-interface FieldSchema {
-  readonly type?: string
+interface FieldSchema extends TypedSchema {
   readonly enum?: readonly string[]
   readonly default?: Json
   readonly description?: string
-  readonly anyOf?: readonly FieldSchema[]
-  readonly items?: FieldSchema
   /** Place on the command line instead of a flag. */
   readonly positional?: number
   /** Read from standard input or typed, never an argument. */
   readonly secret?: boolean
 }
-
-type FieldType = 'string' | 'number' | 'boolean' | 'list' | 'table'
 
 /** One field of an operation's input, as the command line takes it. */
 interface Field {
@@ -37,27 +32,10 @@ function fieldsOf(operation: OperationDescription): Field[] {
     .map(([name, schema]) => ({
       name,
       flag: `--${kebab(name)}`,
-      type: typeOf(schema),
+      type: fieldType(schema),
       schema,
       required: required.has(name),
     }))
-}
-
-function typeOf(schema: FieldSchema): FieldType {
-  const type = schema.type ?? schema.anyOf?.find((one) => one.type !== 'null')?.type
-  switch (type) {
-    case 'integer':
-    case 'number':
-      return 'number'
-    case 'boolean':
-      return 'boolean'
-    case 'array':
-      return 'list'
-    case 'object':
-      return 'table'
-    default:
-      return 'string'
-  }
 }
 
 /** Gives a command the arguments and options of an operation. */

@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../base/mod.ts'
+import { type FieldType, fieldType, type Json, type JsonObject, type TypedSchema } from '../base/mod.ts'
 import manifest from './manifest.json' with { type: 'json' }
 import { readToml } from './toml.ts'
 
@@ -10,19 +10,14 @@ export interface Setting {
   readonly variable: string
   /** `--server-port` */
   readonly flag: string
-  readonly type: 'string' | 'number' | 'boolean' | 'list' | 'table'
+  readonly type: FieldType
   readonly choices: readonly string[] | null
   readonly default: Json | undefined
   readonly description: string
 }
 
-interface SchemaNode {
-  readonly type?: string
+interface SchemaNode extends TypedSchema {
   readonly properties?: Readonly<Record<string, SchemaNode>>
-  readonly additionalProperties?: SchemaNode | boolean
-  readonly items?: SchemaNode
-  readonly anyOf?: readonly SchemaNode[]
-  readonly oneOf?: readonly SchemaNode[]
   readonly enum?: readonly string[]
   readonly default?: Json
   readonly description?: string
@@ -52,27 +47,11 @@ function walk(node: SchemaNode, path: readonly string[]): Setting[] {
     path: path.join('.'),
     variable: variableOf(path),
     flag: `--${path.join('-').replaceAll('_', '-')}`,
-    type: typeOf(node),
+    type: fieldType(node),
     choices: node.enum ?? null,
     default: node.default,
     description: node.description ?? '',
   }]
-}
-
-function typeOf(node: SchemaNode): Setting['type'] {
-  switch (node.type ?? (node.anyOf ?? node.oneOf)?.[0]?.type) {
-    case 'integer':
-    case 'number':
-      return 'number'
-    case 'boolean':
-      return 'boolean'
-    case 'array':
-      return 'list'
-    case 'object':
-      return 'table'
-    default:
-      return 'string'
-  }
 }
 
 /** The variable of a setting: `GW_` and its path in capitals. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isTimeZone } from '../base/mod.ts'
 
 /** `[usage]` of the config file. */
 export const usageConfig = z.object({
@@ -20,12 +21,3 @@ export const usageConfig = z.object({
 
 /** The parsed `[usage]`. */
 export type UsageConfig = z.output<typeof usageConfig>
-
-function isTimeZone(zone: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en-US', { timeZone: zone })
-    return true
-  } catch {
-    return false
-  }
-}
