@@ -48,6 +48,12 @@ async function seed(): Promise<void> {
     }, ${sums} from n where true
       on conflict do update set requests = requests + 1`.execute(db)
   }
+  // Every token on every day: as many sums of days as there are requests.
+  for (const [dimension, ms] of [['token', 3_600_000], ['token/day', 86_400_000], ['token/stretch', 8 * 86_400_000]]) {
+    await sql`insert into usage_hours ${numbers(rows)} select ${dimension},
+      (${now} - i % 30 * 86400000) / ${ms} * ${ms}, 'tok_' || (i / 30), ${sums} from n where true
+      on conflict do update set requests = requests + 1`.execute(db)
+  }
   await sql`insert into usage_by_principal ${
     numbers(rows)
   } select 'tok_' || (i % ${tokens}), ${hour}, 'provider-' || (i % 8),

@@ -5,7 +5,7 @@ import type { Database, Storage, UsageSums } from '../storage/mod.ts'
 import { priceCall, type PriceLine } from './price.ts'
 import type { RequestRecord } from './record.ts'
 import { recordOf, sumColumns } from './rows.ts'
-import { type Dimension, everybody, perDay } from './writer.ts'
+import { type Dimension, everybody, perDay, perStretch, stretchMs } from './writer.ts'
 
 /** How a summary is cut: by time, or by one of the {@link dimensions}. */
 export const groupings = [
@@ -142,10 +142,10 @@ export function usageQueries(storage: Storage, clock: Clock, timeZone: string): 
       const limit = Math.min(Math.max(1, query.limit ?? 1_000), 10_000)
       const byTime = query.by === 'hour' || query.by === 'day'
       if (!byTime && query.principal === undefined && filtersOf(query).length === 0) {
-        const { rows, totals } = await largest(db, query.by as Dimension, Math.floor(from / hourMs) * hourMs, to, limit)
+        const { rows, totals } = await largest(db, query.by as Dimension, hourOf(from), to, limit, clock)
         return { from, to, by: query.by, totals, rows: rows.slice(0, limit), truncated: rows.length > limit }
       }
-      const found = await sums(db, query, Math.floor(from / hourMs) * hourMs, to, timeZone === 'UTC')
+      const found = await sums(db, query, hourOf(from), to, timeZone === 'UTC', clock)
       const rows = byTime ? perTime(found, query.by as 'hour' | 'day', timeZone) : found.map(toRow)
       if (!byTime) rows.sort(largestFirst)
       // The newest times, the largest names: what is cut is what matters least.
@@ -222,6 +222,8 @@ export function usageQueries(storage: Storage, clock: Clock, timeZone: string): 
   }
 }
 
+const hourOf = (at: number): number => Math.floor(at / hourMs) * hourMs
+
 const cursorOf = (row: { at_ms: number; id: string }): string => `${row.at_ms}.${row.id}`
 
 type Keyed = UsageSums & { readonly key: string | number }
@@ -235,19 +237,102 @@ const largestFirst = (a: UsageRow, b: UsageRow): number => b.requests - a.reques
 
 /**
  * The names of a dimension with most requests, one more than asked for, and the totals of all. There may be many
- * thousands: they are found by one number, and only theirs are added up.
+ * thousands: they are counted span by span, others getting their turn in between, and only the largest are added up.
  */
-async function largest(db: Kysely<Database>, dimension: Dimension, from: number, to: number, limit: number) {
-  const { rows: named } = await sql<{ key: string }>`
-    select key, sum(requests) as most from ${kept(dimension, from, to, false)}
-    group by key order by most desc, key limit ${limit + 1}`.execute(db)
-  const among = sql`select value from json_each(${JSON.stringify(named.map(({ key }) => key))})`
-  const { rows } = await sql<Keyed>`
-    select key, ${selectSums} from ${kept(dimension, from, to, false)} where key in (${among})
-    group by key`.execute(db)
+async function largest(
+  db: Kysely<Database>,
+  dimension: Dimension,
+  from: number,
+  to: number,
+  limit: number,
+  clock: Clock,
+) {
+  const spans = spansOf(dimension, from, to)
+  const most = new Map<string, number>()
+  const rest = restful(clock)
+  for (const [name, starts] of spans) {
+    for (const start of starts) {
+      for (let after: string | null = null, more = true; more;) {
+        const { rows }: { rows: { key: string; requests: number }[] } = await sql<{ key: string; requests: number }>`
+          select key, requests from usage_hours where dimension = ${name} and hour_ms = ${start}
+          and ${after === null ? sql`true` : sql`key > ${after}`} order by key limit ${rowsPerStep}`.execute(db)
+        for (const { key, requests } of rows) most.set(key, (most.get(key) ?? 0) + requests)
+        more = rows.length === rowsPerStep
+        after = rows.at(-1)?.key ?? null
+        await rest()
+      }
+    }
+  }
+  const named = highest(most, limit + 1)
+  await rest()
+  const sums = new Map<string | number, Keyed>()
+  for (const [name, starts] of spans) {
+    for (let at = 0; at < named.length; at += keysPerStep) {
+      const { rows } = await sql<Keyed>`
+        select key, ${selectSums} from usage_hours where dimension = ${name}
+        and hour_ms in (${each(starts)}) and key in (${each(named.slice(at, at + keysPerStep))})
+        group by key`.execute(db)
+      for (const row of rows) addTo(sums, row)
+      await rest()
+    }
+  }
   const { rows: all } = await sql<Keyed>`
     select key, ${selectSums} from ${kept('total', from, to, false)} group by key`.execute(db)
-  return { rows: rows.map(toRow).sort(largestFirst), totals: totalsOf(addAll(all)) }
+  return { rows: [...sums.values()].map(toRow).sort(largestFirst), totals: totalsOf(addAll(all)) }
+}
+
+/** The keys of the highest numbers, the highest first. */
+function highest(numbers: ReadonlyMap<string, number>, count: number): string[] {
+  // Numbers sort much faster than entries: the last one that counts tells which entries to look at.
+  const least = Float64Array.from(numbers.values()).sort().at(-count) ?? -Infinity
+  return [...numbers].filter(([, n]) => n >= least).sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1))
+    .slice(0, count).map(([key]) => key)
+}
+
+/** Rows that are counted in one step. */
+const rowsPerStep = 5_000
+/** Names whose sums are read in one step. */
+const keysPerStep = 100
+
+/** The values of a list, one a row. */
+const each = (list: readonly (string | number)[]) => sql`select value from json_each(${JSON.stringify(list)})`
+
+/** Lets others go first whenever this work has gone on for some milliseconds. */
+function restful(clock: Clock): () => Promise<void> {
+  let began = clock.monotonic()
+  return async () => {
+    if (clock.monotonic() - began < stepMs) return
+    await yieldTurn()
+    began = clock.monotonic()
+  }
+}
+
+const stepMs = 5
+
+/** The fewest spans that sums are kept of and that make up a time, by the name they are kept under and their starts. */
+function spansOf(
+  dimension: Dimension,
+  from: number,
+  to: number,
+): readonly (readonly [name: string, starts: number[]])[] {
+  const levels = [[perStretch(dimension), stretchMs], [perDay(dimension), dayMs], [dimension, hourMs]] as const
+  const out = new Map<string, number[]>()
+  const fill = (level: number, from: number, to: number): void => {
+    if (from >= to) return
+    const [name, ms] = levels[level]!
+    if (name === null) return fill(level + 1, from, to)
+    const [first, last] = [Math.ceil(from / ms) * ms, Math.floor(to / ms) * ms]
+    const finest = level === levels.length - 1
+    if (!finest && first >= last) return fill(level + 1, from, to)
+    const starts = out.get(name) ?? []
+    out.set(name, starts)
+    for (let at = first; at < (finest ? to : last); at += ms) starts.push(at)
+    if (finest) return
+    fill(level + 1, from, first)
+    fill(level + 1, last, to)
+  }
+  fill(0, from, to)
+  return [...out]
 }
 
 /** The sums asked for, from the smallest table that has them. */
@@ -257,6 +342,7 @@ async function sums(
   from: number,
   to: number,
   utc: boolean,
+  clock: Clock,
 ): Promise<Keyed[]> {
   const byTime = query.by === 'hour' || query.by === 'day'
   const filters = filtersOf(query)
@@ -289,10 +375,19 @@ async function sums(
       : sql`principal = ${everybody}`,
     ...filters.map((name) => sql`${sql.ref(name)} = ${query[name]}`),
   ]
-  const { rows } = await sql<Keyed>`
-    select ${sql.ref(column)} as key, ${selectSums} from usage_by_principal
-    where hour_ms >= ${first} and hour_ms < ${to} and ${sql.join(wanted, sql` and `)} group by 1`.execute(db)
-  return rows
+  // What many principals used is read day by day, others getting their turn in between.
+  const step = query.principal === undefined && own ? dayMs : to - first
+  const found = new Map<string | number, Keyed>()
+  const rest = restful(clock)
+  for (let start = first; start < to; start += step) {
+    const { rows } = await sql<Keyed>`
+      select ${sql.ref(column)} as key, ${selectSums} from usage_by_principal
+      where hour_ms >= ${start} and hour_ms < ${Math.min(to, start + step)} and ${sql.join(wanted, sql` and `)}
+      group by 1`.execute(db)
+    for (const row of rows) addTo(found, row)
+    await rest()
+  }
+  return [...found.values()]
 }
 
 /**
@@ -327,6 +422,13 @@ function perTime(found: readonly Keyed[], by: 'hour' | 'day', timeZone: string):
 }
 
 const toRow = (row: Keyed): UsageRow => ({ key: String(row.key), ...totalsOf(row) })
+
+/** Adds the sums of a key to those there are of it. */
+function addTo(found: Map<string | number, Keyed>, more: Keyed): void {
+  const sum = found.get(more.key)
+  if (sum === undefined) found.set(more.key, more)
+  else for (const name of sumColumns) (sum as UsageSums)[name] += more[name]
+}
 
 function addAll(rows: readonly UsageSums[]): UsageSums {
   const out = Object.fromEntries(sumColumns.map((name) => [name, 0])) as unknown as UsageSums

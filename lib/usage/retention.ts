@@ -4,7 +4,7 @@ import type { Clock } from '../base/mod.ts'
 import { removeFile } from '../platform/mod.ts'
 import type { Storage } from '../storage/mod.ts'
 import type { UsageConfig } from './config.ts'
-import { dimensions, perDay } from './writer.ts'
+import { dimensions, perDay, perStretch, stretchMs } from './writer.ts'
 
 /** What one step of {@link retain} took away. */
 export interface Retained {
@@ -58,11 +58,14 @@ async function forget(storage: Storage, now: number, config: UsageConfig, excess
     const before = now - config.summary_days * dayMs
     let hours = 0
     for (const dimension of dimensions) {
-      for (const kept of [dimension, perDay(dimension)]) {
+      // A stretch goes with its last day.
+      const spans = [[dimension, 0], [perDay(dimension), 0], [perStretch(dimension), stretchMs - dayMs]] as const
+      for (const [kept, longer] of spans) {
+        if (kept === null) continue
         const gone = await sql`
           delete from usage_hours where (dimension, hour_ms, key) in (
             select dimension, hour_ms, key from usage_hours
-            where dimension = ${kept} and hour_ms < ${before} limit ${rowsPerStep})`.execute(tx)
+            where dimension = ${kept} and hour_ms < ${before - longer} limit ${rowsPerStep})`.execute(tx)
         hours += Number(gone.numAffectedRows ?? 0n)
         if (hours >= rowsPerStep) return hours
       }

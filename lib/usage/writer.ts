@@ -23,6 +23,16 @@ const dayMs = 24 * hourMs
 /** The name under which a dimension's sums of whole days (UTC) are kept beside those of hours. */
 export const perDay = (dimension: Dimension): string => `${dimension}/day`
 
+/** How many days (UTC, counted from 1970) a stretch has. */
+const stretchDays = 8
+/** The length of the longest spans that sums are kept of. */
+export const stretchMs = stretchDays * dayMs
+/**
+ * The name under which a dimension's sums of stretches are kept; `null` where there are none. A home may have many
+ * thousands of tokens: the sums of their days would take long to add up.
+ */
+export const perStretch = (dimension: Dimension): string | null => dimension === 'token' ? 'token/stretch' : null
+
 /** The principal under which the sums of everybody are kept, per day (UTC) only. */
 export const everybody = ''
 
@@ -125,6 +135,8 @@ export function recordWriter(storage: Storage): RecordWriter {
         for (const dimension of dimensions) {
           add(addHour, [dimension, hour, own[dimension]], sums)
           add(addHour, [perDay(dimension), day, own[dimension]], sums)
+          const stretch = perStretch(dimension)
+          if (stretch) add(addHour, [stretch, Math.floor(hour / stretchMs) * stretchMs, own[dimension]], sums)
         }
         const { provider, account, model, surface } = own
         add(addPrincipal, [everybody, day, provider, account, model, surface], sums)

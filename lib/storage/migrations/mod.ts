@@ -1,6 +1,7 @@
 import { storage0001 } from './0001-storage.ts'
 import { access0010 } from './0010-access.ts'
 import { usage0020 } from './0020-usage.ts'
+import { usageStretches0021 } from './0021-usage-stretches.ts'
 import { liveness0040 } from './0040-liveness.ts'
 import { receipts0041 } from './0041-receipts.ts'
 import { secrets0050 } from './0050-secrets.ts'
@@ -22,6 +23,7 @@ export const migrations: readonly Migration[] = [
   storage0001,
   access0010,
   usage0020,
+  usageStretches0021,
   liveness0040,
   receipts0041,
   secrets0050,

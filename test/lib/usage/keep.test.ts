@@ -32,6 +32,10 @@ test('requests past their time go in bounded steps, the sums stay until theirs',
     expect((await usage.summary({ by: 'day', from: start, to: start + day })).totals.requests).toBe(0)
     expect((await usage.summary({ by: 'day', from: start, to: start + day, principal: 'token-1' })).totals.requests)
       .toBe(0)
+    await clock.advance(10 * day)
+    await forgetAll(home)
+    expect(await home.storage.db.selectFrom('usage_hours').select('key').where('hour_ms', '<', start + day).execute())
+      .toEqual([])
   }))
 
 test('the log stays below its size, the oldest going first', () =>

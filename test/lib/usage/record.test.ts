@@ -3,6 +3,8 @@ import { type AccountId, type PrincipalId, silentLogger } from '../../../lib/bas
 import type { ModelPrice } from '../../../lib/catalog/mod.ts'
 import { usageConfig } from '../../../lib/usage/config.ts'
 import { createUsage, groupings, priceCall } from '../../../lib/usage/mod.ts'
+import { sql } from 'kysely'
+import { usageStretches0021 } from '../../../lib/storage/migrations/0021-usage-stretches.ts'
 import { aRecord, inUsage, start } from './home.ts'
 
 const hour = 3_600_000
@@ -97,6 +99,45 @@ test('summary() adds up by every grouping, and all agree on the totals', () =>
     expect(whole.truncated).toBe(false)
     const both = await usage.summary({ ...span, by: 'account', model: 'model-3', provider: 'other' })
     expect(both.rows.map((row) => [row.key, row.requests])).toEqual([['other-1', 24]])
+  }))
+
+test('summary() by token is exact for any span, over hours, days and stretches, also those of an older home', () =>
+  inUsage({}, async ({ usage, storage }) => {
+    const seen: { at: number; token: string }[] = []
+    for (let i = 0; i < 1_500; i++) {
+      const at = start + (i * 7919 % (40 * 24)) * hour + i
+      const token = `token-${i * 31 % 17}`
+      seen.push({ at, token })
+      usage.record(aRecord({ at, principal: token as PrincipalId, costMicros: 10 }))
+    }
+    await usage.flush()
+    const check = async (from: number, to: number, limit: number) => {
+      const counts = new Map<string, number>()
+      const first = Math.floor(from / hour) * hour
+      const last = Math.ceil(to / hour) * hour
+      for (const { at, token } of seen) if (at >= first && at < last) counts.set(token, (counts.get(token) ?? 0) + 1)
+      const wanted = [...counts].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1))
+      const { rows, totals, truncated } = await usage.summary({ by: 'token', from, to, limit })
+      expect(rows.map((row) => [row.key, row.requests, row.costMicros])).toEqual(
+        wanted.slice(0, limit).map(([key, n]) => [key, n, n * 10]),
+      )
+      expect([totals.requests, truncated]).toEqual([wanted.reduce((sum, [, n]) => sum + n, 0), wanted.length > limit])
+    }
+    const spans = async () => {
+      for (
+        const [from, to] of [[0, 40 * 24], [5, 6], [5, 30], [23, 49], [24, 48], [30, 900.5], [0.5, 700], [190, 400]]
+      ) {
+        for (const limit of [3, 100]) await check(start + from! * hour, start + to! * hour, limit)
+      }
+    }
+    await spans()
+    const stretches = storage.db.selectFrom('usage_hours').selectAll().where('dimension', '=', 'token/stretch')
+      .orderBy('hour_ms').orderBy('key')
+    const kept = await stretches.execute()
+    expect(kept.length).toBeGreaterThan(5 * 17)
+    await storage.write((tx) => tx.deleteFrom('usage_hours').where('dimension', '=', 'token/stretch').execute())
+    for (const step of usageStretches0021.up) await storage.write((tx) => sql.raw(step).execute(tx))
+    expect(await stretches.execute()).toEqual(kept)
   }))
 
 test('a day begins where its time zone says, summer time included', () =>
