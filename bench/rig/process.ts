@@ -15,6 +15,8 @@ export interface Running extends AsyncDisposable {
   cpuMicros(): number
   /** Resident memory of it and its children, bytes. */
   residentBytes(): number
+  /** Open descriptors of it and its children. */
+  descriptors(): number
   readonly exited: Promise<number>
   stop(): Promise<void>
 }
@@ -70,6 +72,7 @@ export function start(
     errors: () => said,
     cpuMicros: () => sum(child.pid, cpuMicros),
     residentBytes: () => sum(child.pid, residentBytes),
+    descriptors: () => sum(child.pid, (pid) => readdirSync(`/proc/${pid}/fd`).length),
     exited: child.exited,
     stop,
     [Symbol.asyncDispose]: stop,
