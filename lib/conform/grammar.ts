@@ -1,14 +1,20 @@
 import { GwError, sseParser } from '../base/mod.ts'
 import type { ProtocolId } from '../protocol/mod.ts'
 
-/** What a stream said, and how it ended. */
-export interface Heard {
+/** What one answer said, and how it ended. */
+export interface Said {
   text: string
   reasoning: string
   refusal: string
   calls: { id: string; name: string; input: string }[]
   /** The stop word, or `null` when an error event ended the stream. */
   stop: string | null
+}
+
+/** What a stream said, and how it ended. */
+export interface Heard extends Said {
+  /** The other answers, where the caller asked for several to choose from. */
+  others: Said[]
   error: string | null
   usage: Record<string, unknown> | null
   events: number
@@ -31,19 +37,19 @@ export function hear(protocol: ProtocolId, wire: string): Heard {
   const parser = sseParser()
   const events = parser.push(new TextEncoder().encode(wire))
   fault(!parser.pending, 'bytes after the last event')
-  const heard: Heard = {
-    text: '',
-    reasoning: '',
-    refusal: '',
-    calls: [],
-    stop: null,
-    error: null,
-    usage: null,
-    events: events.length,
-  }
+  const heard: Heard = { ...nothing(), others: [], error: null, usage: null, events: events.length }
   const read = { 'openai-chat': chat, 'openai-responses': responses, 'anthropic-messages': messages, 'gemini': gemini }
   read[protocol](events.map(({ event, data }) => ({ event, data })), heard)
   return heard
+}
+
+const nothing = (): Said => ({ text: '', reasoning: '', refusal: '', calls: [], stop: null })
+
+/** The answer of an index. */
+function saidBy(heard: Heard, index: number): Said {
+  if (index === 0) return heard
+  fault(index > 0 && index <= heard.others.length + 1, 'the answers are not numbered 0, 1, 2')
+  return heard.others[index - 1] ??= nothing()
 }
 
 type Wire = { event: string; data: string }[]
@@ -53,8 +59,8 @@ function chat(events: Wire, heard: Heard): void {
   const ends = events.at(-1)?.data === '[DONE]' || /^\{"error":/.test(events.at(-1)?.data ?? '')
   fault(ends, 'the stream ends neither in [DONE] nor in an error')
   let id: string | null = null
-  let finished = false
-  events.filter(({ data }) => data !== '[DONE]').forEach(({ event, data }, i) => {
+  const begun = new Set<Said>()
+  events.filter(({ data }) => data !== '[DONE]').forEach(({ event, data }) => {
     fault(event === 'message', 'chat events have no names')
     const chunk: Loose = JSON.parse(data)
     fault(heard.error === null, 'an event after the error')
@@ -67,34 +73,39 @@ function chat(events: Wire, heard: Heard): void {
     id ??= chunk.id
     fault(chunk.id === id, 'the id changed')
     if (chunk.choices.length === 0) {
-      fault(finished && chunk.usage, 'an empty choice list without usage after the finish')
+      fault(heard.stop !== null && chunk.usage, 'an empty choice list without usage after the finish')
       heard.usage = chunk.usage
       return
     }
-    fault(!finished, 'a choice after the finish')
-    const [{ delta, finish_reason }] = chunk.choices
-    if (i === 0) fault(delta.role === 'assistant', 'the first chunk names no role')
-    heard.text += delta.content ?? ''
-    heard.refusal += delta.refusal ?? ''
-    heard.reasoning += delta.reasoning_content ?? ''
+    const [{ index, delta, finish_reason }] = chunk.choices
+    const said = saidBy(heard, index)
+    fault(said.stop === null, 'a choice after its finish')
+    if (!begun.has(said)) fault(delta.role === 'assistant', 'the first chunk names no role')
+    begun.add(said)
+    said.text += delta.content ?? ''
+    said.refusal += delta.refusal ?? ''
+    said.reasoning += delta.reasoning_content ?? ''
     for (const call of delta.tool_calls ?? []) {
-      const known = heard.calls[call.index]
+      const known = said.calls[call.index]
       const part = call.function ?? call.custom
       if (known === undefined) {
-        fault(call.index === heard.calls.length, 'tool indexes are not 0, 1, 2')
+        fault(call.index === said.calls.length, 'tool indexes are not 0, 1, 2')
         fault(call.id && part.name && call.type, 'a call opens without id, name and type')
-        heard.calls.push({ id: call.id, name: part.name, input: part.arguments ?? part.input ?? '' })
+        said.calls.push({ id: call.id, name: part.name, input: part.arguments ?? part.input ?? '' })
       } else {
         fault(call.id === undefined && part.name === undefined, 'a call is named twice')
         known.input += part.arguments ?? part.input ?? ''
       }
     }
-    if (finish_reason !== null) {
-      finished = true
-      heard.stop = finish_reason
-    }
+    if (finish_reason !== null) said.stop = finish_reason
   })
-  fault(finished !== (heard.error !== null), 'a stream has one finish or one error')
+  ended(heard)
+}
+
+/** An answer ends or the stream broke, and not both. */
+function ended(heard: Heard): void {
+  fault((heard.stop !== null) !== (heard.error !== null), 'a stream has one finish or one error')
+  if (heard.error === null) fault(heard.others.every(({ stop }) => stop !== null), 'an answer has no finish')
 }
 
 function messages(events: Wire, heard: Heard): void {
@@ -273,21 +284,24 @@ function responses(events: Wire, heard: Heard): void {
 function gemini(events: Wire, heard: Heard): void {
   for (const { data } of events) {
     const value: Loose = JSON.parse(data)
-    fault(heard.error === null && heard.stop === null, 'an event after the end')
+    const another = value.candidates?.[0]?.index > 0
+    fault(heard.error === null && (heard.stop === null || another), 'an event after the end')
     if (value.error) {
       heard.error = value.error.message
       continue
     }
     const candidate = value.candidates?.[0]
+    const said = saidBy(heard, candidate?.index ?? 0)
+    fault(said.stop === null, 'a candidate after its finish')
     for (const part of candidate?.content?.parts ?? []) {
       if (part.functionCall) {
         const { id = '', name, args } = part.functionCall
-        heard.calls.push({ id, name, input: JSON.stringify(args) })
-      } else if (part.thought) heard.reasoning += part.text ?? ''
-      else heard.text += part.text ?? ''
+        said.calls.push({ id, name, input: JSON.stringify(args) })
+      } else if (part.thought) said.reasoning += part.text ?? ''
+      else said.text += part.text ?? ''
     }
-    heard.stop = candidate?.finishReason ?? null
+    said.stop = candidate?.finishReason ?? null
     heard.usage = value.usageMetadata ?? heard.usage
   }
-  fault((heard.stop === null) !== (heard.error === null), 'a stream has one finish or one error')
+  ended(heard)
 }

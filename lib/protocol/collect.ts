@@ -1,4 +1,4 @@
-import type { InferenceEvent, InferenceResponse, PartHead, ResponsePart } from './event.ts'
+import type { Choice, EndedEvent, InferenceEvent, InferenceResponse, PartHead, ResponsePart } from './event.ts'
 import type { UpstreamFailure } from './failure.ts'
 import type { FinishReason } from './finish.ts'
 import type { TokenLogprob } from './logprobs.ts'
@@ -21,6 +21,7 @@ export interface Collector {
 
 interface Draft extends Sections {
   readonly head: PartHead
+  readonly choice: number
   text: string
   proof: ReasoningProof | null
   annotations: readonly JsonObject[]
@@ -36,6 +37,11 @@ export function createCollector(): Collector {
   let finish: FinishReason | null = null
   let stopSequence: string | null = null
   let failure: UpstreamFailure | null = null
+  const ends: EndedEvent[] = []
+  const partsOf = (choice: number): ResponsePart[] =>
+    drafts.flatMap((draft) => draft?.choice === choice ? [finishDraft(draft)] : [])
+  const others = (): Choice[] =>
+    ends.map(({ choice, reason, stopSequence }) => ({ parts: partsOf(choice), finish: reason, stopSequence }))
 
   return {
     push(event) {
@@ -47,6 +53,7 @@ export function createCollector(): Collector {
         case 'open':
           drafts[event.part] = {
             head: event.head,
+            choice: event.choice ?? 0,
             text: '',
             content: [],
             summary: [],
@@ -76,6 +83,9 @@ export function createCollector(): Collector {
         case 'usage':
           tokens = addTokens(tokens, event.tokens)
           return
+        case 'ended':
+          ends.push(event)
+          return
         case 'finish':
           finish = event.reason
           stopSequence = event.stopSequence
@@ -94,8 +104,8 @@ export function createCollector(): Collector {
       return finish !== null
     },
     response() {
-      const parts = drafts.flatMap((draft) => draft === undefined ? [] : [finishDraft(draft)])
-      return { id, model, parts, finish: finish ?? 'stop', stopSequence, tokens }
+      const first = { id, model, parts: partsOf(0), finish: finish ?? 'stop', stopSequence, tokens } as const
+      return ends.length === 0 ? first : { ...first, others: others() }
     },
   }
 }
@@ -124,10 +134,27 @@ function finishDraft(draft: Draft): ResponsePart {
 /** The events that a whole answer would have come as. */
 export function replay(response: InferenceResponse): InferenceEvent[] {
   const out: InferenceEvent[] = [{ type: 'start', id: response.id, model: response.model }]
-  response.parts.forEach((item, part) => {
+  let parts = replayParts(response, 0, 0, out)
+  response.others?.forEach((other, i) => {
+    const choice = i + 1
+    parts = replayParts(other, choice, parts, out)
+    out.push({ type: 'ended', choice, reason: other.finish, stopSequence: other.stopSequence })
+  })
+  out.push({ type: 'usage', tokens: response.tokens })
+  out.push({ type: 'finish', reason: response.finish, stopSequence: response.stopSequence })
+  return out
+}
+
+/** Adds the parts of one answer, numbered from `first` on. Returns the number of the next one. */
+function replayParts({ parts }: Choice, choice: number, first: number, out: InferenceEvent[]): number {
+  const open = (part: number, head: PartHead): void => {
+    out.push(choice === 0 ? { type: 'open', part, head } : { type: 'open', part, head, choice })
+  }
+  parts.forEach((item, i) => {
+    const part = first + i
     switch (item.type) {
       case 'text':
-        out.push({ type: 'open', part, head: { type: 'text' } })
+        open(part, { type: 'text' })
         if (item.text !== '') {
           const { text, logprobs } = item
           out.push(logprobs === undefined ? { type: 'delta', part, text } : { type: 'delta', part, text, logprobs })
@@ -135,28 +162,27 @@ export function replay(response: InferenceResponse): InferenceEvent[] {
         out.push({ type: 'close', part, annotations: item.annotations })
         return
       case 'refusal':
-        out.push({ type: 'open', part, head: { type: 'refusal' } })
+        open(part, { type: 'refusal' })
         if (item.text !== '') out.push({ type: 'delta', part, text: item.text })
         out.push({ type: 'close', part })
         return
       case 'reasoning':
-        out.push({ type: 'open', part, head: { type: 'reasoning', id: item.id } })
+        open(part, { type: 'reasoning', id: item.id })
         item.summary.forEach((text, section) => out.push({ type: 'delta', part, text, summary: true, section }))
         item.content.forEach((text, section) => out.push({ type: 'delta', part, text, section }))
         out.push({ type: 'close', part, proof: item.proof })
         return
       case 'tool-call': {
         const { input, ...head } = item
-        out.push({ type: 'open', part, head })
+        open(part, head)
         if (input !== '') out.push({ type: 'delta', part, text: input })
         out.push({ type: 'close', part })
         return
       }
       case 'native':
-        out.push({ type: 'open', part, head: item }, { type: 'close', part })
+        open(part, item)
+        out.push({ type: 'close', part })
     }
   })
-  out.push({ type: 'usage', tokens: response.tokens })
-  out.push({ type: 'finish', reason: response.finish, stopSequence: response.stopSequence })
-  return out
+  return first + parts.length
 }

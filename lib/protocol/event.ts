@@ -23,6 +23,15 @@ export type PartHead =
   /** A block or item that only the upstream's protocol knows, whole. */
   | { readonly type: 'native'; readonly value: JsonObject }
 
+/** The beginning of a part. */
+export interface OpenEvent {
+  readonly type: 'open'
+  readonly part: number
+  readonly head: PartHead
+  /** Of which answer it is a part, where there are several to choose from; absent is the first. */
+  readonly choice?: number
+}
+
 /** More of a part that is open. */
 export interface DeltaEvent {
   readonly type: 'delta'
@@ -44,12 +53,21 @@ export interface CloseEvent {
   readonly annotations?: readonly JsonObject[]
 }
 
+/** The end of an answer other than the first, whose end is the end of all, and is said by `finish`. */
+export interface EndedEvent {
+  readonly type: 'ended'
+  readonly choice: number
+  readonly reason: FinishReason
+  readonly stopSequence: string | null
+}
+
 /** One step of an answer. Parts are numbered in the order they open; several may be open at once. */
 export type InferenceEvent =
   | { readonly type: 'start'; readonly id: string | null; readonly model: string | null }
-  | { readonly type: 'open'; readonly part: number; readonly head: PartHead }
+  | OpenEvent
   | DeltaEvent
   | CloseEvent
+  | EndedEvent
   | { readonly type: 'usage'; readonly tokens: Partial<TokenCounts> }
   | { readonly type: 'finish'; readonly reason: FinishReason; readonly stopSequence: string | null }
   | { readonly type: 'failure'; readonly failure: UpstreamFailure }
@@ -73,12 +91,19 @@ export type ResponsePart =
   | (ToolCallHead & { readonly input: string })
   | { readonly type: 'native'; readonly value: JsonObject }
 
-/** A whole answer. */
-export interface InferenceResponse {
-  readonly id: string | null
-  readonly model: string | null
+/** What a model said from beginning to end. */
+export interface Choice {
   readonly parts: readonly ResponsePart[]
   readonly finish: FinishReason
   readonly stopSequence: string | null
+}
+
+/** A whole answer. */
+export interface InferenceResponse extends Choice {
+  readonly id: string | null
+  readonly model: string | null
+  /** The other answers to choose from, where there are any. */
+  readonly others?: readonly Choice[]
+  /** Of all of them. */
   readonly tokens: TokenCounts
 }

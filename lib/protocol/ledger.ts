@@ -83,6 +83,7 @@ const places: Readonly<Partial<Record<ProtocolId, Readonly<Record<string, string
     'top_k': 'generationConfig.topK',
     'stop': 'generationConfig.stopSequences',
     'seed': 'generationConfig.seed',
+    'n': 'generationConfig.candidateCount',
     'frequency_penalty': 'generationConfig.frequencyPenalty',
     'presence_penalty': 'generationConfig.presencePenalty',
     'response_format': 'generationConfig.responseMimeType',

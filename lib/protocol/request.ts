@@ -260,6 +260,8 @@ export interface InferenceRequest extends Found {
   readonly toolChoice: ToolChoice | null
   readonly parallelToolCalls: boolean | null
   readonly sampling: Sampling
+  /** How many answers the caller wants to choose from; `null` when it did not say. */
+  readonly choices: number | null
   readonly logprobs: LogprobsWish | null
   readonly reasoning: ReasoningOptions | null
   readonly output: OutputFormat | null

@@ -1,4 +1,4 @@
-import type { InferenceEvent, PartHead } from './event.ts'
+import type { InferenceEvent, OpenEvent, PartHead } from './event.ts'
 import { upstreamFailure } from './failure.ts'
 import { type CustomUnwrapper, customUnwrapper, type ToolIds, type ToolNames } from './tools.ts'
 
@@ -12,6 +12,7 @@ export interface Restorer {
 
 interface Draft {
   head: PartHead
+  readonly choice: number
   opened: boolean
   said: boolean
   unwrapper: CustomUnwrapper | null
@@ -24,9 +25,10 @@ interface Draft {
  * - a text that stays empty never opens, so that a tool-only answer holds tools only;
  * - repair `empty-arguments`: a call without arguments has `{}`;
  * - repair `empty-completion`: a normal end with nothing before it, not even a counted token, is an `empty` failure, which
- *   another target may heal. A turn that a model ends without a word, as some do after a tool result, counts tokens.
+ *   another target may heal. A turn that a model ends without a word, as some do after a tool result, counts tokens;
+ * - of the answers to choose from, those go on that the caller asked for.
  */
-export function createRestorer(names: ToolNames, ids: ToolIds): Restorer {
+export function createRestorer(names: ToolNames, ids: ToolIds, choices = 1): Restorer {
   const drafts: (Draft | undefined)[] = []
   let hasContent = false
   let outputTokens: number | null = null
@@ -35,10 +37,12 @@ export function createRestorer(names: ToolNames, ids: ToolIds): Restorer {
     if (draft.opened) return
     draft.opened = true
     hasContent = true
-    out.push({ type: 'open', part, head: draft.head })
+    const { head, choice } = draft
+    out.push(choice === 0 ? { type: 'open', part, head } : { type: 'open', part, head, choice })
   }
-  function open(part: number, head: PartHead, out: InferenceEvent[]): void {
-    const draft: Draft = { head, opened: false, said: false, unwrapper: null }
+  function open({ part, head, choice = 0 }: OpenEvent, out: InferenceEvent[]): void {
+    if (choice >= choices) return
+    const draft: Draft = { head, choice, opened: false, said: false, unwrapper: null }
     drafts[part] = draft
     if (head.type === 'text' || head.type === 'refusal' || head.type === 'reasoning') return
     if (head.type === 'tool-call') {
@@ -58,7 +62,7 @@ export function createRestorer(names: ToolNames, ids: ToolIds): Restorer {
     push(event, out) {
       switch (event.type) {
         case 'open':
-          return open(event.part, event.head, out)
+          return open(event, out)
         case 'delta': {
           const draft = drafts[event.part]
           if (draft === undefined || event.text === '') return
@@ -82,6 +86,9 @@ export function createRestorer(names: ToolNames, ids: ToolIds): Restorer {
           if (draft.opened) out.push(event)
           return
         }
+        case 'ended':
+          if (event.choice < choices) out.push(event)
+          return
         case 'usage':
           outputTokens = event.tokens.outputTokens ?? outputTokens
           out.push(event)

@@ -105,6 +105,9 @@ const idLimits: Readonly<Record<ProtocolId, number>> = {
   'gemini': 64,
 }
 
+/** The protocols whose answers may be several to choose from. */
+const offersChoice: ReadonlySet<ProtocolId> = new Set(['openai-chat', 'gemini'])
+
 interface Exchange {
   readonly request: InferenceRequest
   readonly names: ToolNames
@@ -123,8 +126,8 @@ export function translator(client: ProtocolId, upstream: ProtocolId, options: Tr
     if (exchange === null) throw new GwError('internal', 'an answer before its request')
     return exchange
   }
-  function restorer({ names }: Exchange): Restorer {
-    return createRestorer(names, ids)
+  function restorer({ names, call }: Exchange): Restorer {
+    return createRestorer(names, ids, offersChoice.has(client) ? call.request.choices ?? 1 : 1)
   }
 
   return {

@@ -1,4 +1,4 @@
-import { isGwError, type JsonObject } from '../../lib/base/mod.ts'
+import { isGwError, type Json, type JsonObject } from '../../lib/base/mod.ts'
 import { providers } from '../../lib/catalog/mod.ts'
 import { type Loss, type ProtocolId, quirkRows, translator } from '../../lib/protocol/mod.ts'
 import { replies } from './replies.ts'
@@ -45,13 +45,23 @@ function asked(from: Near, to: Near, body: JsonObject): { readonly losses: reado
   }
 }
 
+/** The question to an answer: who gets several of them has asked for as many. */
+function questionFor(to: Near, { choices, candidates }: JsonObject): JsonObject {
+  const several = [choices, candidates].find((list) => Array.isArray(list) && list.length > 1) as Json[] | undefined
+  if (several === undefined) return question[to]
+  if (to === 'openai-chat') return { ...question[to], n: several.length }
+  if (to !== 'gemini') return question[to]
+  const config = question[to].generationConfig as JsonObject
+  return { ...question[to], generationConfig: { ...config, candidateCount: several.length } }
+}
+
 /** What becomes of an answer: the caller's body, its stream, and the losses. */
 function answered(from: Near, to: Near, reply: JsonObject) {
   const whole = translator(to, from, options)
-  whole.request(question[to], { model: 'm-upstream' })
+  whole.request(questionFor(to, reply), { model: 'm-upstream' })
   const { body, losses, usage, finish, failure } = whole.response(reply)
   const streamed = translator(to, from, options)
-  streamed.request({ ...question[to], stream: true }, { model: 'm-upstream' })
+  streamed.request({ ...questionFor(to, reply), stream: true }, { model: 'm-upstream' })
   const stream = streamed.streamOf(reply)
   const text = stream.end().map((bytes) => new TextDecoder().decode(bytes)).join('')
   return { losses, text, value: { body, losses, usage, finish, failure: failure?.kind ?? null } }

@@ -21,6 +21,18 @@ const chatCall = (id: string, input: string) => ({
 const chatCases: Cases = {
   text: chat({ content: 'grüße 🦊 "quoted"' }),
   call: chat({ tool_calls: [chatCall('call_1', '{"city":"Köln"}')] }, 'tool_calls'),
+  choices: {
+    ...chat({}),
+    choices: [
+      { index: 0, message: { role: 'assistant', content: 'Rain.' }, finish_reason: 'stop' },
+      { index: 1, message: { role: 'assistant', content: 'Half of' }, finish_reason: 'length' },
+      {
+        index: 2,
+        message: { role: 'assistant', content: null, tool_calls: [chatCall('call_1', '{"city":"Köln"}')] },
+        finish_reason: 'tool_calls',
+      },
+    ],
+  },
   'parallel-calls': chat({
     content: 'Both.',
     tool_calls: [chatCall('call_1', '{"city":"Köln"}'), chatCall(`call_${'y'.repeat(90)}`, '{"city":"Bonn"}')],
@@ -205,6 +217,14 @@ const geminiCases: Cases = {
   text: content([{ text: 'grüße 🦊 "quoted"' }]),
   call: content([functionCall('Köln')]),
   'named-call': content([{ functionCall: { id: 'fc-1', name: 'weather', args: { city: 'Köln' } } }]),
+  choices: {
+    ...content([]),
+    candidates: [
+      { content: { role: 'model', parts: [{ text: 'Rain.' }] }, finishReason: 'STOP', index: 0 },
+      { content: { role: 'model', parts: [{ text: 'Half of' }] }, finishReason: 'MAX_TOKENS', index: 1 },
+      { content: { role: 'model', parts: [functionCall('Köln')] }, finishReason: 'STOP', index: 2 },
+    ],
+  },
   'parallel-calls': content([{ text: 'Both.' }, functionCall('Köln', sealed), functionCall('Bonn')]),
   'empty-arguments': content([{ functionCall: { name: 'weather' } }]),
   'cut-by-limit': content([{ text: 'half of' }], 'MAX_TOKENS'),

@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from '../../base/mod.ts'
 import type { EncodeOptions } from '../codec.ts'
+import { choicesFor } from '../choices.ts'
 import { isHarmless, unknownFields } from '../ledger.ts'
 import { compact, numberOf, objectOf, objectsOf, stringOf } from '../read.ts'
 import type { InferenceRequest, Message, OutputFormat, Sampling } from '../request.ts'
@@ -30,6 +31,7 @@ const configFields = new Set([
   'maxOutputTokens',
   'stopSequences',
   'seed',
+  'candidateCount',
   'frequencyPenalty',
   'presencePenalty',
   'responseMimeType',
@@ -83,6 +85,7 @@ export function decodeRequest(given: JsonObject): InferenceRequest {
       frequencyPenalty: numberOf(config.frequencyPenalty),
       presencePenalty: numberOf(config.presencePenalty),
     },
+    choices: numberOf(config.candidateCount),
     logprobs,
     reasoning: decodeThinking(objectOf(config.thinkingConfig)),
     output,
@@ -156,6 +159,7 @@ export function encodeRequest(request: InferenceRequest, options: EncodeOptions)
   const calling = functions || ledger.same ? encodeToolChoice(request, options) : undefined
   const config = compact({
     ...encodeSampling(request, options),
+    candidateCount: choicesFor(request, ledger, maxCandidates),
     ...encodeOutput(request.output, options),
     responseLogprobs: request.logprobs === null ? undefined : true,
     logprobs: request.logprobs?.top ?? undefined,
@@ -203,6 +207,9 @@ function encodeSampling({ sampling, source }: InferenceRequest, { ledger }: Enco
     presencePenalty: presencePenalty ?? undefined,
   })
 }
+
+/** The most answers that the API gives at once. */
+const maxCandidates = 8
 
 function encodeOutput(output: OutputFormat | null, { ledger }: EncodeOptions): JsonObject {
   if (output === null) return {}

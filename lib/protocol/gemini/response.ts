@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from '../../base/mod.ts'
 import type { Call, DecodedResponse, Lose } from '../codec.ts'
 import { createCollector } from '../collect.ts'
-import type { InferenceEvent, InferenceResponse, ResponsePart } from '../event.ts'
+import type { Choice, InferenceEvent, InferenceResponse, ResponsePart } from '../event.ts'
 import { upstreamFailure } from '../failure.ts'
 import { finishTable } from '../finish.ts'
 import { writeLogprobsResult } from '../logprobs.ts'
@@ -11,7 +11,7 @@ import type { TokenCounts } from '../usage.ts'
 import { groundingOf } from './citations.ts'
 import { decodeFailure } from './failure.ts'
 import { shownText } from './parts.ts'
-import { createReader } from './reader.ts'
+import { Reader } from './reader.ts'
 import { onItself, onText, packSignature } from './signature.ts'
 
 // ---- decode ---------------------------------------------------------------------------------------------------------
@@ -23,7 +23,7 @@ export function decodeResponse(body: unknown, stem: string): DecodedResponse {
   if (!pieces.some((piece) => Array.isArray(piece?.candidates) || objectOf(piece?.promptFeedback) !== undefined)) {
     return { ok: false, failure: upstreamFailure('malformed', 'the answer is no content: candidates are missing') }
   }
-  const reader = createReader(stem)
+  const reader = new Reader(stem)
   const collector = createCollector()
   const events: InferenceEvent[] = []
   for (const piece of pieces) if (piece !== undefined) reader.read(piece, events)
@@ -38,9 +38,16 @@ export function decodeResponse(body: unknown, stem: string): DecodedResponse {
 
 /** A whole answer for the caller. */
 export function encodeResponse(response: InferenceResponse, call: Call, lose: Lose): JsonObject {
+  const candidates = [response, ...response.others ?? []].map((choice, index) =>
+    encodeCandidate(choice, index, call, (path, why) => lose(index === 0 ? path : `candidates[${index}].${path}`, why))
+  )
+  return envelopeOf(call, candidates, encodeUsage(response.tokens))
+}
+
+function encodeCandidate(choice: Choice, index: number, call: Call, lose: Lose): JsonObject {
   const writer = createWriter(call, lose)
   const parts: JsonObject[] = []
-  response.parts.forEach((part, i) => {
+  choice.parts.forEach((part, i) => {
     const last = parts.at(-1)
     const written = writer.part(part, i)
     const alone = part.type === 'reasoning' && part.id === onText ? written.at(-1)?.thoughtSignature : undefined
@@ -49,19 +56,19 @@ export function encodeResponse(response: InferenceResponse, call: Call, lose: Lo
     } else parts[parts.length - 1] = { ...last, thoughtSignature: alone }
   })
   parts.push(...writer.rest())
-  const logprobs = response.parts.flatMap((part) => part.type === 'text' ? part.logprobs ?? [] : [])
-  return envelopeOf(call, {
+  const logprobs = choice.parts.flatMap((part) => part.type === 'text' ? part.logprobs ?? [] : [])
+  return {
     content: { parts: parts.length > 0 ? parts : [{ text: '' }], role: 'model' },
-    finishReason: finishTable[response.finish].gemini,
-    index: 0,
+    finishReason: finishTable[choice.finish].gemini,
+    index,
     ...(logprobs.length === 0 ? {} : { logprobsResult: writeLogprobsResult(logprobs) }),
     ...writer.beside(),
-  }, encodeUsage(response.tokens))
+  }
 }
 
-/** What is around a candidate. */
-export function envelopeOf(call: Call, candidate: JsonObject, usage: JsonObject | undefined): JsonObject {
-  return compact({ candidates: [candidate], usageMetadata: usage, modelVersion: call.model, responseId: call.id })
+/** What is around candidates. */
+export function envelopeOf(call: Call, candidates: JsonObject[], usage: JsonObject | undefined): JsonObject {
+  return compact({ candidates, usageMetadata: usage, modelVersion: call.model, responseId: call.id })
 }
 
 /** Usage in this protocol's terms; `undefined` when the upstream said nothing. */

@@ -8,8 +8,8 @@ import { jsonOf, objectOf } from '../read.ts'
 import { type Sections, showReasoning } from '../sections.ts'
 import { addTokens, noTokens } from '../usage.ts'
 import { decodeFailure, encodeFailure } from './failure.ts'
-import { createReader } from './reader.ts'
-import { createWriter, encodeUsage, envelopeOf } from './response.ts'
+import { Reader } from './reader.ts'
+import { createWriter, encodeUsage, envelopeOf, type Writer } from './response.ts'
 
 // ---- decode ---------------------------------------------------------------------------------------------------------
 
@@ -18,7 +18,7 @@ const pieceFields = ['candidates', 'usageMetadata', 'promptFeedback', 'modelVers
 
 /** Reads the events of a stream, each of which is an answer with a bit in it. */
 export function streamDecoder(stem: string): StreamDecoder {
-  const reader = createReader(stem)
+  const reader = new Reader(stem)
   let broken = false
 
   function fail(failure: ReturnType<typeof upstreamFailure>, out: InferenceEvent[]): void {
@@ -47,36 +47,53 @@ export function streamDecoder(stem: string): StreamDecoder {
 
 // ---- encode ---------------------------------------------------------------------------------------------------------
 
+/** What has been written of one candidate. */
+interface Written {
+  readonly index: number
+  readonly writer: Writer
+}
+
 interface Draft extends Sections {
   readonly head: PartHead
+  readonly candidate: Written
   text: string
 }
 
 /** Writes the events of a stream. Calls are written whole, when their arguments are there: here they have no deltas. */
 export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
-  const writer = createWriter(call, lose)
+  const first: Written = { index: 0, writer: createWriter(call, lose) }
+  const others: Written[] = []
   const tail = `,"modelVersion":${JSON.stringify(call.model)},"responseId":${JSON.stringify(call.id)}}\n\n`
   const drafts: (Draft | undefined)[] = []
   let tokens = noTokens
   let done = false
 
+  function candidateOf(index: number): Written {
+    if (index === 0) return first
+    const known = others.find((other) => other.index === index)
+    if (known !== undefined) return known
+    const added: Written = { index, writer: createWriter(call, lose) }
+    others.push(added)
+    return added
+  }
   /** One event with some parts. Written by hand: there is one for each piece of text. */
-  function chunk(parts: readonly JsonObject[], logprobs?: readonly TokenLogprob[]): string {
+  function chunk({ index }: Written, parts: readonly JsonObject[], logprobs?: readonly TokenLogprob[]): string {
     if (parts.length === 0) return ''
     const chances = logprobs === undefined ? '' : `,"logprobsResult":${JSON.stringify(writeLogprobsResult(logprobs))}`
     return `data: {"candidates":[{"content":{"parts":${
       JSON.stringify(parts)
-    },"role":"model"},"index":0${chances}}]${tail}`
+    },"role":"model"},"index":${index}${chances}}]${tail}`
   }
   function delta(event: DeltaEvent): string {
     const draft = drafts[event.part]
     if (draft === undefined || event.text === '') return ''
+    const { candidate, candidate: { writer } } = draft
     switch (draft.head.type) {
       case 'text':
         draft.text += event.text
-        return chunk([writer.text(event.text)], event.logprobs)
+        return chunk(candidate, [writer.text(event.text)], event.logprobs)
       case 'refusal':
-        return chunk([writer.text(event.text)])
+        return chunk(candidate, [writer.text(event.text)])
       case 'tool-call':
         draft.text += event.text
         return ''
@@ -85,7 +102,7 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
       case 'reasoning': {
         const text = showReasoning(draft, event)
         const shown = text === null ? null : writer.thought(text)
-        return shown === null ? '' : chunk([shown])
+        return shown === null ? '' : chunk(candidate, [shown])
       }
     }
   }
@@ -93,7 +110,7 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
     const draft = drafts[event.part]
     if (draft === undefined) return ''
     drafts[event.part] = undefined
-    const { head } = draft
+    const { head, candidate, candidate: { writer } } = draft
     switch (head.type) {
       case 'text':
         writer.annotations(event.annotations ?? [], draft.text, event.part)
@@ -102,28 +119,30 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
         return ''
       case 'reasoning': {
         const { content, summary } = draft
-        return chunk(writer.seal({ type: 'reasoning', id: head.id, content, summary, proof: event.proof ?? null }))
+        const part = { type: 'reasoning', id: head.id, content, summary, proof: event.proof ?? null } as const
+        return chunk(candidate, writer.seal(part))
       }
       case 'tool-call':
-        return chunk([writer.call({ ...head, input: draft.text }, event.part)])
+        return chunk(candidate, [writer.call({ ...head, input: draft.text }, event.part)])
       case 'native':
-        return chunk(writer.native(head.value, event.part))
+        return chunk(candidate, writer.native(head.value, event.part))
     }
   }
-  function finish(reason: FinishReason): string {
+  /** The last event of a candidate; with the usage, that of all. */
+  function finish(candidate: Written, reason: FinishReason, usage?: JsonObject): string {
     let out = ''
     drafts.forEach((draft, part) => {
-      if (draft !== undefined) out += close({ type: 'close', part })
+      if (draft?.candidate === candidate) out += close({ type: 'close', part })
     })
-    done = true
+    const { index, writer } = candidate
     const rest = writer.rest()
-    const candidate = {
+    const last = {
       content: { parts: rest.length > 0 ? rest : [{ text: '' }], role: 'model' },
       finishReason: finishTable[reason].gemini,
-      index: 0,
+      index,
       ...writer.beside(),
     }
-    return `${out}data: ${JSON.stringify(envelopeOf(call, candidate, encodeUsage(tokens)))}\n\n`
+    return `${out}data: ${JSON.stringify(envelopeOf(call, [last], usage))}\n\n`
   }
 
   return {
@@ -132,24 +151,29 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
       switch (event.type) {
         case 'start':
           return ''
-        case 'open':
-          drafts[event.part] = { head: event.head, text: '', content: [], summary: [] }
+        case 'open': {
+          const candidate = candidateOf(event.choice ?? 0)
+          drafts[event.part] = { head: event.head, candidate, text: '', content: [], summary: [] }
           return ''
+        }
         case 'delta':
           return delta(event)
         case 'close':
           return close(event)
+        case 'ended':
+          return finish(candidateOf(event.choice), event.reason)
         case 'usage':
           tokens = addTokens(tokens, event.tokens)
           return ''
         case 'finish':
-          return finish(event.reason)
+          done = true
+          return finish(first, event.reason, encodeUsage(tokens))
         case 'failure':
           done = true
           return `data: ${JSON.stringify(encodeFailure(event.failure))}\n\n`
       }
     },
     // A piece without parts, or with no candidate, is an invalid answer to the official clients.
-    keepAlive: () => done ? '' : chunk([{ text: '' }]),
+    keepAlive: () => done ? '' : chunk(first, [{ text: '' }]),
   }
 }

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../base/mod.ts'
 import type { Call, DecodedResponse, Lose } from '../codec.ts'
-import type { InferenceResponse, ResponsePart } from '../event.ts'
+import type { Choice, InferenceResponse, ResponsePart } from '../event.ts'
 import { upstreamFailure } from '../failure.ts'
 import { type FinishReason, finishTable, finishWords, inexactFinish } from '../finish.ts'
 import { isHarmless } from '../ledger.ts'
@@ -17,32 +17,50 @@ import { decodeReasoningDetail, encodeReasoningDetails } from './reasoning.ts'
 export function decodeResponse(body: unknown, stem: string): DecodedResponse {
   const reply = objectOf(body)
   if (reply?.error != null) return { ok: false, failure: decodeFailure(null, body) }
-  const choice = objectsOf(reply?.choices)[0]
-  const message = objectOf(choice?.message)
-  if (reply === undefined || choice === undefined || message === undefined) {
+  const choices: Choice[] = []
+  for (const [i, choice] of inOrder(objectsOf(reply?.choices)).entries()) {
+    const message = objectOf(choice.message)
+    // Only the first one must be there.
+    if (message === undefined) break
+    const decoded = decodeChoice(choice, message, i === 0 ? stem : `${stem}c${i}x`)
+    if (typeof decoded === 'string') {
+      return { ok: false, failure: upstreamFailure('malformed', `unknown finish_reason ${decoded}`) }
+    }
+    choices.push(decoded)
+  }
+  const [first, ...others] = choices
+  if (reply === undefined || first === undefined) {
     return {
       ok: false,
       failure: upstreamFailure('malformed', 'the answer is no chat completion: choices[0].message is missing'),
     }
-  }
-  const logprobs = readLogprobs(objectOf(choice.logprobs)?.content)
-  const parts = [...decodeReasoning(message), ...decodeContent(message, logprobs), ...decodeCalls(message, stem)]
-  const word = stringOf(choice.finish_reason)
-  const finish = decodeFinish(word, parts.some((part) => part.type === 'tool-call'))
-  if (finish === null) {
-    return { ok: false, failure: upstreamFailure('malformed', `unknown finish_reason ${JSON.stringify(word)}`) }
   }
   return {
     ok: true,
     response: {
       id: stringOf(reply.id),
       model: stringOf(reply.model),
-      parts,
-      finish: parts.some((part) => part.type === 'refusal') && finish === 'stop' ? 'refusal' : finish,
-      stopSequence: null,
+      ...first,
+      ...(others.length === 0 ? {} : { others }),
       tokens: { ...noTokens, ...decodeUsage(objectOf(reply.usage)) },
     },
   }
+}
+
+function inOrder(choices: readonly JsonObject[]): readonly JsonObject[] {
+  const at = (choice: JsonObject): number => numberOf(choice.index) ?? 0
+  return choices.length < 2 ? choices : choices.toSorted((a, b) => at(a) - at(b))
+}
+
+/** One choice in neutral form, or the word for its end that nobody knows. */
+function decodeChoice(choice: JsonObject, message: JsonObject, stem: string): Choice | string {
+  const logprobs = readLogprobs(objectOf(choice.logprobs)?.content)
+  const parts = [...decodeReasoning(message), ...decodeContent(message, logprobs), ...decodeCalls(message, stem)]
+  const word = stringOf(choice.finish_reason)
+  const finish = decodeFinish(word, parts.some((part) => part.type === 'tool-call'))
+  if (finish === null) return JSON.stringify(word)
+  const refused = finish === 'stop' && parts.some((part) => part.type === 'refusal')
+  return { parts, finish: refused ? 'refusal' : finish, stopSequence: null }
 }
 
 /**
@@ -127,6 +145,20 @@ function decodeCalls(message: JsonObject, stem: string): ResponsePart[] {
 
 /** A whole chat completion for the caller. */
 export function encodeResponse(response: InferenceResponse, call: Call, lose: Lose): JsonObject {
+  const choices = [response, ...response.others ?? []]
+  return compact({
+    id: `chatcmpl-${call.id}`,
+    object: 'chat.completion',
+    created: call.createdAt,
+    model: call.model,
+    choices: choices.map((choice, index) =>
+      encodeChoice(choice, index, (path, reason) => lose(index === 0 ? path : `choices[${index}].${path}`, reason))
+    ),
+    usage: encodeUsage(response.tokens),
+  })
+}
+
+function encodeChoice(choice: Choice, index: number, lose: Lose): JsonObject {
   const texts: string[] = []
   const refusals: string[] = []
   const calls: JsonObject[] = []
@@ -135,7 +167,7 @@ export function encodeResponse(response: InferenceResponse, call: Call, lose: Lo
   const annotations: JsonObject[] = []
   const chances: TokenLogprob[] = []
   let said = 0
-  response.parts.forEach((part, i) => {
+  choice.parts.forEach((part, i) => {
     switch (part.type) {
       case 'text':
         texts.push(part.text)
@@ -168,14 +200,7 @@ export function encodeResponse(response: InferenceResponse, call: Call, lose: Lo
     annotations: annotations.length > 0 ? annotations : undefined,
     tool_calls: calls.length > 0 ? calls : undefined,
   })
-  return compact({
-    id: `chatcmpl-${call.id}`,
-    object: 'chat.completion',
-    created: call.createdAt,
-    model: call.model,
-    choices: [{ index: 0, message, logprobs: encodeLogprobs(chances), ...encodeFinish(response.finish) }],
-    usage: encodeUsage(response.tokens),
-  })
+  return { index, message, logprobs: encodeLogprobs(chances), ...encodeFinish(choice.finish) }
 }
 
 /** `logprobs` of a choice; `null` when nothing is known. */

@@ -75,6 +75,7 @@ export function decodeRequest(body: JsonObject): InferenceRequest {
       frequencyPenalty: null,
       presencePenalty: null,
     },
+    choices: null,
     logprobs: null,
     reasoning: decodeThinking(objectOf(body.thinking), stringOf(config?.effort)),
     output: decodeOutput(objectOf(config?.format)),

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../../base/mod.ts'
 import type { EncodeOptions } from '../../codec.ts'
+import { choicesFor } from '../../choices.ts'
 import { loseLogprobs } from '../../logprobs.ts'
 import { isHarmless } from '../../ledger.ts'
 import { compact } from '../../read.ts'
@@ -37,6 +38,7 @@ export function encodeRequest(request: InferenceRequest, options: EncodeOptions)
     ledger.lose(path, 'no equivalent in anthropic-messages')
   }
   loseLogprobs(request, ledger)
+  choicesFor(request, ledger, 1)
   if (request.store === true) ledger.lose('store', 'no equivalent in anthropic-messages')
   if (options.autoCache && pen.marks.length === 0) markTail(tools, systemText, messages)
   const format = encodeOutput(request.output, pen)

@@ -177,6 +177,9 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
       switch (event.type) {
         case 'start':
           return start()
+        // Nobody can ask for several answers here.
+        case 'ended':
+          return ''
         case 'usage':
           tokens = addTokens(tokens, event.tokens)
           return ''

@@ -23,6 +23,7 @@ const requestFields = new Set([
   'top_k',
   'stop',
   'seed',
+  'n',
   'frequency_penalty',
   'presence_penalty',
   'reasoning_effort',
@@ -78,6 +79,7 @@ export function decodeRequest(body: JsonObject): InferenceRequest {
       frequencyPenalty: numberOf(body.frequency_penalty),
       presencePenalty: numberOf(body.presence_penalty),
     },
+    choices: numberOf(body.n),
     logprobs,
     reasoning: typeof body.reasoning_effort !== 'string' ? null : {
       path: 'reasoning_effort',

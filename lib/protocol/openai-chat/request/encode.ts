@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../../base/mod.ts'
 import type { EncodeOptions } from '../../codec.ts'
+import { choicesFor } from '../../choices.ts'
 import { compact } from '../../read.ts'
 import { samplingFor, takesNone, thinkingFor } from '../../openai-models.ts'
 import { effortForBudget } from '../../reasoning.ts'
@@ -7,6 +8,9 @@ import { parallelCalls } from '../../tools.ts'
 import type { InferenceRequest, OutputFormat } from '../../request.ts'
 import { encodeMessages } from './encode-messages.ts'
 import { encodeSearch, encodeTool, encodeToolChoice } from './tools.ts'
+
+/** The most answers that the API gives at once. */
+const maxChoices = 128
 
 /** The body of a chat completion request; what it cannot say is in the ledger. */
 export function encodeRequest(request: InferenceRequest, options: EncodeOptions): JsonObject {
@@ -32,6 +36,7 @@ export function encodeRequest(request: InferenceRequest, options: EncodeOptions)
     top_k: ledger.same || options.quirks.has('top-k') ? sampling.topK ?? undefined : undefined,
     stop: sampling.stop === null ? undefined : sampling.stop,
     seed: sampling.seed ?? undefined,
+    n: choicesFor(request, ledger, maxChoices),
     frequency_penalty: sampling.frequencyPenalty ?? undefined,
     presence_penalty: sampling.presencePenalty ?? undefined,
     logprobs: request.logprobs === null ? undefined : true,

@@ -1,5 +1,5 @@
 import type { Call, Lose, StreamEncoder } from '../../codec.ts'
-import type { CloseEvent, DeltaEvent, PartHead } from '../../event.ts'
+import type { CloseEvent, DeltaEvent, OpenEvent, PartHead } from '../../event.ts'
 import type { FinishReason } from '../../finish.ts'
 import { compact } from '../../read.ts'
 import { type Sections, showReasoning } from '../../sections.ts'
@@ -8,8 +8,20 @@ import { errorObject } from '../failure.ts'
 import { encodeReasoningDetails } from '../reasoning.ts'
 import { chatAnnotations, encodeFinish, encodeLogprobs, encodeUsage } from '../response.ts'
 
+/** What has been written of one choice. */
+interface WrittenChoice {
+  readonly index: number
+  /** How each of its chunks begins, up to the delta. */
+  readonly head: string
+  calls: number
+  /** Characters of its text. */
+  said: number
+  details: number
+}
+
 interface Written extends Sections {
   readonly head: PartHead
+  readonly choice: WrittenChoice
   /** Index among the tool calls. */
   readonly call: number
   /** Characters of text that stood before it, and its own. */
@@ -25,44 +37,58 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
     created: call.createdAt,
     model: call.model,
   }).slice(0, -1)
-  const head = `data: ${base},"choices":[{"index":0,"delta":`
+  const choiceOf = (index: number): WrittenChoice => ({
+    index,
+    head: `data: ${base},"choices":[{"index":${index},"delta":`,
+    calls: 0,
+    said: 0,
+    details: 0,
+  })
   const ending = ',"finish_reason":null}]}\n\n'
   const tail = `,"logprobs":null${ending}`
+  const role = `{"role":"assistant","content":"","refusal":null}${tail}`
   const parts: (Written | undefined)[] = []
+  const first = choiceOf(0)
+  const others: WrittenChoice[] = []
   let tokens = noTokens
   let started = false
   let done = false
-  let calls = 0
-  let said = 0
-  let details = 0
 
-  const chunk = (delta: unknown): string => `${head}${JSON.stringify(delta)}${tail}`
+  const chunk = ({ head }: WrittenChoice, delta: unknown): string => `${head}${JSON.stringify(delta)}${tail}`
 
   function start(): string {
     if (started) return ''
     started = true
-    return `${head}{"role":"assistant","content":"","refusal":null}${tail}`
+    return first.head + role
   }
-  function openPart(part: number, item: PartHead): string {
-    const index = item.type === 'tool-call' ? calls++ : -1
-    parts[part] = { head: item, call: index, content: [], summary: [], before: said, length: 0 }
+  function openPart({ part, head: item, choice: index = 0 }: OpenEvent): string {
+    let choice = index === 0 ? first : others.find((other) => other.index === index)
+    let begun = ''
+    if (choice === undefined) {
+      others.push(choice = choiceOf(index))
+      begun = choice.head + role
+    }
+    const at = item.type === 'tool-call' ? choice.calls++ : -1
+    parts[part] = { head: item, choice, call: at, content: [], summary: [], before: choice.said, length: 0 }
     if (item.type === 'native') {
       lose(`output[${part}]`, `openai-chat knows no ${String(item.value.type)}`)
-      return ''
+      return begun
     }
-    if (item.type !== 'tool-call') return ''
+    if (item.type !== 'tool-call') return begun
     const body = item.kind === 'custom'
       ? { type: 'custom', custom: { name: item.name, input: '' } }
       : { type: 'function', function: { name: item.name, arguments: '' } }
-    return chunk({ tool_calls: [{ index, id: item.id, ...body }] })
+    return begun + chunk(choice, { tool_calls: [{ index: at, id: item.id, ...body }] })
   }
   function deltaText(event: DeltaEvent): string {
     const written = parts[event.part]
     if (written === undefined) return ''
+    const { choice } = written
+    const { head } = choice
     const text = JSON.stringify(event.text)
     switch (written.head.type) {
       case 'text':
-        said += event.text.length
+        choice.said += event.text.length
         written.length += event.text.length
         return event.logprobs === undefined
           ? `${head}{"content":${text}}${tail}`
@@ -79,7 +105,7 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
         const shown = plain === event.text ? text : JSON.stringify(plain)
         // Signed thoughts go back as they came, so they are said in the field that comes back.
         const signed = call.upstream === 'anthropic-messages'
-          ? `,"reasoning_details":[{"type":"reasoning.text","text":${shown},"format":"anthropic-claude-v1","index":${details}}]`
+          ? `,"reasoning_details":[{"type":"reasoning.text","text":${shown},"format":"anthropic-claude-v1","index":${choice.details}}]`
           : ''
         return `${head}{"reasoning_content":${shown}${signed}}${tail}`
       }
@@ -90,39 +116,41 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
   function closePart(event: CloseEvent): string {
     const written = parts[event.part]
     if (written === undefined) return ''
+    const { choice } = written
     if (written.head.type === 'reasoning') {
       const { content, summary } = written
       const entries = encodeReasoningDetails(
         { type: 'reasoning', id: written.head.id, content, summary, proof: event.proof ?? null },
-        details,
+        choice.details,
       )
-      const index = details
-      details += Math.max(1, entries.length)
-      const first = entries[0]
-      if (first === undefined) return ''
-      if (first.type !== 'reasoning.text' || call.upstream !== 'anthropic-messages') {
-        return chunk({ reasoning_details: entries })
+      const index = choice.details
+      choice.details += Math.max(1, entries.length)
+      const entry = entries[0]
+      if (entry === undefined) return ''
+      if (entry.type !== 'reasoning.text' || call.upstream !== 'anthropic-messages') {
+        return chunk(choice, { reasoning_details: entries })
       }
-      const { text: _, ...signature } = first
-      return chunk({ reasoning_details: [{ ...signature, index }] })
+      const { text: _, ...signature } = entry
+      return chunk(choice, { reasoning_details: [{ ...signature, index }] })
     }
     if (event.annotations === undefined || event.annotations.length === 0) return ''
     const { before, length } = written
     const annotations = chatAnnotations(event.annotations, { path: `output[${event.part}]`, before, length }, lose)
-    return annotations.length === 0 ? '' : chunk({ annotations })
+    return annotations.length === 0 ? '' : chunk(choice, { annotations })
+  }
+  function finishChoice(index: number, reason: FinishReason): string {
+    const choice = { index, delta: {}, logprobs: null, ...encodeFinish(reason) }
+    return `data: ${base},"choices":[${JSON.stringify(choice)}]}\n\n`
   }
   function finish(reason: FinishReason): string {
     done = true
     const usage = encodeUsage(tokens)
-    const last = `data: ${base},"choices":[${
-      JSON.stringify({ index: 0, delta: {}, logprobs: null, ...encodeFinish(reason) })
-    }]}\n\n`
     const counted = call.request.includeUsage
       ? `data: ${base},"choices":[],"usage":${
         JSON.stringify(compact(usage ?? { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 }))
       }}\n\n`
       : ''
-    return `${last}${counted}data: [DONE]\n\n`
+    return `${finishChoice(0, reason)}${counted}data: [DONE]\n\n`
   }
 
   return {
@@ -132,11 +160,13 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
         case 'start':
           return start()
         case 'open':
-          return start() + openPart(event.part, event.head)
+          return start() + openPart(event)
         case 'delta':
           return deltaText(event)
         case 'close':
           return closePart(event)
+        case 'ended':
+          return start() + finishChoice(event.choice, event.reason)
         case 'usage':
           tokens = addTokens(tokens, event.tokens)
           return ''
@@ -148,7 +178,7 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
       }
     },
     keepAlive() {
-      return done ? '' : start() + `${head}{}${tail}`
+      return done ? '' : start() + `${first.head}{}${tail}`
     },
   }
 }

@@ -87,6 +87,7 @@ export function decodeRequest(body: JsonObject): InferenceRequest {
       frequencyPenalty: null,
       presencePenalty: null,
     },
+    choices: null,
     logprobs,
     reasoning: decodeReasoningOptions(objectOf(body.reasoning)),
     output: decodeOutput(objectOf(text?.format)),

@@ -1,6 +1,7 @@
 import type { Json, JsonObject } from '../../../base/mod.ts'
 import type { EncodeOptions } from '../../codec.ts'
 import { isHarmless } from '../../ledger.ts'
+import { choicesFor } from '../../choices.ts'
 import { samplingFor, takesNone, thinkingFor } from '../../openai-models.ts'
 import { effortForBudget } from '../../reasoning.ts'
 import { parallelCalls } from '../../tools.ts'
@@ -22,6 +23,7 @@ export function encodeRequest(request: InferenceRequest, options: EncodeOptions)
   const { system, rest: conversation } = leadingSystem(request, ledger.same)
   const tools = encodeTools(request, options)
   loseSampling(request, sampling, options)
+  choicesFor(request, ledger, 1)
   const format = encodeOutput(request.output, options)
   const text = {
     ...(format === undefined ? {} : { format }),

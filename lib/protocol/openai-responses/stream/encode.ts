@@ -251,6 +251,9 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
           return delta(event)
         case 'close':
           return close(event)
+        // Nobody can ask for several answers here.
+        case 'ended':
+          return ''
         case 'usage':
           tokens = addTokens(tokens, event.tokens)
           return ''

@@ -1,0 +1,214 @@
+import type { JsonObject } from '../../../base/mod.ts'
+import type { InferenceEvent, PartHead } from '../../event.ts'
+import { type UpstreamFailure, upstreamFailure } from '../../failure.ts'
+import { readLogprobs } from '../../logprobs.ts'
+import { numberOf, objectOf, objectsOf, stringOf } from '../../read.ts'
+import type { ReasoningProof } from '../../request.ts'
+import { decodeReasoningDetail } from '../reasoning.ts'
+import { decodeFinish } from '../response.ts'
+
+interface OpenCall {
+  readonly index: number
+  /** `-1` until the name is known and the part is open. */
+  part: number
+  id: string
+  name: string
+  custom: boolean
+  /** Arguments that came before the name. */
+  held: string
+}
+
+/** What the choices of one answer have in common. */
+export interface Shared {
+  /** How many parts have been opened. */
+  parts: number
+}
+
+type Said = 'text' | 'refusal' | 'reasoning'
+
+/** Reads the chunks of one choice. */
+export class ChoiceReader {
+  /** Why the model stopped, in its own word. */
+  word: string | null = null
+  readonly #index: number
+  readonly #stem: string
+  readonly #shared: Shared
+  readonly #calls: OpenCall[] = []
+  #open: { readonly part: number; readonly type: Said } | null = null
+  #proof: ReasoningProof | null = null
+  #thoughts = ''
+  #annotations: JsonObject[] = []
+
+  constructor(index: number, stem: string, shared: Shared) {
+    this.#index = index
+    this.#stem = index === 0 ? stem : `${stem}c${index}x`
+    this.#shared = shared
+  }
+
+  /** Reads what one chunk says of this choice. False when it goes on after its end. */
+  read(choice: JsonObject, out: InferenceEvent[]): boolean {
+    const change = objectOf(choice.delta) ?? objectOf(choice.message)
+    const before = out.length
+    if (change !== undefined) this.#change(change, objectOf(choice.logprobs), out)
+    if (this.word !== null && out.length > before) return false
+    this.word ??= stringOf(choice.finish_reason)
+    return true
+  }
+
+  /** Ends the choice, or says why that is no end. */
+  finish(out: InferenceEvent[]): UpstreamFailure | null {
+    const said = decodeFinish(this.word, this.#calls.length > 0)
+    if (said === null) return upstreamFailure('malformed', `unknown finish_reason ${JSON.stringify(this.word)}`)
+    const reason = this.#open?.type === 'refusal' && said === 'stop' ? 'refusal' : said
+    this.#close(out)
+    for (const call of this.#calls) {
+      if (call.part < 0) return upstreamFailure('malformed', 'a tool call without a name')
+      out.push({ type: 'close', part: call.part })
+    }
+    const choice = this.#index
+    out.push(
+      choice === 0
+        ? { type: 'finish', reason, stopSequence: null }
+        : { type: 'ended', choice, reason, stopSequence: null },
+    )
+    return null
+  }
+
+  #close(out: InferenceEvent[]): void {
+    if (this.#open === null) return
+    const { type, part } = this.#open
+    const more = type === 'reasoning'
+      ? { proof: this.#proof }
+      : type === 'text'
+      ? { annotations: this.#annotations }
+      : {}
+    out.push({ type: 'close', part, ...more })
+    this.#open = null
+    this.#proof = null
+    this.#thoughts = ''
+    this.#annotations = []
+  }
+
+  #begin(head: PartHead, out: InferenceEvent[]): number {
+    const part = this.#shared.parts++
+    const choice = this.#index
+    out.push(choice === 0 ? { type: 'open', part, head } : { type: 'open', part, head, choice })
+    return part
+  }
+
+  #enter(type: Said, out: InferenceEvent[], id: string | null = null): number {
+    if (this.#open?.type === type) return this.#open.part
+    this.#close(out)
+    const part = this.#begin(type === 'reasoning' ? { type, id } : { type }, out)
+    this.#open = { part, type }
+    return part
+  }
+
+  #change(value: JsonObject, logprobs: JsonObject | undefined, out: InferenceEvent[]): void {
+    const details = value.reasoning_details
+    if (Array.isArray(details) && details.length > 0) {
+      for (const detail of objectsOf(details)) this.#reasoningDetail(detail, out)
+    } else {
+      const thought = stringOf(value.reasoning_content) ?? stringOf(value.reasoning)
+      if (thought) this.#think(this.#enter('reasoning', out), thought, out)
+    }
+    const content = value.content
+    if (typeof content === 'string') {
+      if (content !== '') this.#say(content, logprobs, out)
+    } else if (Array.isArray(content)) {
+      for (const item of objectsOf(content)) {
+        const text = stringOf(item.text)
+        if (text) out.push({ type: 'delta', part: this.#enter('text', out), text })
+      }
+    }
+    if (Array.isArray(value.annotations)) this.#annotations.push(...objectsOf(value.annotations))
+    const refusal = stringOf(value.refusal)
+    if (refusal) out.push({ type: 'delta', part: this.#enter('refusal', out), text: refusal })
+    if (Array.isArray(value.tool_calls)) { for (const call of objectsOf(value.tool_calls)) this.#toolCall(call, out) }
+    const legacy = objectOf(value.function_call)
+    if (legacy !== undefined) this.#toolCall({ index: 0, function: legacy }, out)
+  }
+
+  #say(text: string, logprobs: JsonObject | undefined, out: InferenceEvent[]): void {
+    const part = this.#enter('text', out)
+    const chances = logprobs === undefined ? undefined : readLogprobs(logprobs.content)
+    out.push(chances === undefined ? { type: 'delta', part, text } : { type: 'delta', part, text, logprobs: chances })
+  }
+
+  #think(part: number, text: string, out: InferenceEvent[]): void {
+    if (text === '') return
+    this.#thoughts += text
+    out.push({ type: 'delta', part, text })
+  }
+
+  #reasoningDetail(detail: JsonObject, out: InferenceEvent[]): void {
+    const decoded = decodeReasoningDetail(detail, '')
+    if (detail.type === 'reasoning.encrypted') {
+      // Packed by another gateway of this kind, whose deltas have said the text already.
+      const shown = decoded.content.length > 0 ? decoded.content : decoded.summary
+      if (this.#open?.type === 'reasoning' && detail.format === 'gw-v1' && shown.join('\n\n') === this.#thoughts) {
+        this.#proof = decoded.proof
+        return this.#close(out)
+      }
+      this.#close(out)
+      const part = this.#enter('reasoning', out, decoded.id)
+      decoded.summary.forEach((text, section) => out.push({ type: 'delta', part, text, summary: true, section }))
+      decoded.content.forEach((text, section) => out.push({ type: 'delta', part, text, section }))
+      this.#proof = decoded.proof
+      return this.#close(out)
+    }
+    if (this.#open?.type === 'reasoning' && this.#proof !== null && decoded.proof === null) this.#close(out)
+    const part = this.#enter('reasoning', out, decoded.id)
+    // A signed detail may say the whole text once more.
+    const again = decoded.proof !== null && decoded.content[0] === this.#thoughts
+    if (!again) { for (const text of decoded.content) this.#think(part, text, out) }
+    for (const text of decoded.summary) if (text !== '') out.push({ type: 'delta', part, text, summary: true })
+    this.#proof = decoded.proof ?? this.#proof
+  }
+
+  #toolCall(delta: JsonObject, out: InferenceEvent[]): void {
+    const custom = objectOf(delta.custom)
+    const fn = custom ?? objectOf(delta.function) ?? {}
+    const call = this.#callOf(delta, stringOf(delta.id), stringOf(fn.name))
+    const raw = custom ? fn.input : fn.arguments
+    const text = typeof raw === 'string' ? raw : raw == null ? '' : JSON.stringify(raw)
+    if (call.part < 0) {
+      if (call.name === '') {
+        call.held += text
+        return
+      }
+      this.#close(out)
+      // repair `missing-tool-id`
+      if (call.id === '') call.id = `call_${this.#stem}${this.#calls.indexOf(call)}`
+      const { id, name } = call
+      const kind = call.custom ? 'custom' : 'function'
+      call.part = this.#begin({ type: 'tool-call', id, name, namespace: null, kind }, out)
+    }
+    const whole = call.held + text
+    call.held = ''
+    if (whole !== '') out.push({ type: 'delta', part: call.part, text: whole })
+  }
+
+  /** The call that a delta belongs to. */
+  #callOf(delta: JsonObject, id: string | null, name: string | null): OpenCall {
+    const calls = this.#calls
+    const index = numberOf(delta.index)
+    let call = index === null ? this.#missingIndex(id) : calls.findLast((item) => item.index === index)
+    // repair `duplicate-index`: another id and a name under a used index is another call
+    if (call !== undefined && id !== null && id !== '' && call.id !== '' && call.id !== id && name) call = undefined
+    if (call === undefined) {
+      const custom = objectOf(delta.custom) !== undefined
+      call = { index: index ?? calls.length, part: -1, id: '', name: '', custom, held: '' }
+      calls.push(call)
+    }
+    if (call.id === '' && id) call.id = id
+    // repair `repeated-name`: the first one counts
+    if (call.name === '' && name) call.name = name
+    return call
+  }
+
+  /** repair `missing-index`: by id, else the call that is being written. */
+  #missingIndex(id: string | null): OpenCall | undefined {
+    return id === null || id === '' ? this.#calls.at(-1) : this.#calls.find((item) => item.id === id)
+  }
+}
