@@ -225,7 +225,7 @@ export async function createGateway(options: GatewayOptions = {}): Promise<Gatew
     async close() {
       if (closed) return
       closed = true
-      door.drain()
+      door.end()
       ticker.close()
       stop.abort()
       await learning

@@ -27,6 +27,9 @@ export interface RunningServer {
   stop(options?: { readonly graceMs?: number; readonly drainMs?: number }): Promise<void>
 }
 
+/** How long what was ended may take to say so to its callers before their connections are cut. */
+const lastWordMs = 500
+
 /**
  * Serves a gateway.
  *
@@ -66,9 +69,10 @@ export async function startServer(gateway: Gateway, options: ListenOptions = {})
     door.drain()
     const until = clock.monotonic() + drainMs
     while (door.open > 0 && clock.monotonic() < until) await clock.sleep(20)
+    door.end()
     const closed = server.stop(false)
     const late = new AbortController()
-    const left = Math.max(0, until - clock.monotonic())
+    const left = Math.max(lastWordMs, until - clock.monotonic())
     await Promise.race([closed, clock.sleep(left, late.signal).catch(() => {})])
     late.abort()
     await server.stop(true)

@@ -10,6 +10,7 @@ import type { Peer, Rooms } from './seams.ts'
 import { serve } from './serve.ts'
 import { dialectOf, plainPath, surfaces } from './surfaces.ts'
 import { storedTurn } from './turns.ts'
+import { UnderWay } from './under-way.ts'
 
 /** The model endpoints as one function. */
 export interface Door {
@@ -19,12 +20,15 @@ export interface Door {
   readonly open: number
   /** From now on every request is told to go elsewhere; what runs goes on. */
   drain(): void
+  /** Ends what runs: each caller is told that gw shuts down, in its protocol's own words. */
+  end(): void
 }
 
 /** A {@link Door} to the line. */
 export function createDoor(rooms: Rooms): Door {
   let open = 0
   let draining = false
+  const underWay = new UnderWay()
   const beginnings = new Beginnings()
 
   // A request that is served has ended when its record is written, which happens exactly once: its stream counts too.
@@ -45,8 +49,7 @@ export function createDoor(rooms: Rooms): Door {
   /** What a newcomer is told that there is no room for; `null` when there is. */
   function turnedAway(path: string): Response | null {
     if (draining) {
-      const error = new GwError('server.draining', 'gw is shutting down', { retryAfterMs: 1000 })
-      return errorResponse(error, dialectOf(path), [['connection', 'close']])
+      return errorResponse(shuttingDown(), dialectOf(path), [['connection', 'close']])
     }
     if (open < rooms.limits.concurrent) return null
     const error = new GwError('server.overloaded', `gw serves ${open} requests already`, { retryAfterMs: 1000 })
@@ -100,7 +103,9 @@ export function createDoor(rooms: Rooms): Door {
           const opened = openCall(request, peer, at, asked, rooms)
           const call = asked.protocol === 'gemini' ? withoutQueryKey(opened) : opened
           const turn = beginnings.next()
-          const answer = turn === null ? serve(call, asked, counted) : turn.then(() => serve(call, asked, counted))
+          const answer = turn === null
+            ? serve(call, asked, counted, underWay)
+            : turn.then(() => serve(call, asked, counted, underWay))
           return envelope ? guarded(at.path, async () => wrap(await answer, envelope, at.search)) : answer
         }
         return among(at.path, () => {
@@ -129,15 +134,21 @@ export function createDoor(rooms: Rooms): Door {
       const turn = /^\/v1\/responses\/([^/]+)$/.exec(path)
       if (turn) return among(at.path, () => storedTurn(read('responses'), decode(turn[1]!), rooms))
       const raw = /^\/v1\/proxy\/([^/]+)(\/.*)?$/.exec(path) ?? /^\/api\/latest\/([^/]+)(\/.*)?$/.exec(at.path)
-      if (raw) return among(at.path, () => proxy(read('proxy'), decode(raw[1]!), raw[2] ?? '', rooms))
+      if (raw) return among(at.path, () => proxy(read('proxy'), decode(raw[1]!), raw[2] ?? '', rooms, underWay))
       return null
     },
     get open() {
       return open
     },
     drain: () => void (draining = true),
+    end() {
+      draining = true
+      underWay.end(shuttingDown())
+    },
   }
 }
+
+const shuttingDown = (): GwError => new GwError('server.draining', 'gw is shutting down', { retryAfterMs: 1000 })
 
 function onlyGet<T extends { readonly method: string; readonly path: string }>(call: T): T {
   if (call.method === 'GET' || call.method === 'HEAD') return call

@@ -14,6 +14,7 @@ import { errorOf } from './errors.ts'
 import { relayWhole } from './relay-whole.ts'
 import type { Rooms } from './seams.ts'
 import { Ledger } from './settle.ts'
+import type { UnderWay } from './under-way.ts'
 
 /**
  * A raw call of a provider's API with the account gw holds there: scope `proxy`, and only the paths its catalogue entry
@@ -21,7 +22,13 @@ import { Ledger } from './settle.ts'
  *
  * @throws GwError `access.scope`, `provider.not_found`, `access.denied`, and what the call itself may raise
  */
-export async function proxy(call: Call, slug: string, path: string, rooms: Rooms): Promise<Response> {
+export async function proxy(
+  call: Call,
+  slug: string,
+  path: string,
+  rooms: Rooms,
+  underWay: UnderWay,
+): Promise<Response> {
   const principal = await rooms.access.authenticate(call.headers, call.peer)
   requireScope(principal, 'proxy')
   const provider = rooms.directory.provider(slug.toLowerCase())
@@ -59,6 +66,7 @@ export async function proxy(call: Call, slug: string, path: string, rooms: Rooms
     headers,
     body,
   })
+  underWay.add(answer, ledger)
   answer.follow(call.request.signal)
   answer.serve({ left: () => sending.cancel(), drained() {} })
   const reply = await sending.reply

@@ -331,8 +331,10 @@ class WholePieces implements EventScanner {
 
 /** What a caller is told whose stream was ended from here. */
 function ending({ because }: Answer): StreamFailure {
-  if (because?.code !== 'upstream.timeout') return { type: null, code: 'cancelled', message: 'the request was ended' }
-  return { type: 'api_error', code: 'upstream_timeout', message: because.message }
+  if (because === null || because.code === 'cancelled') {
+    return { type: null, code: 'cancelled', message: 'the request was ended' }
+  }
+  return { type: 'api_error', code: because.code.replace('.', '_'), message: because.message }
 }
 
 /** The piece as far as the last event reaches, closed by a blank line; the piece itself when nothing comes behind. */

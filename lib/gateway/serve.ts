@@ -15,6 +15,7 @@ import type { Authenticator, Rooms } from './seams.ts'
 import { type Closer, Ledger } from './settle.ts'
 import type { SurfaceRow } from './surfaces.ts'
 import { continued } from './turns.ts'
+import type { UnderWay } from './under-way.ts'
 
 /**
  * The straight line of one request: who asks, what for, may they, where to; then one target after the other until one
@@ -23,7 +24,7 @@ import { continued } from './turns.ts'
  * Another target is tried only until the commit point: the first content that goes to the caller. Whoever leaves takes
  * its upstream call with it. The ledger is closed exactly once, however the request ends.
  */
-export async function serve(call: Call, row: SurfaceRow, rooms: Rooms): Promise<Response> {
+export async function serve(call: Call, row: SurfaceRow, rooms: Rooms, underWay: UnderWay): Promise<Response> {
   const ledger = new Ledger(call, rooms)
   let notices: readonly AnswerField[] = []
   try {
@@ -47,6 +48,7 @@ export async function serve(call: Call, row: SurfaceRow, rooms: Rooms): Promise<
       row.envelope ? openDownstream : call.peer.openDownstream,
     )
     const line: Line = { call, row, ask, plan, answer, ledger, rooms, notices }
+    underWay.add(answer, ledger)
     watchCaller(line)
     keepCompany(line)
     pursue(line).catch((error) => refuse(line, [], error))

@@ -30,17 +30,15 @@ export const denoPlatform: Platform = {
       { hostname: options.host, port: options.port, onListen: () => {}, signal: abort.signal },
       (request, info) => options.fetch(request, { address: info.remoteAddr.hostname ?? '' }),
     )
-    // Aborting a server that has ended throws outside any promise.
-    let ended = false
-    void server.finished.then(() => ended = true)
+    let stopped: Promise<void> | null = null
     return Promise.resolve({
       host: options.host,
       port: server.addr.port,
       stop: async (force) => {
-        if (ended) return
-        if (!force) return await server.shutdown()
-        abort.abort()
-        await server.finished
+        // A shutdown that has begun cannot be made harder here: aborting it throws outside any promise.
+        if (stopped !== null && force) return
+        if (force) abort.abort()
+        await (stopped ??= force ? server.finished : server.shutdown())
       },
     })
   },

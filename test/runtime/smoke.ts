@@ -44,15 +44,21 @@ async function serveDemo(): Promise<{
       if (!reply.body) return reply
       const reader = reply.body.getReader()
       streams.add(1)
+      let open = true
+      const over = (): void => {
+        if (open) streams.add(-1)
+        open = false
+      }
       const body = new ReadableStream<Uint8Array>({
         async pull(controller) {
           const next = await reader.read()
+          if (!open) return
           if (!next.done) return controller.enqueue(next.value)
-          streams.add(-1)
+          over()
           controller.close()
         },
         cancel(reason) {
-          streams.add(-1)
+          over()
           return reader.cancel(reason).catch(() => {})
         },
       }, { highWaterMark: 0 })
@@ -207,6 +213,22 @@ const steps: Readonly<Record<string, () => Promise<void>>> = {
       }
       check(text.includes('data: [DONE]'), 'the stream was cut')
       await within(5000, 'gw to stop', stopped)
+    }),
+
+  'gw that stops ends what takes too long, and says so': () =>
+    withGateway(async (gateway, streams) => {
+      const endless = { ...paced, model: 'openai/demo-stall-60000' }
+      const reply = await ask(gateway, '/v1/chat/completions', endless, gateway.token)
+      const reader = reply.body!.getReader()
+      await reader.read()
+      const stopped = gateway.server.stop({ drainMs: 50 })
+      let text = ''
+      for (let next = await reader.read(); !next.done; next = await reader.read()) {
+        text += new TextDecoder().decode(next.value)
+      }
+      check(text.includes('server_draining'), `ended with ${text}`)
+      await within(5000, 'gw to stop', stopped)
+      await streams.until((n) => n === 0, 1000, 'the upstream stream to be given up')
     }),
 }
 

@@ -101,15 +101,25 @@ test('stopping: not ready at once, streams finish, then nothing listens', async 
   expect(await get('/health').then(() => true, () => false)).toBe(false)
 })
 
-test('stopping ends what does not finish in time', async () => {
+test('stopping ends what does not finish in time, and says so to each caller', async () => {
   const { server, chat } = await serve()
-  const reply = await chat('demo-stall-20000', { stream: true })
-  const reader = reply.body!.getReader()
-  await reader.read()
+  const stream = await chat('demo-stall-20000', { stream: true })
+  const reader = stream.body!.getReader()
+  const first = await reader.read()
+  const whole = chat('demo-hang')
   const since = performance.now()
-  await server.stop({ drainMs: 200 })
+  const stopped = server.stop({ graceMs: 50, drainMs: 200 })
+  let text = new TextDecoder().decode(first.value)
+  for (let next = await reader.read(); !next.done; next = await reader.read()) {
+    text += new TextDecoder().decode(next.value)
+  }
+  expect(text).toContain('"code":"server_draining"')
+  expect(text).not.toContain('[DONE]')
+  const refused = await whole
+  expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1'])
+  expect((await refused.json() as { error: { code: string } }).error.code).toBe('server_draining')
+  await stopped
   expect(performance.now() - since).toBeLessThan(3000)
-  await reader.cancel().catch(() => {})
 })
 
 for (
