@@ -166,11 +166,7 @@ export async function createGateway(options: GatewayOptions = {}): Promise<Gatew
     observer: observerOf(home),
     recorder: recorderOf(home),
     directory: directoryOf(home),
-    catchUp: oftenEnough(clock, () => home.catchUp()),
-    afterPause: afterPause(
-      clock,
-      () => home.catchUp().catch((error) => logger.log('warn', 'accounts.stale', { error })),
-    ),
+    news: home.news,
     waiting: () => home.afloat.pending(),
     handing: () => home.afloat.handing(),
     serves: (family) => servesFamily(home.config.current().config, family),
@@ -237,33 +233,6 @@ export async function createGateway(options: GatewayOptions = {}): Promise<Gatew
 function notFound(request: Request): Response {
   const { pathname } = new URL(request.url)
   return errorResponse(new GwError('request.not_found', `there is nothing at ${pathname}`), dialectOf(pathname))
-}
-
-/** At most this often is a home read again for requests that nothing can serve. */
-const catchUpEveryMs = 500
-
-/** `read`, spared those who ask again too soon. */
-function oftenEnough(clock: Clock, read: () => Promise<void>): () => Promise<void> {
-  let readAt = -Infinity
-  return async () => {
-    if (clock.monotonic() - readAt < catchUpEveryMs) return
-    readAt = clock.monotonic()
-    await read()
-  }
-}
-
-/** Requests further apart than this find the home read again: what its owner did in between counts. */
-const pauseMs = 100
-
-/** `read`, for the first who asks after a pause; the others are served by what is read in the background. */
-function afterPause(clock: Clock, read: () => Promise<void>): () => Promise<void> | null {
-  let askedAt = -Infinity
-  return () => {
-    const now = clock.monotonic()
-    const paused = now - askedAt > pauseMs
-    askedAt = now
-    return paused ? read() : null
-  }
 }
 
 /** Which groups of paths the configuration leaves open. */

@@ -44,7 +44,7 @@ import {
 } from './repair/mod.ts'
 import { createReceipts, createRouter, type Receipts, type Router } from './routing/mod.ts'
 import { type Keychain, openSecretStore, type SecretStore } from './secrets/mod.ts'
-import { explainStorage, openStorage, type Storage } from './storage/mod.ts'
+import { explainStorage, newsOf, openStorage, type Storage } from './storage/mod.ts'
 import { createUpstream, type ModelDiscovery, openDiscovery } from './upstream/mod.ts'
 import { createUsage, type Usage } from './usage/mod.ts'
 import { tendLogins } from './tend-logins.ts'
@@ -68,8 +68,11 @@ export interface Home {
   readonly access: Access
   readonly accounts: Accounts
   readonly providerStore: ProviderStore
-  /** Reads what other processes of this home may have changed: accounts and providers. Asked twice at once, it reads once. */
-  catchUp(): Promise<void>
+  /**
+   * Whether another process of this home has changed accounts or providers: `null` when all is known, else their reading,
+   * which is to be waited for and never rejects.
+   */
+  news(): Promise<void> | null
   readonly approvals: Approvals
   readonly audit: AuditLog
   readonly usage: Usage
@@ -343,7 +346,6 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       }
       accounts.reload().catch((error) => logger.log('warn', 'accounts.stale', { error }))
     })
-    let catchingUp: Promise<void> | null = null
     let tending: (() => void) | null = null
     closers.push(() => tending?.())
     return {
@@ -362,8 +364,11 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       access,
       accounts,
       providerStore,
-      catchUp: () =>
-        catchingUp ??= providerStore.reload().then(() => accounts.reload()).finally(() => catchingUp = null),
+      news: newsOf(
+        storage,
+        () => providerStore.reload().then(accounts.reload),
+        (error) => logger.log('warn', 'accounts.stale', { error }),
+      ),
       approvals,
       audit: createAuditLog({ storage, clock }),
       usage,

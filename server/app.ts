@@ -70,7 +70,7 @@ export function createApp(gateway: Gateway, { mcp = null }: AppOptions = {}): Ap
     if (healthy) return healthy
     const plain = bounded(withLongHost(request), most)
     peers.set(plain, peer)
-    return routes().then((fetch) => fetch(plain))
+    return Promise.all([routes(), gateway.rooms.news()]).then(([fetch]) => fetch(plain))
   }
 
   return { answer, warm: async () => void await routes() }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type Clock, GwError, type Logger, Secret } from '../base/mod.ts'
+import { type Clock, GwError, inTurn, type Logger, Secret } from '../base/mod.ts'
 import type { Provider } from '../catalog/mod.ts'
 import { type Credential, originsOf, type Reading, type ReadOptions, type Sources } from '../credentials/mod.ts'
 import type { SecretStore } from '../secrets/mod.ts'
@@ -99,7 +99,7 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
   let byId: ReadonlyMap<string, Account> = new Map()
   let printed = ''
   let readAt = -Infinity
-  let reading: Promise<void> | null = null
+  let madeFrom: readonly unknown[] = []
   let learning = false
   const identities = new Map<string, string>()
   /** Accounts whose secret, once read, was a plan token. */
@@ -108,19 +108,19 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
   let stated: ReadonlyMap<string, boolean | undefined> = new Map()
 
   async function read(): Promise<void> {
-    const rows = await storage.db.selectFrom('accounts').selectAll().orderBy('created_ms').orderBy('id').execute()
-    const found = accountsPicture({
-      declared: options.declared(),
-      stored: await readRecords(rows, logger),
-      providers: options.providers(),
-      env,
-      discover: options.discover,
-      plansByToken,
-    })
+    const rows = await storage.db.selectFrom('accounts').select(['id', 'record']).orderBy('created_ms').orderBy('id')
+      .execute()
+    readAt = clock.monotonic()
+    const declared = options.declared()
+    const providers = options.providers()
+    const from = [declared, providers, [...plansByToken].join(' '), ...rows.flatMap(({ id, record }) => [id, record])]
+    if (from.length === madeFrom.length && from.every((part, at) => part === madeFrom[at])) return
+    const stored = await readRecords(rows, logger)
+    const found = accountsPicture({ declared, stored, providers, env, discover: options.discover, plansByToken })
+    madeFrom = from
     stated = found.stated
     byId = new Map(found.accounts.map((account) => [account.id, account]))
     const print = fingerprint(found.accounts)
-    readAt = clock.monotonic()
     // Plans are remembered for as long as the list is the same one.
     if (print === printed) return
     printed = print
@@ -141,10 +141,7 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
     }
   }
 
-  function reload(): Promise<void> {
-    reading ??= read().finally(() => reading = null)
-    return reading
-  }
+  const reload = inTurn(read)
 
   function get(id: string): Account {
     const account = byId.get(id)
@@ -233,7 +230,7 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
 
   async function written<T>(id: string, work: (tx: Writing) => Promise<T>): Promise<Account> {
     await storage.write(work)
-    await read()
+    await reload()
     return get(id)
   }
 
@@ -262,7 +259,7 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
     }
   }
 
-  await read()
+  await reload()
 
   return {
     list() {
@@ -288,7 +285,7 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
     async remove(id) {
       const account = stored(id)
       await storage.write((tx) => drop(tx, account))
-      await read()
+      await reload()
     },
     async change(tx, changes, providers) {
       for (const change of changes) {

@@ -1,5 +1,5 @@
 import type { Clock } from '../base/mod.ts'
-import { isObject } from '../base/mod.ts'
+import { inTurn, isObject } from '../base/mod.ts'
 import type { StoredProvider } from '../catalog/mod.ts'
 import type { Rows, Storage } from '../storage/mod.ts'
 
@@ -37,7 +37,7 @@ export async function openProviderStore(
   let known: readonly StoredProvider[] = []
   let text = ''
 
-  async function reload(): Promise<void> {
+  const reload = inTurn(async () => {
     const rows = await storage.db.selectFrom('facts').select('value').where('key', '>=', prefix)
       .where('key', '<', `${prefix}\uffff`).orderBy('key').execute()
     const next = rows.map((row) => row.value).join('\n')
@@ -45,7 +45,7 @@ export async function openProviderStore(
     text = next
     known = rows.flatMap(fromRow)
     onChange()
-  }
+  })
 
   await reload()
   return {

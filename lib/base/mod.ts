@@ -25,6 +25,7 @@ export {
   silentLogger,
 } from './log.ts'
 export { nearest } from './nearest.ts'
+export { inTurn } from './in-turn.ts'
 export { once } from './once.ts'
 export { backoffMs, longestWaitMs, parseRetryAfter } from './retry.ts'
 export { Secret } from './secret.ts'

@@ -1,24 +1,16 @@
-import { GwError } from '../base/mod.ts'
 import type { RoutedPlan } from '../routing/mod.ts'
 import { ownAccounts, shadowed } from './own-accounts.ts'
 import type { Ask, Rooms } from './seams.ts'
 
 /**
- * The plan for a request. After a pause, and where nothing can serve it, the home is read again first: an account or
- * provider that another process added, changed or took away a moment ago counts from the first request on.
+ * The plan for a request. An account or provider that another process added, changed or took away a moment ago counts
+ * from the next request on.
  *
  * @throws GwError `model.missing`, `model.not_found`, `request.invalid`, `access.denied`, `provider.not_found`
  */
-export function planOrCatchUp(ask: Ask, rooms: Rooms): RoutedPlan | Promise<RoutedPlan> {
-  const news = rooms.afterPause?.()
-  if (news) return news.then(() => planFor(ask, rooms))
-  try {
-    const plan = planFor(ask, rooms)
-    if (plan.targets.length > 0 || plan.dropped.length > 0 || !rooms.catchUp) return plan
-  } catch (error) {
-    if (!rooms.catchUp || !(error instanceof GwError) || error.code !== 'model.not_found') throw error
-  }
-  return rooms.catchUp().then(() => planFor(ask, rooms))
+export function planOf(ask: Ask, rooms: Rooms): RoutedPlan | Promise<RoutedPlan> {
+  const news = rooms.news?.()
+  return news ? news.then(() => planFor(ask, rooms)) : planFor(ask, rooms)
 }
 
 /** The plan for a request, with the accounts that its caller brought along standing in for gw's. */

@@ -9,7 +9,7 @@ import type { Call } from './call.ts'
 import { keepCompany } from './early.ts'
 import { errorResponse, shown } from './errors.ts'
 import { handedOver, handoffFields } from './handoff.ts'
-import { planOrCatchUp } from './plan.ts'
+import { planOf } from './plan.ts'
 import { refuse } from './refuse.ts'
 import type { Authenticator, Rooms } from './seams.ts'
 import { type Closer, Ledger } from './settle.ts'
@@ -33,7 +33,7 @@ export async function serve(call: Call, row: SurfaceRow, rooms: Rooms, underWay:
     const asked = await readAsk(call, row, principal, rooms)
     const ask = row.surface === 'responses' ? await continued(asked, rooms) : asked
     ledger.asked(ask)
-    const found = planOrCatchUp(ask, rooms)
+    const found = planOf(ask, rooms)
     const plan = found instanceof Promise ? await found : found
     ledger.planned(plan)
     notices = handoffFields(plan, rooms)

@@ -7,6 +7,7 @@
  */
 export type { Lease } from './lease.ts'
 export type { Rows } from './look.ts'
+export { newsOf } from './news.ts'
 export type { Database, RequestsTable, UsageSums } from './schema.ts'
 export { explainStorage, openStorage, type Storage, type StorageOptions, type Writing } from './storage.ts'
 export type { BatchWriter } from './batch.ts'

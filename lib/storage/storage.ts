@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import { stat } from 'node:fs/promises'
 import { Kysely, SqliteDialect, type Transaction } from 'kysely'
-import { type Clock, GwError, isGwError } from '../base/mod.ts'
+import { type Clock, GwError, isGwError, once } from '../base/mod.ts'
 import { ensurePrivateDir, type Platform, type SqliteConnection, tighten } from '../platform/mod.ts'
 import { type BatchWriter, batchWriter } from './batch.ts'
 import { type Lease, takeLease } from './lease.ts'
@@ -26,6 +26,8 @@ export interface Storage {
    * @throws GwError `storage.busy` when the lock does not come free, `storage.failed` when the disk refuses
    */
   write<T>(work: (tx: Writing) => Promise<T>): Promise<T>
+  /** Another number after each commit by anybody but {@link write}: {@link batch} and other processes. */
+  version(): number
   /** Rows that may wait up to 200 ms: kept in memory, committed together. */
   readonly batch: BatchWriter
   /** Takes a named lease across all processes of this home, or `null` when another holds it. */
@@ -110,8 +112,10 @@ async function openFile({ platform, clock, path }: StorageOptions): Promise<Stor
     retryBusy(clock, () => db.transaction().setAccessMode('read write').execute(work)).catch((error) => {
       throw explain(error, path)
     })
+  const version = once(() => connection.prepare('pragma data_version'))
   return {
     db,
+    version: () => (version().all([])[0] as { data_version: number }).data_version,
     rows: (sql, parameters = []) => connection.prepare(sql).all(parameters) as never,
     write,
     batch,

@@ -6,7 +6,7 @@ import { manualClock, silentLogger, systemClock } from '../../../lib/base/mod.ts
 import { loadConfig } from '../../../lib/config/mod.ts'
 import { openHome } from '../../../lib/open-home.ts'
 import { detectPlatform, paths } from '../../../lib/platform/mod.ts'
-import { openStorage } from '../../../lib/storage/mod.ts'
+import { newsOf, openStorage } from '../../../lib/storage/mod.ts'
 
 const platform = await detectPlatform()
 
@@ -128,4 +128,32 @@ test('openStorage() says which folder cannot be made, and where to put it instea
       code: 'storage.failed',
       hint: expect.stringContaining('GW_HOME'),
     })
+  }))
+
+test('newsOf() reads again after a commit by another connection, once, and once more where that failed', () =>
+  inFolder(async (folder) => {
+    const path = join(folder, 'gw.sqlite')
+    const one = await openStorage({ platform, clock: systemClock, path })
+    const two = await openStorage({ platform, clock: systemClock, path })
+    const put = (storage: typeof one, key: string) =>
+      storage.write((tx) => tx.insertInto('facts').values({ key, value: '1', updated_ms: 0 }).execute())
+    let reads = 0
+    const failures: unknown[] = []
+    const work = { next: (): Promise<void> => Promise.resolve() }
+    const news = newsOf(one, () => (reads++, work.next()), (error) => failures.push(error))
+    await news()
+    expect([news(), reads]).toEqual([null, 1])
+    await put(one, 'own')
+    expect(news()).toBeNull()
+    await put(two, 'other')
+    work.next = () => Promise.reject(new Error('busy'))
+    const [first, second] = [news(), news()]
+    expect(second).toBe(first)
+    await first
+    expect([reads, failures.length]).toEqual([2, 1])
+    work.next = () => Promise.resolve()
+    await news()
+    expect([news(), reads]).toEqual([null, 3])
+    await one.close()
+    await two.close()
   }))

@@ -1,0 +1,28 @@
+import type { Storage } from './storage.ts'
+
+/**
+ * Follows what others commit to a database, for one who keeps a picture of what stands there.
+ *
+ * @param read reads all of it again; one that fails leaves the last picture in place and is tried again at the next look
+ * @returns looks, in about a microsecond: `null` while the picture is of now, else the reading to wait for. Never rejects.
+ */
+export function newsOf(
+  storage: Pick<Storage, 'version'>,
+  read: () => Promise<void>,
+  failed: (error: unknown) => void,
+): () => Promise<void> | null {
+  let seen: number | null = null
+  let reading: Promise<void> | null = null
+  return () => {
+    const version = storage.version()
+    if (version === seen) return reading
+    seen = version
+    const mine = reading = read().catch((error: unknown) => {
+      seen = null
+      failed(error)
+    }).finally(() => {
+      if (reading === mine) reading = null
+    })
+    return mine
+  }
+}
