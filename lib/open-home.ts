@@ -1,5 +1,12 @@
 import { type Access, type Approvals, createAccess, createApprovals } from './access/mod.ts'
-import { type Accounts, openAccounts, openProviderStore, type ProviderStore } from './accounts/mod.ts'
+import {
+  type Account,
+  type Accounts,
+  formatTarget,
+  openAccounts,
+  openProviderStore,
+  type ProviderStore,
+} from './accounts/mod.ts'
 import { type AccountId, type Clock, GwError, type Logger } from './base/mod.ts'
 import { type Catalog, createCatalog, loadModelFacts, type ModelFacts, type Provider } from './catalog/mod.ts'
 import {
@@ -201,6 +208,9 @@ export async function openHome(options: HomeOptions): Promise<Home> {
         discovered: new Map([...discovery?.found ?? [], ...options.models ?? []]),
         facts,
       })
+    const board = await createBoard({ storage, clock, random, logger })
+    closers.push(() => board.close())
+    const replaced: Account[] = []
     const opened = await openAccounts({
       storage,
       clock,
@@ -210,18 +220,23 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       env,
       providers: () => catalogNow().providers,
       declared: () => config.current().config.accounts,
+      replaced: (account) => replaced.push(account),
     })
-    // What is believed of an account is believed of its credential.
+    /** What was believed of an account was believed of the credential that it had. */
+    const renew = async (): Promise<void> => {
+      await raise()
+      for (const { provider, id } of replaced.splice(0)) board.reset(formatTarget(provider, id))
+    }
     const accounts: Accounts = {
       ...opened,
       async add(input, secret) {
         const account = await opened.add(input, secret)
-        await raise()
+        await renew()
         return account
       },
       async update(id, patch, secret) {
         const account = await opened.update(id, patch, secret)
-        await raise()
+        await renew()
         return account
       },
       async remove(id) {
@@ -238,8 +253,6 @@ export async function openHome(options: HomeOptions): Promise<Home> {
         ? usage.metrics.tokens('issued')
         : event.type === 'revoked' && usage.metrics.tokens('revoked', event.tokens.length)
     )
-    const board = await createBoard({ storage, clock, random, logger })
-    closers.push(() => board.close())
     const router = await createRouter({
       storage,
       clock,
@@ -344,7 +357,7 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       } catch (error) {
         logger.log('error', 'config.access_refused', { error })
       }
-      accounts.reload().catch((error) => logger.log('warn', 'accounts.stale', { error }))
+      accounts.reload().then(renew).catch((error) => logger.log('warn', 'accounts.stale', { error }))
     })
     let tending: (() => void) | null = null
     closers.push(() => tending?.())
@@ -366,7 +379,7 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       providerStore,
       news: newsOf(
         storage,
-        () => providerStore.reload().then(accounts.reload),
+        () => providerStore.reload().then(accounts.reload).then(() => replaced.length > 0 ? renew() : undefined),
         (error) => logger.log('warn', 'accounts.stale', { error }),
       ),
       approvals,

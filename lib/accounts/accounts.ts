@@ -78,14 +78,17 @@ export interface AccountsOptions {
   readonly declared: () => Readonly<Record<string, AccountRecord>>
   /** Whether the environment's own keys become accounts; default yes. */
   readonly discover?: boolean
+  /** Called when an account has another credential than before, whichever process of the home gave it. */
+  readonly replaced?: (account: Account) => void
 }
 
 /** How old the picture of the store may be before it is read again in the background. */
 const pictureMs = 250
 const secretPrefix = 'account/'
+
 /** Tells two pictures apart, a changed secret included, and keeps none of it. */
-function fingerprint(accounts: readonly Account[]): string {
-  const text = JSON.stringify(accounts, function (this: Record<string, unknown>, key, value: unknown) {
+function fingerprint(parts: readonly unknown[]): string {
+  const text = JSON.stringify(parts, function (this: Record<string, unknown>, key, value: unknown) {
     const raw = this[key]
     return raw instanceof Secret ? raw.reveal() : value
   })
@@ -104,20 +107,37 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
   const identities = new Map<string, string>()
   /** Accounts whose secret, once read, was a plan token. */
   const plansByToken = new Set<string>()
+  /** What the credential of each account is made of, in a form that shows nothing of it. */
+  const restsOn = new Map<string, string>()
   /** Accounts of which their owner says whether they are plans. */
   let stated: ReadonlyMap<string, boolean | undefined> = new Map()
 
   async function read(): Promise<void> {
     const rows = await storage.db.selectFrom('accounts').select(['id', 'record']).orderBy('created_ms').orderBy('id')
       .execute()
+    const secrets = await storage.db.selectFrom('secrets').select(['ref', 'updated_ms']).orderBy('ref').execute()
     readAt = clock.monotonic()
     const declared = options.declared()
     const providers = options.providers()
-    const from = [declared, providers, [...plansByToken].join(' '), ...rows.flatMap(({ id, record }) => [id, record])]
+    const from = [
+      declared,
+      providers,
+      [...plansByToken].join(' '),
+      ...rows.flatMap(({ id, record }) => [id, record]),
+      ...secrets.flatMap(({ ref, updated_ms }) => [ref, updated_ms]),
+    ]
     if (from.length === madeFrom.length && from.every((part, at) => part === madeFrom[at])) return
     const stored = await readRecords(rows, logger)
-    const found = accountsPicture({ declared, stored, providers, env, discover: options.discover, plansByToken })
+    const make = () => accountsPicture({ declared, stored, providers, env, discover: options.discover, plansByToken })
+    let found = make()
     madeFrom = from
+    const written = new Map(secrets.map(({ ref, updated_ms }) => [ref, updated_ms]))
+    const replaced = found.accounts.filter((account) => replacedSince(account, written))
+    if (replaced.filter(({ id }) => plansByToken.delete(id)).length > 0) found = make()
+    for (const account of replaced) {
+      forget(account)
+      options.replaced?.(account)
+    }
     stated = found.stated
     byId = new Map(found.accounts.map((account) => [account.id, account]))
     const print = fingerprint(found.accounts)
@@ -126,6 +146,15 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
     printed = print
     picture = found.accounts
     if (learning) void learn()
+  }
+
+  /** Whether the credential of an account is another one than when this was last asked. */
+  function replacedSince({ id, source }: Account, written: ReadonlyMap<string, number>): boolean {
+    const ref = storedRef(source)
+    const now = fingerprint([source, ref === null ? null : written.get(ref) ?? null])
+    const before = restsOn.get(id)
+    restsOn.set(id, now)
+    return before !== undefined && before !== now
   }
 
   async function learn(): Promise<void> {
@@ -219,6 +248,7 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
     await tx.deleteFrom('accounts').where('id', '=', account.id).execute()
     const ref = storedRef(account.source)
     if (ref?.startsWith(secretPrefix)) await secrets.delete(ref, tx)
+    restsOn.delete(account.id)
     forget(account)
   }
 

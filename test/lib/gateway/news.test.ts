@@ -10,8 +10,8 @@ afterAll(async () => {
 })
 
 /** A server, and another process of the same home: what the command line is to it. */
-async function open() {
-  const far = demoServer()
+async function open({ key }: { readonly key?: string } = {}) {
+  const far = demoServer(key === undefined ? {} : { key })
   const settings = { 'egress.allow_origins': [new URL(far.url).origin], 'providers.openai.base_url': `${far.url}/v1` }
   const served = await startGateway({ settings })
   const beside = await createGateway({ home: served.home, cwd: served.home, env: {}, keychain: null, settings })
@@ -54,6 +54,16 @@ test('what another process does to an account counts for the very next request, 
     busy.abort()
     await others
   }
+})
+
+test('a key that another process replaced is used at once, and brings an account that its old key killed back', async () => {
+  const { beside, ask } = await open({ key: 'sk-good' })
+  const { id } = await beside.rooms.accounts.add({ provider: 'openai' }, new Secret('sk-revoked'))
+  expect([(await ask()).status, (await ask()).status]).toEqual([502, 503])
+  await beside.rooms.accounts.update(id, {}, new Secret('sk-good'))
+  expect((await ask()).status).toBe(200)
+  await beside.rooms.accounts.update(id, {}, new Secret('sk-revoked-too'))
+  expect((await ask()).status).toBe(502)
 })
 
 test('lists over HTTP show what another process did a moment ago', async () => {
