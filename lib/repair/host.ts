@@ -40,9 +40,8 @@ export interface HostStep {
 
 const leaseName = 'repair.tick'
 const leaseMs = 180_000
-/** How soon a replaced credential is noticed, after a start and from then on. */
-const firstRaiseMs = 1_000
-const raiseEveryMs = 5_000
+/** How soon a replaced credential is noticed. */
+const raiseEveryMs = 1_000
 
 /**
  * Makes the {@link Host}: due probes, renewals ahead of expiry, re-validation after a quota reset; at most one step a
@@ -94,9 +93,9 @@ export function createHost(
   }
 
   async function watch(signal: AbortSignal): Promise<void> {
-    for (let waitMs = firstRaiseMs; !signal.aborted; waitMs = raiseEveryMs) {
+    while (!signal.aborted) {
       try {
-        await context.clock.sleep(waitMs, signal)
+        await context.clock.sleep(raiseEveryMs, signal)
         await raiseAll()
       } catch (error) {
         if (signal.aborted) return
