@@ -1,4 +1,5 @@
 import type { JsonObject } from '../base/mod.ts'
+import { mark } from './reasoning.ts'
 import { numberOf, objectOf, stringOf } from './read.ts'
 
 /** A place on the web that a text names as its source. */
@@ -27,4 +28,21 @@ export function webCitation(value: JsonObject, length: number): WebCitation | nu
     start: numberOf(flat.start_index) ?? 0,
     end: numberOf(flat.end_index) ?? length,
   }
+}
+
+/**
+ * A place on the web in the form of messages, whose index into the results of its own search is opaque: there it says
+ * that the place is none of Anthropic's, which would refuse it.
+ */
+export function messagesCitation(value: JsonObject, length: number): JsonObject | null {
+  const cited = webCitation(value, length)
+  if (cited === null) return null
+  const { url, title, start, end } = cited
+  const encrypted_index = `${mark}${start}-${end}`
+  return { type: 'web_search_result_location', url, title, cited_text: '', encrypted_index }
+}
+
+/** Whether a citation was written by {@link messagesCitation}. Nobody takes it back, and the text says what it said. */
+export function isForeignCitation({ encrypted_index }: JsonObject): boolean {
+  return typeof encrypted_index === 'string' && encrypted_index.startsWith(mark)
 }

@@ -15,7 +15,8 @@ export interface PackedReasoning {
   readonly proof: ReasoningProof | null
 }
 
-const mark = 'gw1.'
+/** How everything begins that gw puts into an opaque field. */
+export const mark = 'gw1.'
 /** How it begins where the field holds bytes in base64: of `gw1.W`, less what the next character decides. */
 export const signatureMark = 'Z3cxL'
 const issuers: readonly ProtocolId[] = ['openai-chat', 'openai-responses', 'anthropic-messages', 'gemini']
@@ -26,7 +27,7 @@ function isPacked(text: string): boolean {
   return text.startsWith(mark)
 }
 
-/** How reasoning of another issuer shows in the text of a body. */
+/** How what gw put into opaque fields shows in the text of a body. */
 export const packedMarks: readonly string[] = [`"${mark}`, `"${signatureMark}`]
 
 /** The opaque string for reasoning of another issuer. */

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../base/mod.ts'
+import { messagesCitation } from '../citations.ts'
 import type { Call, DecodedResponse, Lose } from '../codec.ts'
 import type { InferenceResponse, ResponsePart, ToolCallHead } from '../event.ts'
 import { upstreamFailure } from '../failure.ts'
@@ -121,14 +122,11 @@ export function encodeResponse(response: InferenceResponse, call: Call, lose: Lo
 function encodeBlock(part: ResponsePart, path: string, call: Call, lose: Lose): JsonObject[] {
   const own = call.upstream === 'anthropic-messages'
   switch (part.type) {
-    case 'text':
-      if (!own) loseAnnotations(part.annotations, path, lose)
+    case 'text': {
+      const citations = encodeCitations(part.annotations, { path, length: part.text.length }, own, lose)
       if (part.text === '') return []
-      return [{
-        type: 'text',
-        text: part.text,
-        ...(own && part.annotations.length > 0 ? { citations: part.annotations } : {}),
-      }]
+      return [{ type: 'text', text: part.text, ...(citations.length > 0 ? { citations } : {}) }]
+    }
     case 'refusal':
       return part.text === '' ? [] : [{ type: 'text', text: part.text }]
     case 'reasoning':
@@ -145,11 +143,20 @@ function encodeBlock(part: ResponsePart, path: string, call: Call, lose: Lose): 
   }
 }
 
-/** Takes down citations that this protocol has no form for. */
-export function loseAnnotations(annotations: readonly JsonObject[], path: string, lose: Lose): void {
-  annotations.forEach((value, i) =>
-    lose(`${path}.annotations[${i}]`, `anthropic-messages knows no ${String(value.type)}`)
-  )
+/** The citations of a text of so many characters; those that this protocol has no form for are told to `lose`. */
+export function encodeCitations(
+  annotations: readonly JsonObject[],
+  text: { readonly path: string; readonly length: number },
+  own: boolean,
+  lose: Lose,
+): JsonObject[] {
+  if (own) return [...annotations]
+  return annotations.flatMap((value, i) => {
+    const citation = messagesCitation(value, text.length)
+    if (citation !== null) return [citation]
+    lose(`${text.path}.annotations[${i}]`, `anthropic-messages knows no ${String(value.type)}`)
+    return []
+  })
 }
 
 type Reasoning = Extract<ResponsePart, { type: 'reasoning' }>

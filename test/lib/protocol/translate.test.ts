@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import type { Json, JsonObject } from '../../../lib/base/mod.ts'
-import { type ProtocolId, repairs, translator, type TranslatorOptions } from '../../../lib/protocol/mod.ts'
+import { packedMarks, type ProtocolId, repairs, translator, type TranslatorOptions } from '../../../lib/protocol/mod.ts'
 import { hear } from '../../../lib/conform/mod.ts'
 
 const utf8 = new TextEncoder()
@@ -606,5 +606,36 @@ describe('ends of an answer', () => {
       }).exchange.response(reply)
       expect(back.body.stop_reason).toBe(word)
     })
+  }
+})
+
+test('a place on the web that another model cites is shown to clients of messages, and never sent to Anthropic', () => {
+  const asked = { model: 'm', max_tokens: 9, messages: [user('news?')] }
+  const { exchange } = ask('anthropic-messages', 'openai-responses', asked)
+  const annotations = [
+    { type: 'url_citation', url: 'https://e.com/a', title: 'A', start_index: 0, end_index: 4 },
+    { type: 'file_citation', file_id: 'f', index: 3 },
+  ]
+  const content = [{ type: 'output_text', text: 'Rain, says A.', annotations }]
+  const output = [{ type: 'message', id: 'msg_1', role: 'assistant', status: 'completed', content }]
+  const { body, losses } = exchange.response({ id: 'r', status: 'completed', output })
+  const said = (body.content as JsonObject[])[0]!
+  expect(said).toMatchObject({
+    text: 'Rain, says A.',
+    citations: [{ type: 'web_search_result_location', url: 'https://e.com/a', title: 'A', cited_text: '' }],
+  })
+  expect(losses.map(({ path }) => path)).toEqual(['output[0].annotations[1]'])
+
+  const own = { ...(said.citations as JsonObject[])[0]!, encrypted_index: 'Eo8B', cited_text: 'rain' }
+  for (const [citations, sent] of [[[], undefined], [[own], [own]]] as const) {
+    const block = { ...said, citations: [...said.citations as JsonObject[], ...citations] }
+    const next = { ...asked, messages: [user('news?'), { role: 'assistant', content: [block] }, user('and?')] }
+    expect(packedMarks.some((mark) => JSON.stringify(next).includes(mark))).toBe(true)
+    const again = ask('anthropic-messages', 'anthropic-messages', next)
+    expect([messagesOf(again.sent)[1]!.content, again.losses]).toEqual([[{
+      type: 'text',
+      text: 'Rain, says A.',
+      ...(sent === undefined ? {} : { citations: [...sent] }),
+    }], []])
   }
 })

@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from '../../../base/mod.ts'
+import { isForeignCitation } from '../../citations.ts'
 import { unknownFields } from '../../ledger.ts'
 import { objectOf, objectsOf, stringOf } from '../../read.ts'
 import { unpackReasoning } from '../../reasoning.ts'
@@ -14,6 +15,15 @@ export function decodeCache(value: JsonObject): CacheMark | null {
 export function decodeContent(content: Json | undefined, path: string): Part[] {
   if (typeof content === 'string') return [{ type: 'text', path, text: content }]
   return objectsOf(content).map((block, i) => decodeBlock(block, `${path}[${i}]`))
+}
+
+/** The fields of a text without the citations that gw wrote in the name of another protocol. */
+function withoutForeign(extra: JsonObject | undefined): JsonObject | undefined {
+  const cited = objectsOf(extra?.citations)
+  const own = cited.filter((citation) => !isForeignCitation(citation))
+  if (own.length === cited.length) return extra
+  const { citations: _, ...rest } = extra!
+  return own.length > 0 ? { ...rest, citations: own } : rest
 }
 
 const blockFields: Readonly<Record<string, ReadonlySet<string>>> = {
@@ -35,7 +45,7 @@ function decodeBlock(block: JsonObject, path: string): Part {
   const base = { path, extra: unknownFields(block, fields), ...marked }
   switch (type) {
     case 'text':
-      return { type, ...base, text: block.text as string }
+      return { type, ...base, extra: withoutForeign(base.extra), text: block.text as string }
     case 'image':
     case 'document': {
       const source = decodeSource(objectOf(block.source) ?? {})

@@ -6,11 +6,13 @@ import { objectOf } from '../../read.ts'
 import { type Sections, showReasoning } from '../../sections.ts'
 import { addTokens, noTokens } from '../../usage.ts'
 import { encodeFailure } from '../failure.ts'
-import { encodeThinking, encodeUsage, loseAnnotations, signatureOf } from '../response.ts'
+import { encodeCitations, encodeThinking, encodeUsage, signatureOf } from '../response.ts'
 
 interface Draft extends Sections {
   readonly head: PartHead
   opened: boolean
+  /** Characters of its text. */
+  length: number
 }
 
 /**
@@ -72,7 +74,7 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
   }
   function open(part: number, head: PartHead): string {
     current = part
-    const draft: Draft = { head, opened: false, content: [], summary: [] }
+    const draft: Draft = { head, opened: false, length: 0, content: [], summary: [] }
     drafts[part] = draft
     switch (head.type) {
       case 'tool-call':
@@ -102,6 +104,7 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
         return opened + blockDelta(`{"type":"thinking_delta","thinking":${JSON.stringify(shown)}}`)
       }
       default: {
+        draft.length += event.text.length
         const opened = draft.opened ? '' : startBlock(draft, { type: 'text', text: '' })
         return opened + blockDelta(`{"type":"text_delta","text":${JSON.stringify(event.text)}}`)
       }
@@ -111,13 +114,11 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
     const draft = drafts[event.part]
     current = null
     if (draft === undefined) return ''
-    const citations = event.annotations ?? []
-    if (!own) loseAnnotations(citations, `output[${event.part}]`, lose)
     if (draft.head.type !== 'reasoning') {
+      const text = { path: `output[${event.part}]`, length: draft.length }
+      const citations = encodeCitations(event.annotations ?? [], text, own, lose)
       if (!draft.opened) return ''
-      const cited = own
-        ? citations.map((citation) => blockDelta(JSON.stringify({ type: 'citations_delta', citation })))
-        : []
+      const cited = citations.map((citation) => blockDelta(JSON.stringify({ type: 'citations_delta', citation })))
       return cited.join('') + stopBlock()
     }
     const { content, summary } = draft
