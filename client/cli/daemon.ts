@@ -2,7 +2,7 @@ import { GwError } from '../../lib/base/mod.ts'
 import { printJson } from './output.ts'
 import type { AddCommands } from './program.ts'
 import { findServing } from './session.ts'
-import { withRepair } from './stay-afloat.ts'
+import { withRepair } from './afloat/scope.ts'
 
 /** What each command of a daemon became: there is none beside the gateway. */
 const replaced: Readonly<Record<string, string>> = {

@@ -5,7 +5,7 @@ import type { ForeignSystem } from '../../lib/migrate/mod.ts'
 import { printJson } from './output.ts'
 import { printable } from './words.ts'
 import type { AddCommands, CommandContext } from './program.ts'
-import { areaCommand } from './program.ts'
+import { commandAt } from './program.ts'
 
 const systems: readonly (readonly [system: ForeignSystem, description: string])[] = [
   ['lr', 'Take over a .lenv, .env or providers.lenv of Link.Assistant.Router'],
@@ -17,7 +17,7 @@ const systems: readonly (readonly [system: ForeignSystem, description: string])[
 /** `gw import lr|tplumb|open-llm-auth|litellm FILE`: the configuration of another gateway. */
 export const importCommands: AddCommands = (program, context) => {
   for (const [system, description] of systems) {
-    const command = areaCommand(program, 'import').command(system).description(description)
+    const command = commandAt(program, 'import').command(system).description(description)
       .argument('<file>', 'its file; it is read and never written')
       .option('--dry-run', 'say what would change, and change nothing')
     if (system === 'lr') {

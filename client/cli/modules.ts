@@ -7,11 +7,11 @@ import { doctor } from './doctor.ts'
 import { importCommands } from './import.ts'
 import { llmCommands } from './llm.ts'
 import { mcp } from './mcp.ts'
-import { onboarding } from './onboarding.ts'
+import { onboarding } from './onboarding/mod.ts'
 import type { CommandModule } from './program.ts'
 import { serve } from './serve.ts'
 import { sim } from './sim.ts'
-import { stayAfloat } from './stay-afloat.ts'
+import { stayAfloat } from './afloat/mod.ts'
 import { tokenCommands } from './token.ts'
 
 /** The commands that are more than one call. Completions come last: they look at all the others. */

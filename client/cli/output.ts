@@ -42,6 +42,13 @@ const noteworthy = (value: unknown): boolean =>
 /** What a program asked for with `--json`: one object. */
 export const printJson = (io: CliIo, value: unknown): void => io.out(`${JSON.stringify(value, null, 2)}\n`)
 
+/** A report of a command's own: the whole of it for programs, one sentence for people. */
+export const printReport = (
+  { io, options }: { readonly io: CliIo; readonly options: () => { readonly json: boolean } },
+  report: object,
+  sentence: string,
+): void => options().json ? printJson(io, report) : io.out(`${printable(sentence)}\n`)
+
 /** Whether a value holds a list of objects, which no line can show. */
 const isDeep = (value: Json | undefined): boolean =>
   Array.isArray(value)

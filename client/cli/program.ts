@@ -1,7 +1,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import { GwError, isObject, nearest } from '../../lib/base/mod.ts'
 import type { OperationDescription } from '../../lib/operations/mod.ts'
-import { exits, sentences } from './afloat-texts.ts'
+import { exits, sentences } from './afloat/texts.ts'
 import { addFields, inputFrom, kebab } from './fields.ts'
 import type { CliIo } from './io.ts'
 import { described, settings } from './manifest.ts'
@@ -125,7 +125,7 @@ export function buildProgram(
     const command = commandOf(operation)
     if (!command || (named !== null && command[0] !== named)) continue
     if (all || command.length === 1 || words.has(command[0]!)) addOperation(program, operation, command, context)
-    else areaCommand(program, command[0]!)
+    else commandAt(program, command[0]!)
   }
   for (const module of modules) if (named === null || module.words.includes(named)) module.add(program, context)
   const own = flagsOf(program, argv)
@@ -218,9 +218,13 @@ function commandOf({ name, kind, cli }: OperationDescription): readonly string[]
 }
 
 /** The command that holds those of an area. */
-export const areaCommand = (parent: Command, word: string): Command =>
+const areaCommand = (parent: Command, word: string): Command =>
   parent.commands.find((command) => command.name() === word) ??
     parent.command(word).description(areas[word] ?? '').exitOverride()
+
+/** The command of these words, such as `route explain`; it and its parents are made where they are not there yet. */
+export const commandAt = (program: Command, words: string): Command =>
+  words.split(' ').filter(Boolean).reduce(areaCommand, program)
 
 function addOperation(
   program: Command,
@@ -229,8 +233,7 @@ function addOperation(
   context: CommandContext,
 ): void {
   const hints = operation.cli ?? {}
-  let parent = program
-  for (const word of words.slice(0, -1)) parent = areaCommand(parent, word)
+  const parent = commandAt(program, words.slice(0, -1).join(' '))
   const command = parent.command(words[words.length - 1]!, { isDefault: hints.default === true })
     .description(operation.summary)
   // Commander hands a misspelt neighbour to the default command as an argument of it.

@@ -2,8 +2,9 @@ import { silentLogger, systemClock } from '../../lib/base/mod.ts'
 import { loadConfig } from '../../lib/config/look.ts'
 import { lookAtRoutes } from '../../lib/look.ts'
 import type { CliIo } from './io.ts'
+import { printJson } from './output.ts'
 import type { RouteQuestion } from './route-question.ts'
-import { printRoutes } from './routes.ts'
+import { printRoutes } from './afloat/print-routes.ts'
 
 /**
  * Answers a {@link RouteQuestion} as the whole command line would, without building it or opening the home.
@@ -16,7 +17,7 @@ export async function answer({ action, scope, json }: RouteQuestion, io: CliIo):
   if (found === null) return null
   const { loaded, report } = found
   for (const warning of loaded.warnings) io.err(`gw: ${warning}\n`)
-  if (json) io.out(`${JSON.stringify(report, null, 2)}\n`)
+  if (json) printJson(io, report)
   else printRoutes(io, report)
   return action === 'select' && report.selected === null ? 201 : 0
 }

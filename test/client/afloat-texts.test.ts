@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { blockedText, exits, probeText, repairText, sentences } from '../../client/cli/afloat-texts.ts'
+import { blockedText, exits, probeText, repairText, sentences } from '../../client/cli/afloat/texts.ts'
 
 // What people read where scripts read fields.
 

@@ -1,7 +1,7 @@
-import { isObject } from '../../lib/base/mod.ts'
-import type { CliIo } from './io.ts'
-import { green, yellow } from './output.ts'
-import { printable } from './words.ts'
+import { isObject } from '../../../lib/base/mod.ts'
+import type { CliIo } from '../io.ts'
+import { green, yellow } from '../output.ts'
+import { printable } from '../words.ts'
 
 /** One line a route: what it is, how it is, and the next step. */
 export function printRoutes(io: CliIo, result: { readonly routes?: unknown }): void {

@@ -1,6 +1,6 @@
-import { isObject } from '../../lib/base/mod.ts'
-import type { InTheWay, RepairRunReport } from '../../lib/repair/mod.ts'
-import { printable } from './words.ts'
+import { isObject } from '../../../lib/base/mod.ts'
+import type { InTheWay, RepairRunReport } from '../../../lib/repair/mod.ts'
+import { printable } from '../words.ts'
 
 type Result = Readonly<Record<string, unknown>>
 
