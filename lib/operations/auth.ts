@@ -1,8 +1,6 @@
 import { z } from 'zod'
-import type { Account } from '../accounts/mod.ts'
-import { GwError, Secret, toGwError } from '../base/mod.ts'
-import type { LoginInfo, LoginState } from '../credentials/mod.ts'
-import type { OperationRooms } from './context.ts'
+import { GwError, Secret } from '../base/mod.ts'
+import { keepToken, login, loginState, loginUse, usesLogin, viewLogin, viewLoginState } from './login-view.ts'
 import { area, nothing, operation } from './operation.ts'
 
 const vendor = z.string().min(1).max(64).describe('whom to log in to, as gw auth vendors shows them')
@@ -12,87 +10,6 @@ const binding = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/).optional().describe(
 const file = z.string().min(1).max(4_096).optional().describe('a login file of your own, instead of one of this home')
 const place = { binding, auth_file: file }
 const session = z.string().min(1).max(64).describe('a login under way')
-
-const use = z.object({
-  use: z.string(),
-  entitlement: z.string().describe('native, passthrough, documented or undocumented'),
-  page: z.string().describe("the vendor's page"),
-  note: z.string(),
-})
-
-const login = z.object({
-  vendor: z.string(),
-  vendorName: z.string(),
-  binding: z.string().nullable(),
-  tool: z.string().nullable().describe('the program whose login it is; null for one of gw'),
-  where: z.string().describe('the file or keychain item that holds it'),
-  email: z.string().nullable(),
-  accountId: z.string().nullable(),
-  userId: z.string().nullable(),
-  organizationId: z.string().nullable(),
-  organization: z.string().nullable(),
-  projectId: z.string().nullable(),
-  plan: z.string().nullable(),
-  expiresAt: z.int().nullable(),
-  refreshedAt: z.int().nullable(),
-  canRefresh: z.boolean(),
-  scopes: z.array(z.string()),
-  provider: z.string().nullable().describe('the provider that its tokens are for'),
-  audience: z.array(z.string()).describe('origins that its tokens may be sent to'),
-  accounts: z.array(z.string()).describe('accounts of this home that use it'),
-  problem: z.string().nullable(),
-})
-
-const state = z.object({
-  state: z.enum(['pending', 'done', 'failed']),
-  session: z.string(),
-  intervalMs: z.int(),
-  login: login.nullable(),
-  account: z.string().nullable().describe('the account that uses the login'),
-  error: z.object({ code: z.string(), message: z.string(), hint: z.string().nullable() }).nullable(),
-})
-
-function view(
-  rooms: OperationRooms,
-  { identity, audience, scopes, uses: _, ...info }: LoginInfo,
-): z.output<typeof login> {
-  const accounts = rooms.accounts.list().filter((account) => usesLogin(account, info))
-  return { ...info, ...identity, audience: [...audience], scopes: [...scopes], accounts: accounts.map(({ id }) => id) }
-}
-
-function usesLogin({ source }: Account, info: Pick<LoginInfo, 'vendor' | 'binding' | 'tool'>): boolean {
-  if (info.tool !== null) return source.type === 'foreign' && source.tool === info.tool
-  return source.type === 'login' && source.vendor === info.vendor && source.binding === info.binding
-}
-
-/** The account that uses a login; made when the login's vendor is a provider of the catalogue and nobody uses it yet. */
-async function ensureAccount(rooms: OperationRooms, info: LoginInfo): Promise<Account | null> {
-  const known = rooms.accounts.list().find((account) => usesLogin(account, info))
-  if (known || info.provider === null) return known ?? null
-  try {
-    return await rooms.accounts.add({
-      provider: info.provider,
-      ...(info.tool !== null
-        ? { foreign: info.tool }
-        : { login: info.binding === null ? info.vendor : `${info.vendor}.${info.binding}` }),
-    })
-  } catch (error) {
-    // The login itself is safe; a provider that this catalogue does not have gets no account.
-    if (toGwError(error).code === 'provider.not_found') return null
-    throw error
-  }
-}
-
-async function stateView(rooms: OperationRooms, now: LoginState): Promise<z.output<typeof state>> {
-  const base = { state: now.state, session: now.session.id, intervalMs: now.session.intervalMs }
-  if (now.state === 'failed') {
-    const { code, message, hint } = now.error
-    return { ...base, login: null, account: null, error: { code, message, hint: hint ?? null } }
-  }
-  if (now.state === 'pending') return { ...base, login: null, account: null, error: null }
-  const account = await ensureAccount(rooms, now.login)
-  return { ...base, login: view(rooms, now.login), account: account?.id ?? null, error: null }
-}
 
 const at = (input: { binding?: string | undefined; auth_file?: string | undefined }) => ({
   binding: input.binding ?? null,
@@ -141,7 +58,7 @@ export const auth = area({
     output: z.object({ data: z.array(login) }),
     cli: { columns: ['vendor', 'binding', 'email', 'plan', 'expiresAt', 'accounts', 'problem'] },
   }).query(async ({ ctx: { rooms } }) => ({
-    data: (await rooms.logins.list()).map((info) => view(rooms, info)),
+    data: (await rooms.logins.list()).map((info) => viewLogin(rooms, info)),
   })),
 
   discover: operation({
@@ -153,7 +70,7 @@ export const auth = area({
     output: z.object({ data: z.array(login) }),
     cli: { columns: ['tool', 'where', 'email', 'plan', 'expiresAt', 'accounts', 'problem'] },
   }).query(async ({ ctx: { rooms } }) => ({
-    data: (await rooms.logins.discover()).map((info) => view(rooms, info)),
+    data: (await rooms.logins.discover()).map((info) => viewLogin(rooms, info)),
   })),
 
   import: operation({
@@ -181,7 +98,7 @@ export const auth = area({
       foreign: input.path ? { tool: input.tool, path: input.path } : input.tool,
       ...(input.id ? { id: input.id } : {}),
     })
-    return { account: account.id, login: view(rooms, info) }
+    return { account: account.id, login: viewLogin(rooms, info) }
   }),
 
   inspect: operation({
@@ -193,12 +110,12 @@ export const auth = area({
       ...place,
       tool: z.boolean().optional().describe("the other program's login instead of gw's own"),
     }).strict(),
-    output: login.extend({ uses: z.array(use) }),
+    output: login.extend({ uses: z.array(loginUse) }),
   }).query(async ({ ctx: { rooms }, input }) => {
     const kept = input.tool ? await rooms.logins.foreign(input.vendor) : rooms.logins.own(input.vendor, at(input))
     const found = await rooms.logins.inspect(kept)
     const info = { ...found, binding: input.binding ?? null, tool: input.tool ? input.vendor : null }
-    return { ...view(rooms, info), uses: info.uses.map((one) => ({ ...one })) }
+    return { ...viewLogin(rooms, info), uses: info.uses.map((one) => ({ ...one })) }
   }),
 
   begin: operation({
@@ -243,10 +160,10 @@ export const auth = area({
     scope: 'admin',
     effect: 'interactive',
     input: z.object({ session }).strict(),
-    output: state,
+    output: loginState,
     cli: { hidden: true },
   }).mutation(async ({ ctx: { rooms }, input }) =>
-    await stateView(rooms, await rooms.loginSessions.poll(input.session))
+    await viewLoginState(rooms, await rooms.loginSessions.poll(input.session))
   ),
 
   complete: operation({
@@ -254,11 +171,11 @@ export const auth = area({
     scope: 'admin',
     effect: 'interactive',
     input: z.object({ session, pasted: z.string().min(1).max(16_384).meta({ secret: true }) }).strict(),
-    output: state,
+    output: loginState,
     hide: (input) => ({ ...input, pasted: '[secret]' }),
     cli: { hidden: true },
   }).mutation(async ({ ctx: { rooms }, input }) =>
-    await stateView(rooms, await rooms.loginSessions.complete(input.session, input.pasted))
+    await viewLoginState(rooms, await rooms.loginSessions.complete(input.session, input.pasted))
   ),
 
   cancel: operation({
@@ -387,16 +304,3 @@ export const auth = area({
     return { order: found.map((account) => account.id) }
   }),
 })
-
-async function keepToken(
-  rooms: OperationRooms,
-  id: string,
-  at: { binding: string | null; file: string | null },
-  { token, refresh, expiresAt }: { token: string; refresh: string | null; expiresAt: number | null },
-) {
-  const kept = rooms.logins.own(id, at)
-  await rooms.logins.keepToken(kept, new Secret(token), refresh === null ? null : new Secret(refresh), expiresAt)
-  const info = { ...await rooms.logins.inspect(kept), binding: at.binding }
-  const account = at.file === null ? await ensureAccount(rooms, info) : null
-  return { account: account?.id ?? null, login: view(rooms, info) }
-}
