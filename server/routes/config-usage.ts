@@ -1,5 +1,6 @@
 import { Elysia } from 'elysia'
 import { GwError, type JsonObject } from '../../lib/base/mod.ts'
+import type { ConfigCaller } from './config-snapshots.ts'
 
 /** What a summary and a request hold, as far as these shapes show it. */
 interface Sums {
@@ -34,8 +35,6 @@ interface Summary {
   readonly data: readonly (Sums & { readonly key: string })[]
 }
 
-type Run = (request: Request, name: string, input: JsonObject) => Promise<JsonObject>
-
 /** Each way to cut the usage, by the last step of its path, and what its key is called there. */
 const cuts: Readonly<Record<string, readonly [by: string, key: string, summary: string]>> = {
   chart: ['day', 'date', 'Usage by day'],
@@ -46,7 +45,12 @@ const cuts: Readonly<Record<string, readonly [by: string, key: string, summary: 
 }
 
 /** `/config/usage/…`: the usage operations in the shapes of Open LLM Auth. Cost is in US dollars. */
-export function configUsage(run: Run, hook: (summary: string) => object) {
+export function configUsage(
+  enter: (request: Request) => Promise<ConfigCaller>,
+  hook: (summary: string) => object,
+) {
+  const run = async (request: Request, name: string, input: JsonObject): Promise<JsonObject> =>
+    (await enter(request)).run(name, input)
   const ask = (request: Request, by: string): Promise<Summary> =>
     run(request, 'usage.summary', { by, limit: 1_000, ...span(request) }) as unknown as Promise<Summary>
   const routes = new Elysia({ name: 'config-usage' })
