@@ -152,10 +152,12 @@ export async function createGateway(options: GatewayOptions = {}): Promise<Gatew
   )
   const rooms: Rooms = {
     access: {
-      authenticate: (headers, peer) =>
-        knowing
-          ? home.access.known(headers) ?? home.access.authenticate(headers, peer)
-          : learn().then(() => home.access.authenticate(headers, peer)),
+      authenticate(headers, peer) {
+        // Whatever another process of the home did a moment ago counts: a revoked token, a new account, another key.
+        const news = home.news()
+        if (knowing && news === null) return home.access.known(headers) ?? home.access.authenticate(headers, peer)
+        return Promise.all([learn(), news]).then(() => home.access.authenticate(headers, peer))
+      },
       watch: home.access.watch,
       unwatch: home.access.unwatch,
     },
@@ -166,7 +168,6 @@ export async function createGateway(options: GatewayOptions = {}): Promise<Gatew
     observer: observerOf(home),
     recorder: recorderOf(home),
     directory: directoryOf(home),
-    news: home.news,
     waiting: () => home.afloat.pending(),
     handing: () => home.afloat.handing(),
     serves: (family) => servesFamily(home.config.current().config, family),

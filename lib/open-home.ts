@@ -76,8 +76,8 @@ export interface Home {
   readonly accounts: Accounts
   readonly providerStore: ProviderStore
   /**
-   * Whether another process of this home has changed accounts or providers: `null` when all is known, else their reading,
-   * which is to be waited for and never rejects.
+   * Whether another process of this home has changed tokens, accounts, providers or what is believed of them: `null` when
+   * all is known, else their reading, which is to be waited for and never rejects.
    */
   news(): Promise<void> | null
   readonly approvals: Approvals
@@ -379,7 +379,10 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       providerStore,
       news: newsOf(
         storage,
-        () => providerStore.reload().then(accounts.reload).then(() => replaced.length > 0 ? renew() : undefined),
+        async () => {
+          await Promise.all([access.catchUp(), board.sync(), providerStore.reload().then(accounts.reload)])
+          if (replaced.length > 0) await renew()
+        },
         (error) => logger.log('warn', 'accounts.stale', { error }),
       ),
       approvals,

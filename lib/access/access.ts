@@ -1,4 +1,4 @@
-import { type Clock, GwError, type Logger, type Secret, type TokenId } from '../base/mod.ts'
+import { type Clock, GwError, inTurn, type Logger, type Secret, type TokenId } from '../base/mod.ts'
 import type { Storage } from '../storage/mod.ts'
 import { type Authenticator, authenticator } from './authenticate.ts'
 import type { AccessConfig } from './config.ts'
@@ -53,6 +53,8 @@ export interface Access extends Issuer, Pick<Authenticator, 'authenticate' | 'kn
   setServerToken(token: Secret | null): Promise<boolean>
   /** Takes up what other processes of the home have changed; one small indexed read. */
   sync(): Promise<void>
+  /** Takes in which tokens other processes of this home have ended, and the server token they have set. */
+  catchUp(): Promise<void>
   /** Puts a reloaded config in force. @throws GwError `config.invalid`; then the old one stays */
   configure(config: AccessConfig): void
   /** Syncs every two seconds until {@link Access.close}. */
@@ -176,13 +178,17 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
     },
   })
 
-  async function sync(): Promise<void> {
+  const catchUp = inTurn(async () => {
     const changes = await store.changesSince(seq)
     seq = changes.seq
     const theirs = changes.ids.filter((id) => !ours.delete(id))
     if (theirs.length > 0) ended(theirs)
-    await limits.sync()
     if (await shared.look()) takeUp()
+  })
+
+  async function sync(): Promise<void> {
+    await catchUp()
+    await limits.sync()
     if (clock.monotonic() - prunedAt > pruneEveryMs) {
       prunedAt = clock.monotonic()
       await store.prune(clock.now() - keepExpiredMs)
@@ -225,6 +231,7 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
       return () => void listeners.delete(listener)
     },
     rotateKey: (keep = 3) => keys.rotate(keep),
+    catchUp,
     sync,
     async setServerToken(token) {
       if (token !== null && !config.legacy_admin) {

@@ -62,7 +62,6 @@ export function createDoor(rooms: Rooms): Door {
     if (away) return away
     open++
     try {
-      await rooms.news?.()
       return await guarded(path, work)
     } finally {
       open--

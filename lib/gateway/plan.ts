@@ -3,18 +3,11 @@ import { ownAccounts, shadowed } from './own-accounts.ts'
 import type { Ask, Rooms } from './seams.ts'
 
 /**
- * The plan for a request. An account or provider that another process added, changed or took away a moment ago counts
- * from the next request on.
+ * The plan for a request, with the accounts that its caller brought along standing in for gw's.
  *
  * @throws GwError `model.missing`, `model.not_found`, `request.invalid`, `access.denied`, `provider.not_found`
  */
-export function planOf(ask: Ask, rooms: Rooms): RoutedPlan | Promise<RoutedPlan> {
-  const news = rooms.news?.()
-  return news ? news.then(() => planFor(ask, rooms)) : planFor(ask, rooms)
-}
-
-/** The plan for a request, with the accounts that its caller brought along standing in for gw's. */
-function planFor(ask: Ask, rooms: Rooms): RoutedPlan {
+export function planOf(ask: Ask, rooms: Rooms): RoutedPlan {
   const own = ask.planToken || ask.providerKeys.size > 0 ? ownAccounts(ask, rooms) : null
   const plan = rooms.router.plan({
     capability: ask.capability,

@@ -173,11 +173,6 @@ export interface Rooms {
   readonly observer: Observer
   readonly recorder: Recorder
   readonly directory: Directory
-  /**
-   * What other processes of this home have changed and is being read, to be waited for; `null` when there is none. Absent
-   * where there is no home.
-   */
-  news?(): Promise<void> | null
   /** Accounts that wait for a person; absent where nobody looks after them. */
   readonly waiting?: () => readonly Waiting[]
   /** Until an account that was just lost is among {@link Rooms.waiting}; `null` when none was. */

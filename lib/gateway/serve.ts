@@ -33,8 +33,7 @@ export async function serve(call: Call, row: SurfaceRow, rooms: Rooms, underWay:
     const asked = await readAsk(call, row, principal, rooms)
     const ask = row.surface === 'responses' ? await continued(asked, rooms) : asked
     ledger.asked(ask)
-    const found = planOf(ask, rooms)
-    const plan = found instanceof Promise ? await found : found
+    const plan = planOf(ask, rooms)
     ledger.planned(plan)
     notices = handoffFields(plan, rooms)
     if (plan.targets.length === 0) {

@@ -1,4 +1,6 @@
 import { afterAll, expect, test } from 'bun:test'
+import { operator } from '../../../lib/access/mod.ts'
+import type { TargetKey } from '../../../lib/accounts/mod.ts'
 import { Secret } from '../../../lib/base/mod.ts'
 import { createGateway } from '../../../lib/mod.ts'
 import { demoServer } from '../../support/demo-server.ts'
@@ -16,10 +18,10 @@ async function open({ key }: { readonly key?: string } = {}) {
   const served = await startGateway({ settings })
   const beside = await createGateway({ home: served.home, cwd: served.home, env: {}, keychain: null, settings })
   closers.push(() => far[Symbol.asyncDispose](), () => served.close(), () => beside.close())
-  const ask = () =>
+  const ask = (token = served.token) =>
     fetch(`${served.url}/v1/chat/completions`, {
       method: 'POST',
-      headers: { authorization: `Bearer ${served.token}`, 'content-type': 'application/json' },
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       body: JSON.stringify({ model: 'openai/demo-small', messages: [{ role: 'user', content: 'hi' }] }),
     })
   const list = async (): Promise<string[]> => {
@@ -28,7 +30,7 @@ async function open({ key }: { readonly key?: string } = {}) {
     })
     return ((await answer.json()) as { data: { id: string }[] }).data.map(({ id }) => id)
   }
-  return { beside, ask, list }
+  return { served, beside, ask, list }
 }
 
 test('an account that another process of the home adds serves the very next request', async () => {
@@ -64,6 +66,29 @@ test('a key that another process replaced is used at once, and brings an account
   expect((await ask()).status).toBe(200)
   await beside.rooms.accounts.update(id, {}, new Secret('sk-revoked-too'))
   expect((await ask()).status).toBe(502)
+})
+
+test('a token that another process revoked is refused at once, however busy gw is', async () => {
+  const { beside, ask } = await open()
+  await beside.rooms.accounts.add({ provider: 'openai' }, new Secret('sk-added-a-moment-ago'))
+  for (let round = 0; round < 10; round++) {
+    const { token, info } = await beside.rooms.access.issue({}, operator)
+    for (let i = 0; i < 3; i++) expect((await ask(token.reveal())).status).toBe(200)
+    await beside.rooms.access.revoke(info.id, operator)
+    expect((await ask(token.reveal())).status).toBe(403)
+  }
+})
+
+test('what another process was told to forget of an account is forgotten at once', async () => {
+  const { served, beside, ask } = await open()
+  await beside.rooms.accounts.add({ provider: 'openai', id: 'mine' }, new Secret('sk-added-a-moment-ago'))
+  served.gateway.rooms.board.lost('openai', 'mine', 'token_revoked')
+  expect((await ask()).status).toBe(503)
+  await served.gateway.rooms.storage.batch.flush()
+  await beside.rooms.board.sync()
+  beside.rooms.board.reset('openai:mine' as TargetKey)
+  await beside.rooms.storage.batch.flush()
+  expect((await ask()).status).toBe(200)
 })
 
 test('lists over HTTP show what another process did a moment ago', async () => {
