@@ -74,3 +74,11 @@ test('a refresh that was tried and failed ends with 203; what is not ours to ref
   expect([ended('refreshed', true), ended('not_admitted', false), ended('hard_lineage_invalidated', false)])
     .toEqual([0, 0, 203])
 })
+
+test('a configuration is valid in two words; one that a running gateway could not take is said and ends with 200', () => {
+  const valid = { ok: true, path: '/x', problem: null, warnings: [] }
+  const broken = { ...valid, ok: false, problem: 'two\n  lines', warnings: ['TOKEN was not read'] }
+  const said = (result: typeof valid | typeof broken) => sentences['config.validate']!(result)
+  expect([said(valid), said(broken)]).toEqual(['config: valid', 'two\n  lines\nwarning: TOKEN was not read'])
+  expect([exits['config.validate']!(valid), exits['config.validate']!(broken)]).toEqual([0, 200])
+})

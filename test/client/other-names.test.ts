@@ -47,7 +47,8 @@ const commands: readonly (readonly [line: string, code: number, says: string])[]
   ['stay-afloat next --json', 0, '"ready_for_exec": false'],
   ['stay-afloat handoffs --all --limit 5 --json', 0, '"handoffs": []'],
   ['config path', 0, 'config.toml'],
-  ['config validate', 0, 'ok'],
+  ['config validate', 0, 'config: valid\n'],
+  ['config validate --json', 0, '"ok": true'],
   ['completions -h', 0, 'completion'],
   ['version', 0, '0.'],
 ]

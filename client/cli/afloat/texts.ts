@@ -68,6 +68,7 @@ const keyOf = ({ provider, account, capability }: Result): string =>
 /** Operations that can come back with less than was asked for, and the exit code that says so. */
 export const exits: Readonly<Record<string, (result: Result) => number>> = {
   // What is not ours to refresh was never tried.
+  'config.validate': ({ ok }) => ok ? 0 : 200,
   'repair.refresh': ({ refreshed }) =>
     (refreshed as readonly Result[]).some(({ ok, outcome }) => !ok && outcome !== 'not_admitted') ? 203 : 0,
 }
@@ -76,4 +77,7 @@ export const exits: Readonly<Record<string, (result: Result) => number>> = {
 export const sentences: Readonly<Record<string, (result: Result) => string>> = {
   'afloat.ack': handoffText,
   'afloat.clear': handoffText,
+  'config.validate': ({ ok, problem, warnings }) =>
+    [ok ? 'config: valid' : String(problem), ...(warnings as readonly string[]).map((text) => `warning: ${text}`)]
+      .map((line) => line.split('\n').map(printable).join('\n')).join('\n'),
 }

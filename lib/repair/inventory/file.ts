@@ -68,16 +68,21 @@ export function formatProblem({ path, message }: Problem): string {
 /**
  * {@link parseInventory} for callers that cannot go on without it.
  *
- * @throws GwError `config.invalid` with all problems in the hint and in `details.problems`
+ * @throws GwError `config.invalid` with all problems in its message and in `details.problems`
  */
 export function requireInventory(text: string, path: string): InventoryConfig {
   const parsed = parseInventory(text)
   if (parsed.ok) return parsed.config
   const problems = parsed.problems.map(formatProblem)
-  throw new GwError('config.invalid', `${path}: ${problems[0]}`, {
-    hint: problems.length > 1 ? `${problems.length} problems in all: gw config validate ${path}` : 'mend the file',
-    details: { problems },
-  })
+  const [first, ...more] = problems
+  throw new GwError(
+    'config.invalid',
+    more.length === 0 ? `${path}: ${first}` : `${path}:\n  ${problems.join('\n  ')}`,
+    {
+      hint: 'nothing was changed; mend what is named',
+      details: { problems },
+    },
+  )
 }
 
 /** The text of a `config.json` that holds this inventory, without the values that are defaults anyway. */
