@@ -52,6 +52,8 @@ export interface GatewayOptions {
   readonly clock?: Clock
   readonly platform?: Platform
   readonly keychain?: Keychain | null
+  /** All of standard input, for a credential that is piped in; absent where it is not this process's to read. */
+  readonly readInput?: (() => Promise<string>) | undefined
   /** A number in [0, 1). */
   readonly random?: () => number
 }
@@ -128,6 +130,7 @@ export async function createGateway(options: GatewayOptions = {}): Promise<Gatew
     ...(demo
       ? { providers: [demoProvider], models: new Map([[demoProvider.id, demoModels.map(({ id }) => id)]]) }
       : {}),
+    readInput: options.readInput,
     watch: options.watch ?? false,
     approvalUrl: (id) => url && approvalPage(home.config.current().config.server, url, id),
   })

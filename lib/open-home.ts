@@ -25,6 +25,7 @@ import {
   type LoginSessions,
   resolveVendors,
   type Sources,
+  standardInput,
 } from './credentials/mod.ts'
 import type { Egress } from './egress/mod.ts'
 import { inventoryOf, spareProviders } from './inventory.ts'
@@ -193,7 +194,16 @@ export async function openHome(options: HomeOptions): Promise<Home> {
     })
     const loginSessions = createLoginSessions({ platform, clock, fetch, logger, secrets, logins })
     closers.push(() => loginSessions.close())
-    const sources = createSources({ env, clock, fetch, secrets, keychain, grants: logins })
+    const readInput = options.readInput && standardInput(options.readInput, clock)
+    const sources = createSources({
+      env,
+      clock,
+      fetch,
+      secrets,
+      keychain,
+      grants: logins,
+      ...(readInput ? { readStdin: readInput } : {}),
+    })
     let facts: ModelFacts | null = null
     let catalog: Catalog | null = null
     let discovery: ModelDiscovery | null = null
@@ -328,7 +338,7 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       version,
       fetch,
       inventory,
-      readInput: options.readInput,
+      readInput,
       ...(upstream
         ? {
           relay: withToolServers(

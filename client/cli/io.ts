@@ -25,6 +25,8 @@ export interface CliIo {
 }
 
 const largestInput = 64 * 1024
+/** As long as a person may take who logs in with the program that pipes something in. */
+const inputMs = 10 * 60_000
 
 /** A reader that went away (`gw … | head`) is no error; a disk that is full is one. */
 function outputFailed(error: Error & { readonly code?: string }): never {
@@ -57,9 +59,10 @@ function standardOutput(): { write(text: string): void; readonly stream: () => N
 }
 
 /** The standard streams of this process. Each is opened by being looked at, and many commands look at few. */
-export function processIo(signal: AbortSignal): CliIo {
+export function processIo(signal: AbortSignal): CliIo & { close(): void } {
   // Only a device can be a terminal, and what that takes to tell is not loaded for a pipe or a file.
   const output = standardOutput()
+  const closing = new AbortController()
   const isTerminal = once(() => fstatSync(1).isCharacterDevice() && output.stream().isTTY === true)
   return {
     env: process.env,
@@ -80,12 +83,24 @@ export function processIo(signal: AbortSignal): CliIo {
     },
     async readInput() {
       let text = ''
-      process.stdin.setEncoding('utf8')
-      for await (const chunk of process.stdin) {
-        text += chunk
-        if (text.length > largestInput) throw new GwError('usage.invalid', 'standard input is larger than 64 KB')
+      const { stdin } = process
+      const close = () => void stdin.destroy()
+      closing.signal.addEventListener('abort', close, { once: true })
+      const late = setTimeout(() => {
+        const hint = 'pipe something in that ends, or close it: gw … < /dev/null'
+        stdin.destroy(new GwError('usage.invalid', 'nobody ended standard input in 10 minutes', { hint }))
+      }, inputMs)
+      try {
+        stdin.setEncoding('utf8')
+        for await (const chunk of stdin) {
+          text += chunk
+          if (text.length > largestInput) throw new GwError('usage.invalid', 'standard input is larger than 64 KB')
+        }
+        return text
+      } finally {
+        clearTimeout(late)
+        closing.signal.removeEventListener('abort', close)
       }
-      return text
     },
     async askSecret(question) {
       if (process.env.TERM === 'dumb') return await askPlainly(question)
@@ -107,6 +122,7 @@ export function processIo(signal: AbortSignal): CliIo {
       }
     },
     signal,
+    close: () => closing.abort(),
   }
 }
 

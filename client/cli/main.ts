@@ -1,5 +1,5 @@
 import { outdatedRuntime, version } from '../../lib/version.ts'
-import { processIo } from './io.ts'
+import { type CliIo, processIo } from './io.ts'
 import { routeQuestion } from './route-question.ts'
 
 const outdated = outdatedRuntime(process.versions)
@@ -19,11 +19,13 @@ process.once('SIGTERM', () => stop.abort())
 const direct = [process.env.NO_PROXY, process.env.no_proxy, '127.0.0.1', 'localhost', '::1'].filter(Boolean).join(',')
 process.env.NO_PROXY = process.env.no_proxy = direct
 
-process.exitCode = await run(process.argv.slice(2))
+const io = processIo(stop.signal)
+process.exitCode = await run(process.argv.slice(2), io)
+// Whoever gave up on standard input does not stay for its end.
+io.close()
 
 /** Loads what the command line needs: a question about routes needs little of it. */
-async function run(argv: readonly string[]): Promise<number> {
-  const io = processIo(stop.signal)
+async function run(argv: readonly string[], io: CliIo): Promise<number> {
   const question = routeQuestion(argv, io.env)
   const answered = question && await (await import('./route-answer.ts')).answer(question, io)
   if (answered !== null) return answered

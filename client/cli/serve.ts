@@ -42,6 +42,7 @@ async function serveGateway({ io, options, withSession }: CommandContext, flags:
     settings: given.flags,
     ...(given.config === undefined ? {} : { configFile: given.config }),
     demo: flags.demo === true,
+    readInput: io.interactive ? undefined : io.readInput,
     watch: true,
     logger,
   })

@@ -119,15 +119,24 @@ export async function sweep(folder: string): Promise<void> {
 }
 
 /**
- * A credential template filled in. Inside JSON text the values are escaped as JSON; an absent one is empty, and an
- * unknown expiry 0.
+ * A credential template filled in. Inside JSON text the values are escaped as JSON; an absent one is empty. An expiry
+ * that nobody knows is `null` where JSON has a value of its own and empty elsewhere: a number would be a time, and 0 one
+ * that is long past.
  */
 function renderTemplate(template: string, token: InjectedToken): string {
   const escape = (text: string) => JSON.stringify(text).slice(1, -1)
-  const values: Readonly<Record<string, string>> = {
-    access_token: escape(token.accessToken.reveal()),
-    refresh_token: escape(token.refreshToken?.reveal() ?? ''),
-    expires_at: String(token.expiresAt ?? 0),
+  const unknown = (at: number) => /^\s*[{[]/.test(template) && !insideText(template, at) ? 'null' : ''
+  const values: Readonly<Record<string, (at: number) => string>> = {
+    access_token: () => escape(token.accessToken.reveal()),
+    refresh_token: () => escape(token.refreshToken?.reveal() ?? ''),
+    expires_at: (at) => token.expiresAt === null ? unknown(at) : String(token.expiresAt),
   }
-  return template.replace(/\{\{(access_token|refresh_token|expires_at)\}\}/g, (_, name: string) => values[name]!)
+  return template.replace(
+    /\{\{(access_token|refresh_token|expires_at)\}\}/g,
+    (_, name: string, at: number) => values[name]!(at),
+  )
 }
+
+/** Whether a place of a JSON text lies between quotes. */
+const insideText = (json: string, at: number): boolean =>
+  (json.slice(0, at).match(/(?<!\\)(?:\\\\)*"/g)?.length ?? 0) % 2 === 1

@@ -13,6 +13,7 @@ import {
   readPayload,
   type SourceContext,
   type SourceSpec,
+  standardInput,
 } from '../../../lib/credentials/mod.ts'
 import { type SecretStore } from '../../../lib/secrets/mod.ts'
 import { memoryKeychain } from '../../support/memory-keychain.ts'
@@ -84,6 +85,23 @@ describe('sources', () => {
       const reading = await sources.read(spec)
       expect([spec.type, reading.secret.reveal(), reading.kind]).toEqual([spec.type, expected, 'api-key'])
     }
+  })
+
+  test('standard input is waited for once, for half a minute, and taken when it comes later', async () => {
+    const clock = manualClock()
+    let end = (_: string) => {}
+    const read = standardInput(() => new Promise((resolve) => end = resolve), clock)
+    const { sources } = setup({}, { readStdin: read })
+    const [one, two] = [failure(sources.read({ type: 'stdin' })), failure(read())]
+    await clock.advance(30_000)
+    expect([(await one).code, (await two).message]).toEqual([
+      'secret.unavailable',
+      'nobody ended standard input in 30 s',
+    ])
+    // Nobody waits a second time.
+    expect(isLocalCause(await failure(sources.read({ type: 'stdin' })))).toBe(true)
+    end('sk-late\n')
+    expect((await sources.read({ type: 'stdin' })).secret.reveal()).toBe('sk-late')
   })
 
   test('what is missing fails with a local cause that names it', async () => {

@@ -434,6 +434,36 @@ describe('9: what exec writes is private and gone afterwards', () => {
     expect(await readdir(run)).toEqual([])
   })
 
+  test.each([
+    ['{"a":"{{access_token}}","e":{{expires_at}}}', null, '{"a":"t","e":null}'],
+    ['{"a":"{{access_token}}","e":{{expires_at}}}', 1_760_000_000_000, '{"a":"t","e":1760000000000}'],
+    ['{"a":"\\"","e":"{{expires_at}}"}', null, '{"a":"\\"","e":""}'],
+    ['[{ "e": "until {{expires_at}}", "r": "{{refresh_token}}" }]', null, '[{ "e": "until ", "r": "" }]'],
+    ['token = {{access_token}}\nend = {{expires_at}}\n', null, 'token = t\nend = \n'],
+  ])('an expiry that nobody knows is none, and no time that is past: %s', async (template, expiresAt, written) => {
+    const inventory = createInventory(
+      inventorySchema().parse({
+        providers: { filed: { kind: 'filed', accounts: { a: {} } } },
+        provider_definitions: {
+          filed: { name: 'filed', injection: { config_dir_env: 'FILED_HOME', credential_template: template } },
+        },
+      }),
+    )
+    const { home } = await open(inventory)
+    const injected = await inject({
+      account: inventory.accounts[0]!,
+      capability: null,
+      profile: null,
+      base: {},
+      version: '1',
+      token: { accessToken: new Secret('t'), refreshToken: null, expiresAt },
+      folder: join(home, 'run'),
+    })
+    const { credential_filename: name } = inventory.accounts[0]!.definition.injection
+    expect(await readFile(join(injected.variables.FILED_HOME!, name), 'utf8')).toBe(written)
+    await injected.dispose()
+  })
+
   test('what a killed process left is swept by the next', async () => {
     const { home } = await open(toyInventory())
     const dead = spawnSync('sh', ['-c', 'echo $$'], { encoding: 'utf8' }).stdout.trim()
