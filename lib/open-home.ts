@@ -1,12 +1,5 @@
 import { type Access, type Approvals, createAccess, createApprovals } from './access/mod.ts'
-import {
-  type Account,
-  type Accounts,
-  formatTarget,
-  openAccounts,
-  openProviderStore,
-  type ProviderStore,
-} from './accounts/mod.ts'
+import { type Accounts, formatTarget, openAccounts, openProviderStore, type ProviderStore } from './accounts/mod.ts'
 import { type AccountId, type Clock, GwError, type Logger } from './base/mod.ts'
 import { type Catalog, createCatalog, loadModelFacts, type ModelFacts, type Provider } from './catalog/mod.ts'
 import {
@@ -220,8 +213,7 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       })
     const board = await createBoard({ storage, clock, random, logger })
     closers.push(() => board.close())
-    const replaced: Account[] = []
-    const opened = await openAccounts({
+    const accounts = await openAccounts({
       storage,
       clock,
       logger,
@@ -230,31 +222,13 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       env,
       providers: () => catalogNow().providers,
       declared: () => config.current().config.accounts,
-      replaced: (account) => replaced.push(account),
+      // What was believed of an account was believed of the credential that it had.
+      async replaced(those) {
+        await raise()
+        for (const { provider, id } of those) board.reset(formatTarget(provider, id))
+      },
+      removed: ({ provider, id }) => board.forget(provider, id),
     })
-    /** What was believed of an account was believed of the credential that it had. */
-    const renew = async (): Promise<void> => {
-      await raise()
-      for (const { provider, id } of replaced.splice(0)) board.reset(formatTarget(provider, id))
-    }
-    const accounts: Accounts = {
-      ...opened,
-      async add(input, secret) {
-        const account = await opened.add(input, secret)
-        await renew()
-        return account
-      },
-      async update(id, patch, secret) {
-        const account = await opened.update(id, patch, secret)
-        await renew()
-        return account
-      },
-      async remove(id) {
-        const { provider } = opened.get(id)
-        await opened.remove(id)
-        board.forget(provider, id)
-      },
-    }
     const usage = createUsage({ storage, clock, config: loaded.config.usage, logger })
     closers.push(() => usage.close())
     await usage.loadSpending()
@@ -367,7 +341,7 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       } catch (error) {
         logger.log('error', 'config.access_refused', { error })
       }
-      accounts.reload().then(renew).catch((error) => logger.log('warn', 'accounts.stale', { error }))
+      accounts.reload().catch((error) => logger.log('warn', 'accounts.stale', { error }))
     })
     let tending: (() => void) | null = null
     closers.push(() => tending?.())
@@ -391,7 +365,6 @@ export async function openHome(options: HomeOptions): Promise<Home> {
         storage,
         async () => {
           await Promise.all([access.catchUp(), board.sync(), providerStore.reload().then(accounts.reload)])
-          if (replaced.length > 0) await renew()
         },
         (error) => logger.log('warn', 'accounts.stale', { error }),
       ),

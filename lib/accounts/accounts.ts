@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto'
 import { type Clock, GwError, inTurn, type Logger, Secret } from '../base/mod.ts'
 import type { Provider } from '../catalog/mod.ts'
-import { type Credential, originsOf, type Reading, type ReadOptions, type Sources } from '../credentials/mod.ts'
+import type { Credential, ReadOptions, Sources } from '../credentials/mod.ts'
 import type { SecretStore } from '../secrets/mod.ts'
 import type { Storage, Writing } from '../storage/mod.ts'
 import { type Account, accountIdPattern, sourceKeys, storedRef } from './account.ts'
 import type { AccountRecord } from './config.ts'
 import { accountSchema, readRecords, recordJson } from './records.ts'
-import { accountsPicture, freeId, providerOf } from './picture.ts'
+import { accountsPicture, freeId, type Picture, providerOf } from './picture.ts'
 import { isPlanToken } from './plan.ts'
+import { audienceOf, needsNothing, nothingNeeded } from './proof.ts'
 
 /** What a stored account may be made of: a written record, and maybe the secret itself. */
 export type NewAccount = Partial<AccountRecord> & { readonly provider: string; readonly id?: string }
@@ -78,8 +79,10 @@ export interface AccountsOptions {
   readonly declared: () => Readonly<Record<string, AccountRecord>>
   /** Whether the environment's own keys become accounts; default yes. */
   readonly discover?: boolean
-  /** Called when an account has another credential than before, whichever process of the home gave it. */
-  readonly replaced?: (account: Account) => void
+  /** Told of accounts that have another credential than before, whichever process of the home gave it. */
+  readonly replaced?: (accounts: readonly Account[]) => Promise<void>
+  /** Told of an account that is gone. */
+  readonly removed?: (account: Account) => void
 }
 
 /** How old the picture of the store may be before it is read again in the background. */
@@ -109,6 +112,8 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
   const plansByToken = new Set<string>()
   /** What the credential of each account is made of, in a form that shows nothing of it. */
   const restsOn = new Map<string, string>()
+  /** Accounts with another credential, of which nobody was told yet. */
+  const untold: Account[] = []
   /** Accounts of which their owner says whether they are plans. */
   let stated: ReadonlyMap<string, boolean | undefined> = new Map()
 
@@ -129,23 +134,39 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
     if (from.length === madeFrom.length && from.every((part, at) => part === madeFrom[at])) return
     const stored = await readRecords(rows, logger)
     const make = () => accountsPicture({ declared, stored, providers, env, discover: options.discover, plansByToken })
-    let found = make()
     madeFrom = from
+    let found = make()
     const written = new Map(secrets.map(({ ref, updated_ms }) => [ref, updated_ms]))
     const replaced = found.accounts.filter((account) => replacedSince(account, written))
-    if (replaced.filter(({ id }) => plansByToken.delete(id)).length > 0) found = make()
-    for (const account of replaced) {
-      forget(account)
-      options.replaced?.(account)
-    }
-    stated = found.stated
-    byId = new Map(found.accounts.map((account) => [account.id, account]))
-    const print = fingerprint(found.accounts)
+    untold.push(...replaced)
+    if (replaced.map(forget).includes(true)) found = make()
+    takeUp(found)
+  }
+
+  function takeUp({ accounts, stated: said }: Picture): void {
+    const before = byId
+    byId = new Map(accounts.map((account) => [account.id, account]))
+    stated = said
+    for (const [id, account] of before) if (!byId.has(id)) gone(account)
+    const print = fingerprint(accounts)
     // Plans are remembered for as long as the list is the same one.
     if (print === printed) return
     printed = print
-    picture = found.accounts
+    picture = accounts
     if (learning) void learn()
+  }
+
+  /** Forgets what was learnt from a credential; whether that had shown the account to be a plan. */
+  function forget({ id, source }: Account): boolean {
+    sources.forget(source)
+    identities.delete(id)
+    return plansByToken.delete(id)
+  }
+
+  function gone(account: Account): void {
+    forget(account)
+    restsOn.delete(account.id)
+    options.removed?.(account)
   }
 
   /** Whether the credential of an account is another one than when this was last asked. */
@@ -170,7 +191,12 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
     }
   }
 
-  const reload = inTurn(read)
+  const readInTurn = inTurn(read)
+
+  async function reload(): Promise<void> {
+    await readInTurn()
+    if (untold.length > 0) await options.replaced?.(untold.splice(0))
+  }
 
   function get(id: string): Account {
     const account = byId.get(id)
@@ -241,21 +267,12 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
       record: JSON.stringify(record),
       updated_ms: clock.now(),
     }).execute()
-    forget(account)
   }
 
   async function drop(tx: Writing, account: Account) {
     await tx.deleteFrom('accounts').where('id', '=', account.id).execute()
     const ref = storedRef(account.source)
     if (ref?.startsWith(secretPrefix)) await secrets.delete(ref, tx)
-    restsOn.delete(account.id)
-    forget(account)
-  }
-
-  function forget({ id, source }: Account): void {
-    sources.forget(source)
-    identities.delete(id)
-    plansByToken.delete(id)
   }
 
   async function written<T>(id: string, work: (tx: Writing) => Promise<T>): Promise<Account> {
@@ -347,40 +364,3 @@ const missing = (id: string) => new GwError('account.not_found', `no account ${i
 
 /** Sources that are read in this process, with no program, no network and nobody asked. */
 const cheapSources: ReadonlySet<Account['source']['type']> = new Set(['env', 'literal', 'file', 'store'])
-
-const nothingNeeded: Reading = {
-  secret: new Secret(''),
-  kind: 'none',
-  accountId: null,
-  expiresAt: null,
-  audience: [],
-  identity: null,
-  freshUntil: Infinity,
-}
-
-/** Whether a server is asked without a credential: it wants none, or it may do without the one that is not there. */
-function needsNothing({ source, ...account }: Account, providers: readonly Provider[], env: AccountsOptions['env']) {
-  const provider = providers.find((provider) => provider.id === account.provider)
-  if (source.type === 'none') {
-    return provider?.auth.type === 'none' || provider?.local === true || provider?.keyOptional === true
-  }
-  return source.type === 'env' && !source.otherwise && !env[source.variable] && provider?.keyOptional === true
-}
-
-/** A base URL of its owner binds the credential there and nowhere else; else the vendor's or the provider's origins. */
-function audienceOf(
-  account: Account,
-  reading: Reading,
-  providers: readonly Provider[],
-  env: AccountsOptions['env'],
-): readonly string[] {
-  if (account.baseUrl) return originsOf([account.baseUrl])
-  if (reading.audience.length > 0) return reading.audience
-  const provider = providers.find((provider) => provider.id === account.provider)
-  // A URL with an unset variable is no URL: `https:///v1` would parse as the host `v1`.
-  const urls = provider?.deployments.map(({ baseUrl }) => {
-    const missing = [...baseUrl.matchAll(/\$\{(\w+)\}/g)].some(([, name]) => !env[name!])
-    return missing ? null : baseUrl.replace(/\$\{(\w+)\}/g, (_, name) => env[name]!)
-  })
-  return originsOf(urls ?? [])
-}
