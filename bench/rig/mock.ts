@@ -51,14 +51,18 @@ function framed(text: string): string {
   return `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`
 }
 
-/** A chunk carries the time it was written, epoch ms, so that the reader can tell how long it took. */
-function chunk(delta: unknown, finish: string | null = null): string {
-  const at = (performance.timeOrigin + performance.now()).toFixed(3)
+/** A chunk as OpenAI sends it. */
+function chunk(delta: unknown, finish: string | null = null, stamp = ''): string {
   return framed(
-    `data: {"id":"chatcmpl-bench","object":"chat.completion.chunk","created":1767225600,"model":"bench","at":${at},` +
+    `data: {"id":"chatcmpl-bench","object":"chat.completion.chunk","created":1767225600,"model":"bench",` +
       `"system_fingerprint":"fp_bench","choices":[{"index":0,"delta":${JSON.stringify(delta)},"logprobs":null,` +
-      `"finish_reason":${JSON.stringify(finish)}}]}\n\n`,
+      `"finish_reason":${JSON.stringify(finish)}}]}\n${stamp}\n`,
   )
+}
+
+/** A chunk behind which a comment tells the time it was written, epoch ms, so that the reader sees how long it took. */
+function stamped(delta: unknown): string {
+  return chunk(delta, null, `: "at":${(performance.timeOrigin + performance.now()).toFixed(3)}\n`)
 }
 
 const ending = (n: number): string =>
@@ -100,7 +104,7 @@ setInterval(() => {
     const slot = wheel.slots[wheel.at++ % wheel.slots.length]!
     for (const stream of slot) {
       stream.number++
-      if (stream.left-- > 0) stream.socket.write(chunk({ content: 'fox ' }))
+      if (stream.left-- > 0) stream.socket.write(stamped({ content: 'fox ' }))
       else {
         finish(stream.socket.data)
         stream.socket.write(ending(stream.number))

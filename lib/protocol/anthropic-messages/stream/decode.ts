@@ -3,6 +3,7 @@ import type { StreamDecoder } from '../../codec.ts'
 import type { InferenceEvent, PartHead } from '../../event.ts'
 import { upstreamFailure } from '../../failure.ts'
 import { jsonOf, numberOf, objectOf, stringOf } from '../../read.ts'
+import { Repeat } from '../../repeat.ts'
 import { unpackReasoning } from '../../reasoning.ts'
 import type { ReasoningProof } from '../../request.ts'
 import { decodeFailure } from '../failure.ts'
@@ -20,9 +21,15 @@ interface Block {
   readonly citations: JsonObject[]
 }
 
+/** Where the words of a delta may stand. */
+const wordFields = ['text', 'partial_json', 'thinking']
+
 /** Reads message events, in the order that the protocol prescribes and no other. */
 export function streamDecoder(_stem: string): StreamDecoder {
   const blocks = new Map<number, Block>()
+  const repeat = new Repeat()
+  /** The part that the last event was about. */
+  let last = -1
   let started = false
   let done = false
   let hasCalls = false
@@ -120,6 +127,8 @@ export function streamDecoder(_stem: string): StreamDecoder {
   return {
     push(event, out) {
       if (done) return
+      if (repeat.fits(event.data)) return void out.push({ type: 'delta', part: last, text: repeat.text })
+      repeat.forget()
       const data = objectOf(jsonOf(event.data))
       if (data === undefined) return fail('an event of the stream is not JSON', out)
       const type = data.type ?? event.event
@@ -154,7 +163,12 @@ export function streamDecoder(_stem: string): StreamDecoder {
           if (block === undefined || block.closed || value === undefined) {
             return fail(`a delta for content block ${index}, which is not open`, out)
           }
-          return delta(block, value, out)
+          const before = out.length
+          delta(block, value, out)
+          const said = out[before]
+          if (said?.type !== 'delta') return
+          last = said.part
+          return repeat.learn(event.data, said.text, wordFields)
         }
         case 'content_block_stop':
           if (block === undefined || block.closed) return fail(`content block ${index} ended, which is not open`, out)

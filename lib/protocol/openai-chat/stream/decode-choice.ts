@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../../base/mod.ts'
-import type { InferenceEvent, PartHead } from '../../event.ts'
+import type { DeltaEvent, InferenceEvent, PartHead } from '../../event.ts'
 import { type UpstreamFailure, upstreamFailure } from '../../failure.ts'
 import { readLogprobs } from '../../logprobs.ts'
 import { numberOf, objectOf, objectsOf, stringOf } from '../../read.ts'
@@ -37,6 +37,7 @@ export class ChoiceReader {
   #open: { readonly part: number; readonly type: Said } | null = null
   #proof: ReasoningProof | null = null
   #thoughts = ''
+  #part = -1
   #annotations: JsonObject[] = []
 
   constructor(index: number, stem: string, shared: Shared) {
@@ -53,6 +54,19 @@ export class ChoiceReader {
     if (this.word !== null && out.length > before) return false
     this.word ??= stringOf(choice.finish_reason)
     return true
+  }
+
+  /** Whether a chunk was nothing but words of a part that is still open, so that {@link ChoiceReader.more} may follow. */
+  mayGoOn(event: InferenceEvent): event is DeltaEvent {
+    if (event.type !== 'delta' || event.logprobs !== undefined || event.summary !== undefined) return false
+    this.#part = event.part
+    return this.word === null
+  }
+
+  /** More words of the part that the last chunk was about. */
+  more(text: string, out: InferenceEvent[]): void {
+    if (this.#open?.type === 'reasoning') this.#thoughts += text
+    out.push({ type: 'delta', part: this.#part, text })
   }
 
   /** Ends the choice, or says why that is no end. */

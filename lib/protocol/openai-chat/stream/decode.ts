@@ -2,6 +2,7 @@ import type { SseEvent } from '../../../base/mod.ts'
 import type { StreamDecoder } from '../../codec.ts'
 import type { InferenceEvent } from '../../event.ts'
 import { type UpstreamFailure, upstreamFailure } from '../../failure.ts'
+import { Repeat } from '../../repeat.ts'
 import { jsonOf, numberOf, objectOf, objectsOf, stringOf } from '../../read.ts'
 import { decodeFailure } from '../failure.ts'
 import { decodeUsage } from '../response.ts'
@@ -15,11 +16,17 @@ export function streamDecoder(stem: string): StreamDecoder {
 /** How many answers to choose from are read: the most that anybody can ask for. */
 const maxChoices = 128
 
+/** Where the words of a chunk may stand. */
+const wordFields = ['content', 'arguments', 'reasoning_content', 'reasoning']
+
 class ChatDecoder implements StreamDecoder {
   readonly #stem: string
   readonly #shared: Shared
   /** By their index; the first is always there. */
   readonly #choices: (ChoiceReader | undefined)[]
+  /** What the last chunk said but for its words, and which choice it was of. */
+  readonly #repeat = new Repeat()
+  #last: ChoiceReader | null = null
   #started = false
   #done = false
 
@@ -31,6 +38,8 @@ class ChatDecoder implements StreamDecoder {
 
   push(event: SseEvent, out: InferenceEvent[]): void {
     if (this.#done) return
+    if (this.#repeat.fits(event.data)) return this.#last!.more(this.#repeat.text, out)
+    this.#repeat.forget()
     if (event.data === '[DONE]') return this.#settle(out, true)
     const chunk = objectOf(jsonOf(event.data))
     if (chunk === undefined) return this.#fail(upstreamFailure('malformed', 'an event of the stream is not JSON'), out)
@@ -45,11 +54,16 @@ class ChatDecoder implements StreamDecoder {
     const choices = objectsOf(chunk.choices)
     const usage = objectOf(chunk.usage) ?? objectOf(choices[0]?.usage)
     if (usage !== undefined) out.push({ type: 'usage', tokens: decodeUsage(usage) })
+    const before = out.length
     for (const value of choices) {
-      if (this.#choice(numberOf(value.index) ?? 0)?.read(value, out) === false) {
+      this.#last = this.#choice(numberOf(value.index) ?? 0) ?? null
+      if (this.#last?.read(value, out) === false) {
         return this.#fail(upstreamFailure('malformed', 'the stream went on after its finish_reason'), out)
       }
     }
+    if (usage !== undefined || choices.length !== 1 || out.length !== before + 1) return
+    const said = out[before]!
+    if (this.#last?.mayGoOn(said)) this.#repeat.learn(event.data, said.text, wordFields)
   }
 
   end(out: InferenceEvent[]): void {

@@ -4,6 +4,7 @@ import type { InferenceEvent, PartHead, ResponsePart } from '../../event.ts'
 import { upstreamFailure } from '../../failure.ts'
 import { readLogprobs, type TokenLogprob } from '../../logprobs.ts'
 import { jsonOf, numberOf, objectOf, objectsOf, stringOf } from '../../read.ts'
+import { Repeat } from '../../repeat.ts'
 import { decodeFailure } from '../failure.ts'
 import { decodeFinish, decodeItem, decodeUsage } from '../response.ts'
 
@@ -15,6 +16,15 @@ interface OpenPart {
   readonly annotations: JsonObject[]
   closed: boolean
 }
+
+/** Which section of reasoning. */
+interface Section {
+  readonly summary: boolean
+  readonly index: number
+}
+
+/** Where the words of a delta stand. */
+const wordFields = ['delta']
 
 interface OpenItem {
   readonly type: string
@@ -33,6 +43,9 @@ export function streamDecoder(stem: string): StreamDecoder {
   let done = false
   let parts = 0
   let sequence = -1
+  const repeat = new Repeat('sequence_number')
+  /** What the last event was about, where it was a delta. */
+  let last: { readonly part: OpenPart; readonly section: Section | undefined } | null = null
 
   function fail(message: string, out: InferenceEvent[]): void {
     done = true
@@ -49,12 +62,13 @@ export function streamDecoder(stem: string): StreamDecoder {
     part: OpenPart,
     text: string,
     out: InferenceEvent[],
-    section?: { summary: boolean; index: number },
+    section?: Section,
     logprobs?: readonly TokenLogprob[],
   ): void {
     if (text === '') return
     const key = section === undefined ? '' : `${section.summary ? 's' : 'c'}${section.index}`
     part.said.set(key, (part.said.get(key) ?? '') + text)
+    last = { part, section }
     const place = section === undefined
       ? {}
       : section.summary
@@ -67,7 +81,7 @@ export function streamDecoder(stem: string): StreamDecoder {
     part: OpenPart,
     text: string | null,
     out: InferenceEvent[],
-    section?: { summary: boolean; index: number },
+    section?: Section,
     logprobs?: readonly TokenLogprob[],
   ): boolean {
     if (text === null) return true
@@ -179,73 +193,94 @@ export function streamDecoder(stem: string): StreamDecoder {
     out.push({ type: 'finish', reason, stopSequence: null })
   }
 
+  /** Numbers that once rose must go on rising. Upstreams that number nothing, or everything 0, are left alone. */
+  function inOrder(number: number, out: InferenceEvent[]): boolean {
+    if (sequence > 0 && number <= sequence) {
+      fail('the events of the stream are out of order', out)
+      return false
+    }
+    sequence = number
+    return true
+  }
+  function read(type: string, data: JsonObject, out: InferenceEvent[]): void {
+    if (type === 'error' || type === 'response.failed' || type === 'response.cancelled') {
+      done = true
+      out.push({ type: 'failure', failure: decodeFailure(null, objectOf(data.response) ?? data) })
+      return
+    }
+    if (!started && type.startsWith('response.')) {
+      started = true
+      const response = objectOf(data.response)
+      out.push({ type: 'start', id: stringOf(response?.id), model: stringOf(response?.model) })
+    }
+    const text = stringOf(data.delta) ?? ''
+    let part: OpenPart | null
+    switch (type) {
+      case 'response.output_text.delta':
+        part = textPart(data, 'text', out)
+        return part === null
+          ? fail('text for a part that has ended', out)
+          : say(part, text, out, undefined, readLogprobs(data.logprobs))
+      case 'response.function_call_arguments.delta':
+      case 'response.custom_tool_call_input.delta':
+        part = callPart(data)
+        return part === null ? fail('arguments for a call that is not open', out) : say(part, text, out)
+      case 'response.output_item.added':
+        return added(data, out)
+      case 'response.content_part.added': {
+        const kind = objectOf(data.part)?.type
+        if (kind === 'refusal' || kind === 'output_text') textPart(data, kind === 'refusal' ? 'refusal' : 'text', out)
+        return
+      }
+      case 'response.refusal.delta':
+        part = textPart(data, 'refusal', out)
+        return part === null ? fail('a refusal for a part that has ended', out) : say(part, text, out)
+      case 'response.reasoning_summary_text.delta':
+      case 'response.reasoning_text.delta': {
+        part = reasoningPart(data, out)
+        if (part === null) return fail('reasoning for an item that has ended', out)
+        const summary = type === 'response.reasoning_summary_text.delta'
+        return say(part, text, out, {
+          summary,
+          index: numberOf(summary ? data.summary_index : data.content_index) ?? 0,
+        })
+      }
+      case 'response.output_text.annotation.added': {
+        part = textPart(data, 'text', out)
+        const annotation = objectOf(data.annotation)
+        if (part !== null && annotation !== undefined) part.annotations.push(annotation)
+        return
+      }
+      case 'response.output_item.done':
+        return itemDone(data, out)
+      case 'response.completed':
+      case 'response.incomplete':
+      case 'response.done':
+        return ended(data, out)
+    }
+  }
+
   return {
     push(event, out) {
       if (done || event.data === '[DONE]') return
+      if (repeat.fits(event.data)) {
+        if (repeat.number < 0 || inOrder(repeat.number, out)) say(last!.part, repeat.text, out, last!.section)
+        return
+      }
+      repeat.forget()
       const data = objectOf(jsonOf(event.data))
       if (data === undefined) return fail('an event of the stream is not JSON', out)
       const type = stringOf(data.type) ?? event.event
       const number = numberOf(data.sequence_number)
-      // Numbers that once rose must go on rising. Upstreams that number nothing, or everything 0, are left alone; so are
-      // signs of life, which some relays put in under a number that was there already.
-      if (number !== null && type !== 'keepalive') {
-        if (sequence > 0 && number <= sequence) return fail('the events of the stream are out of order', out)
-        sequence = number
-      }
-      if (type === 'error' || type === 'response.failed' || type === 'response.cancelled') {
-        done = true
-        out.push({ type: 'failure', failure: decodeFailure(null, objectOf(data.response) ?? data) })
-        return
-      }
-      if (!started && type.startsWith('response.')) {
-        started = true
-        const response = objectOf(data.response)
-        out.push({ type: 'start', id: stringOf(response?.id), model: stringOf(response?.model) })
-      }
-      const text = stringOf(data.delta) ?? ''
-      let part: OpenPart | null
-      switch (type) {
-        case 'response.output_text.delta':
-          part = textPart(data, 'text', out)
-          return part === null
-            ? fail('text for a part that has ended', out)
-            : say(part, text, out, undefined, readLogprobs(data.logprobs))
-        case 'response.function_call_arguments.delta':
-        case 'response.custom_tool_call_input.delta':
-          part = callPart(data)
-          return part === null ? fail('arguments for a call that is not open', out) : say(part, text, out)
-        case 'response.output_item.added':
-          return added(data, out)
-        case 'response.content_part.added': {
-          const kind = objectOf(data.part)?.type
-          if (kind === 'refusal' || kind === 'output_text') textPart(data, kind === 'refusal' ? 'refusal' : 'text', out)
-          return
-        }
-        case 'response.refusal.delta':
-          part = textPart(data, 'refusal', out)
-          return part === null ? fail('a refusal for a part that has ended', out) : say(part, text, out)
-        case 'response.reasoning_summary_text.delta':
-        case 'response.reasoning_text.delta': {
-          part = reasoningPart(data, out)
-          if (part === null) return fail('reasoning for an item that has ended', out)
-          const summary = type === 'response.reasoning_summary_text.delta'
-          return say(part, text, out, {
-            summary,
-            index: numberOf(summary ? data.summary_index : data.content_index) ?? 0,
-          })
-        }
-        case 'response.output_text.annotation.added': {
-          part = textPart(data, 'text', out)
-          const annotation = objectOf(data.annotation)
-          if (part !== null && annotation !== undefined) part.annotations.push(annotation)
-          return
-        }
-        case 'response.output_item.done':
-          return itemDone(data, out)
-        case 'response.completed':
-        case 'response.incomplete':
-        case 'response.done':
-          return ended(data, out)
+      // Some relays put in signs of life under a number that was there already.
+      if (number !== null && type !== 'keepalive' && !inOrder(number, out)) return
+      const before = out.length
+      read(type, data, out)
+      const said = out[before]
+      if (
+        out.length === before + 1 && said?.type === 'delta' && said.logprobs === undefined && type.endsWith('.delta')
+      ) {
+        repeat.learn(event.data, said.text, wordFields)
       }
     },
     end(out) {
