@@ -13,8 +13,23 @@ export function newsOf(
 ): () => Promise<void> | null {
   let seen: number | null = null
   let reading: Promise<void> | null = null
+  let silent = false
+
+  /** A disk that fails for a while stops nobody: what was read last goes on counting, and is said once. */
+  function versionNow(): number | null {
+    try {
+      const version = storage.version()
+      silent = false
+      return version
+    } catch (error) {
+      if (!silent) failed(error)
+      silent = true
+      return seen
+    }
+  }
+
   return () => {
-    const version = storage.version()
+    const version = versionNow()
     if (version === seen) return reading
     seen = version
     const mine = reading = read().catch((error: unknown) => {

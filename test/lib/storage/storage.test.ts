@@ -157,3 +157,19 @@ test('newsOf() reads again after a commit by another connection, once, and once 
     await one.close()
     await two.close()
   }))
+
+test('newsOf() stops nobody while the database cannot be read, and says so once', async () => {
+  const answers: (number | Error)[] = [1, new Error('disk I/O error'), new Error('disk I/O error'), 2]
+  const version = (): number => {
+    const answer = answers.shift()!
+    if (answer instanceof Error) throw answer
+    return answer
+  }
+  let reads = 0
+  const failures: unknown[] = []
+  const news = newsOf({ version }, () => Promise.resolve(void reads++), (error) => failures.push(error))
+  await news()
+  expect([news(), news(), reads, failures.length]).toEqual([null, null, 1, 1])
+  await news()
+  expect(reads).toBe(2)
+})
