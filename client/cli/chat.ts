@@ -1,4 +1,4 @@
-import { GwError, isObject, type Secret, sseParser } from '../../lib/base/mod.ts'
+import { codeOfPublic, GwError, isObject, type Secret, sseParser } from '../../lib/base/mod.ts'
 import type { Home } from '../../lib/open-home.ts'
 import { printable } from './words.ts'
 import type { AddCommands } from './program.ts'
@@ -116,9 +116,13 @@ export const chat: AddCommands = (program, { io, options, withSession }) => {
     for await (const chunk of response.body) {
       for (const { data } of parser.push(chunk)) {
         if (data === '[DONE]') continue
-        const event = JSON.parse(data) as { error?: { message?: string }; choices?: { delta?: { content?: string } }[] }
+        const event = JSON.parse(data) as {
+          error?: { message?: string; code?: string }
+          choices?: { delta?: { content?: string } }[]
+        }
         if (event.error) {
-          throw new GwError('upstream.failed', event.error.message ?? 'the answer broke off', { hint: null })
+          const code = codeOfPublic(event.error.code) ?? 'upstream.failed'
+          throw new GwError(code, event.error.message ?? 'the answer broke off', { hint: null })
         }
         const part = event.choices?.[0]?.delta?.content ?? ''
         text += part
@@ -155,11 +159,8 @@ function number(flag: string, text: string): number {
 async function refusal(response: Response): Promise<GwError> {
   const body: unknown = await response.json().catch(() => null)
   const error = isObject(body) && isObject(body.error) ? body.error : {}
-  const code = response.status === 401
-    ? 'access.missing'
-    : response.status === 404
-    ? 'model.not_found'
-    : 'upstream.failed'
+  const byStatus = { 401: 'access.missing', 404: 'model.not_found' } as const
+  const code = codeOfPublic(error.code) ?? byStatus[response.status as 401] ?? 'upstream.failed'
   // What a gateway says ends in what helps.
   return typeof error.message === 'string'
     ? new GwError(code, error.message, { hint: null })

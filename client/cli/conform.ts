@@ -2,7 +2,7 @@ import { GwError } from '../../lib/base/mod.ts'
 import type { ConformanceReport } from '../../lib/conform/mod.ts'
 import { bold, dim, green, printJson, red } from './output.ts'
 import { printable } from './words.ts'
-import type { AddCommands } from './program.ts'
+import { type AddCommands, afterHelp } from './program.ts'
 
 /** Options of `gw conform`. */
 interface Options {
@@ -13,17 +13,16 @@ interface Options {
 
 /** `gw conform`: does a gateway, this one or another, speak the protocols it says it speaks? */
 export const conform: AddCommands = (program, { io, options, withSession, exitWith }) => {
-  program.command('conform')
+  const command = program.command('conform')
     .description('Test a gateway against the grammar of every protocol, case by case')
     .argument('<url>', 'base URL of the gateway, with or without /v1')
     .option('--model <name>', 'a model that can call tools (default: the first one listed)')
     .option('--only <text>', 'run only cases whose id holds this text')
     .option('--timeout-secs <seconds>', 'longest wait for one case', '60')
-    .addHelpText(
-      'after',
-      '\nThe token comes from --token or GW_TOKEN. Exits 1 when a case fails.\n' +
-        'Example: gw conform http://127.0.0.1:8080 --token env:GW_TOKEN',
-    )
+  afterHelp(command, [
+    'The token comes from --token or GW_TOKEN. Exits 1 when a case fails.',
+    'Example: gw conform http://127.0.0.1:8080 --token env:GW_TOKEN',
+  ])
     .action(async (base: string, { model, only, timeoutSecs }: Options) => {
       const seconds = Number(timeoutSecs)
       if (!(seconds > 0 && seconds <= 3600)) {

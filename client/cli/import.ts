@@ -5,7 +5,7 @@ import type { ForeignSystem } from '../../lib/migrate/mod.ts'
 import { printJson } from './output.ts'
 import { printable } from './words.ts'
 import type { AddCommands, CommandContext } from './program.ts'
-import { commandAt } from './program.ts'
+import { afterHelp, commandAt } from './program.ts'
 
 const systems: readonly (readonly [system: ForeignSystem, description: string])[] = [
   ['lr', 'Take over a .lenv, .env or providers.lenv of Link.Assistant.Router'],
@@ -23,10 +23,7 @@ export const importCommands: AddCommands = (program, context) => {
     if (system === 'lr') {
       command.option('--data-dir <folder>', 'folder of its tokens.lino or tokens.bin, to take over too')
     }
-    command.addHelpText(
-      'after',
-      '\nWhat is taken replaces the same keys of the config file. Secrets go to the encrypted store.',
-    )
+    afterHelp(command, ['What is taken replaces the same keys of the config file. Secrets go to the encrypted store.'])
     command.action(() => run(command, context, system))
   }
 }

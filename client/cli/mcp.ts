@@ -1,18 +1,16 @@
 import { GwError } from '../../lib/base/mod.ts'
 import type { PrincipalId } from '../../lib/base/mod.ts'
-import type { AddCommands } from './program.ts'
+import { type AddCommands, afterHelp } from './program.ts'
 
 /** `gw mcp`: gw's own MCP server on standard input and output. */
 export const mcp: AddCommands = (program, { io, withSession, version }) => {
   // The area of foreign tool servers has that name too: alone, the word serves; with another behind it, it asks.
   const command = program.commands.find((one) => one.name() === 'mcp') ?? program.command('mcp')
-  command
+  afterHelp(command, [
+    'With GW_TOKEN (or --token) the agent may do what that token may. Without, it acts for the owner of this home, and ' +
+    'what [operations] marks waits for: gw approvals approve ID',
+  ])
     .description('Serve gw to an agent on standard input and output; with a subcommand: foreign tool servers')
-    .addHelpText(
-      'after',
-      '\nWith GW_TOKEN (or --token) the agent may do what that token may. Without, it acts for the owner of this home,\n' +
-        'and what [operations] marks waits for: gw approvals approve ID',
-    )
     .action(() =>
       withSession(async (session) => {
         if (session.remote) {

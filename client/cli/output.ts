@@ -103,15 +103,20 @@ function printPlainFields(io: CliIo, fields: JsonObject): void {
 export function printTable(io: CliIo, rows: readonly JsonObject[], columns: readonly string[]): void {
   if (rows.length === 0) return
   if (!io.terminal) {
-    const cells = rows.map((row) => columns.map((column) => plainText(row[column])))
+    const cells = rows.map((row) => columns.map((column) => plainText(valueAt(row, column))))
     for (const line of [columns, ...cells]) io.out(`${line.join('\t')}\n`)
     return
   }
-  const cells = rows.map((row) => columns.map((column) => valueText(column, row[column])))
-  const [head, ...lines] = alignColumns([columns.map(heading), ...cells], io.columns)
+  const names = columns.map((column) => column.split('.').at(-1)!)
+  const cells = rows.map((row) => columns.map((column, i) => valueText(names[i]!, valueAt(row, column))))
+  const [head, ...lines] = alignColumns([names.map(heading), ...cells], io.columns)
   io.out(`${bold(io, head!)}\n`)
   for (const line of lines) io.out(`${line}\n`)
 }
+
+/** A field of a row, or a field of a field. */
+const valueAt = (row: JsonObject, column: string): Json | undefined =>
+  column.split('.').reduce<Json | undefined>((at, step) => isObject(at) ? at[step] as Json : undefined, row)
 
 /** One value in one line, for programs that read lines. */
 function plainText(value: Json | undefined): string {

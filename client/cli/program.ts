@@ -1,4 +1,4 @@
-import { Command, CommanderError, Option } from 'commander'
+import { Command, CommanderError, type HelpConfiguration, Option } from 'commander'
 import { GwError, isObject, nearest } from '../../lib/base/mod.ts'
 import type { OperationDescription } from '../../lib/operations/mod.ts'
 import { exits, sentences } from './afloat/texts.ts'
@@ -18,6 +18,8 @@ export interface CommandContext {
   readonly withSession: <T>(work: (session: Session) => Promise<T>) => Promise<T>
   /** Whether this run completes a command line, or prints what does. */
   readonly completing: boolean
+  /** The command line, as it was given. */
+  readonly argv: readonly string[]
   /** Ends the process with this code although nothing was thrown. */
   readonly exitWith: (code: number) => void
 }
@@ -86,7 +88,7 @@ export function buildProgram(
     .addHelpCommand(helpCommand())
     .exitOverride()
     .showSuggestionAfterError(true)
-    .configureHelp({ helpWidth: Math.min(io.columns, 120) })
+    .configureHelp(helpFor(Math.min(io.columns, 120)))
     .configureOutput({
       writeOut: io.out,
       writeErr: io.err,
@@ -119,6 +121,7 @@ export function buildProgram(
     },
     exitWith,
     completing: all,
+    argv,
   }
   const named = all ? null : firstWord(argv, modules)
   for (const operation of described) {
@@ -134,7 +137,7 @@ export function buildProgram(
     program.addOption(new Option(`${setting.flag} <value>`, setting.description).hideHelp())
   }
   arrangeHelp(program)
-  program.addHelpText('after', '\nEvery setting has a flag too: gw config show --all names them with their variables.')
+  afterHelp(program, ['Every setting has a flag too: gw config show --all names them with their variables.'])
   return program
 }
 
@@ -151,6 +154,29 @@ function firstWord(argv: readonly string[], modules: readonly CommandModule[]): 
   const known = modules.some(({ words }) => words.includes(word)) ||
     described.some((operation) => commandOf(operation)?.[0] === word)
   return known ? word : null
+}
+
+/** What a help page ends with, no wider than the terminal. */
+export const afterHelp = (command: Command, lines: readonly string[]): Command =>
+  command.addHelpText('after', ({ command }) => {
+    const help = command.createHelp()
+    return `\n${lines.map((line) => help.boxWrap(line, help.helpWidth ?? 80)).join('\n')}`
+  })
+
+/** Below this many columns a term stands above its description. */
+const narrow = 64
+
+/** How help is laid out in so many columns. */
+function helpFor(helpWidth: number): HelpConfiguration {
+  if (helpWidth >= narrow) return { helpWidth }
+  return {
+    helpWidth,
+    minWidthToWrap: 10,
+    formatItem(term, _, description, help) {
+      const text = help.boxWrap(description, helpWidth - 6).replaceAll('\n', '\n      ')
+      return description ? `  ${term}\n      ${text}` : `  ${term}`
+    },
+  }
 }
 
 /** Flags of the program itself: those with a value behind them, and those that are whole. */
@@ -240,8 +266,10 @@ function addOperation(
   if (hints.default) command.allowExcessArguments().hook('preAction', () => refuseNeighbour(parent, command.args))
   for (const alias of hints.aliases ?? []) command.alias(alias)
   addFields(command, operation)
-  const text = [operation.description, hints.example ? `Example: ${hints.example}` : undefined].filter(Boolean)
-  if (text.length > 0) command.addHelpText('after', `\n${text.join('\n')}`)
+  const text = [operation.description, hints.example && `Example: ${hints.example}`].filter((line) =>
+    line !== undefined
+  )
+  if (text.length > 0) afterHelp(command, text)
   command.action(() =>
     context.withSession(async (session) => {
       const input = await inputFrom({ operation, command, io: context.io })

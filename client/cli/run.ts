@@ -8,7 +8,7 @@ import { buildProgram, type CommandModule, isShown, meantSetting } from './progr
 /**
  * Runs one command line to its end.
  *
- * @returns the exit code: 0 done, 1 failed, 2 not understood, 200 to 204 as the error table says
+ * @returns the exit code: 0 done, 1 failed, 2 not understood, 130 given up, 200 to 204 as the error table says
  */
 export async function runCli(
   given: readonly string[],
@@ -34,7 +34,7 @@ export async function runCli(
       const hint = meant === undefined ? suggested?.replace(/^\((.*)\)$/, '$1') : `Did you mean ${meant}?`
       return reportError(io, new GwError('usage.invalid', what!, hint ? { hint } : {}), json)
     }
-    if (io.signal.aborted && toGwError(error).code === 'cancelled') return 130
+    if (io.signal.aborted && toGwError(error).code === 'cancelled') return toGwError(error).exit
     return reportError(io, isGwError(error) ? error : toGwError(error), json)
   }
 }

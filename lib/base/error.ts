@@ -8,7 +8,7 @@ interface CodeRow {
   /** HTTP status of an answer that carries this error. */
   readonly status: number
   /** Process exit code of a command that ends with it. */
-  readonly exit: 0 | 1 | 2 | 200 | 201 | 202 | 203 | 204
+  readonly exit: 0 | 1 | 2 | 130 | 200 | 201 | 202 | 203 | 204
   /** `error.type` in an OpenAI-shaped body. */
   readonly openai: string
   /** `error.type` in an Anthropic-shaped body. */
@@ -99,7 +99,8 @@ export const errorCodes = {
   'server.draining': row(503, 1, 'service_unavailable_error', 'overloaded_error'),
   'server.overloaded': row(503, 1, 'service_unavailable_error', 'overloaded_error'),
   'platform.unsupported': row(501, 1, 'server_error', 'api_error'),
-  'cancelled': row(499, 1, 'server_error', 'api_error'),
+  // given up by who asked, as by Ctrl-C
+  'cancelled': row(499, 130, 'server_error', 'api_error'),
   'internal': row(500, 1, 'server_error', 'api_error'),
 } as const satisfies Record<string, CodeRow>
 

@@ -74,7 +74,7 @@ export function resolveModel(reference: string | null, options: ResolveOptions):
   if (requested === null) {
     throw new GwError('model.missing', 'the request names no model and no default model is configured', {
       param: 'model',
-      hint: 'send a model such as anthropic/claude-sonnet-4-5, or set default_model',
+      hint: 'send a model such as anthropic/claude-sonnet-4-5, or set catalog.default_model',
     })
   }
   if (requested.length > maxReferenceLength) {

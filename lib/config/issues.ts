@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { nearest } from '../base/mod.ts'
+import { issueText, nearest } from '../base/mod.ts'
 
 /** One mistake, at one key. */
 export interface PlainIssue {
@@ -30,7 +30,7 @@ async function flatten(issue: z.core.$ZodIssue, at: readonly string[]): Promise<
     return issue.keys.map((key) => unknownKey(path, key, known))
   }
   if (issue.code === 'invalid_key') return [{ path, reason: issue.issues[0]?.message ?? issue.message }]
-  return [{ path, reason: issue.message.replace(/^Invalid input: /, '').replace(/^Invalid option: /, '') }]
+  return [{ path, reason: issueText(issue.message) }]
 }
 
 /** Names that exist at a place of the configuration, for suggestions. */

@@ -90,7 +90,14 @@ export function createEgress(options: EgressOptions): Egress {
   function refuse(question: EgressQuestion, purpose: EgressPurpose, verdict: Verdict, ips: readonly string[]): GwError {
     if (verdict.allowed) throw new GwError('internal', 'an allowed destination was refused')
     const host = hostOf(question.url)
-    const phase = ips.length > 0 || verdict.reason.startsWith('dns_') ? 'resolved' : 'url'
+    const unknown = verdict.reason.startsWith('dns_')
+    const phase = ips.length > 0 || unknown ? 'resolved' : 'url'
+    if (unknown) {
+      return new GwError('upstream.unreachable', `${question.url.origin} cannot be reached: ${verdict.detail}`, {
+        hint: 'look at the network and its name server, or name a proxy: HTTPS_PROXY or egress.proxy',
+        details: { provider: purpose.provider ?? null, host, reason: verdict.reason, phase },
+      })
+    }
     return new GwError(
       'egress.denied',
       `${question.url.origin} is not a place to connect to: ${verdict.detail}`,

@@ -47,8 +47,11 @@ export async function asked<T>(work: Promise<T>): Promise<T> {
     return await work
   } catch (error) {
     if (!isGwError(error) || error.code !== 'config.invalid') throw error
-    const [first] = (error.details?.problems ?? []) as readonly { key: string }[]
-    throw new GwError('config.rejected', error.message.replace(/^.*\n\s*/, ''), {
+    // The lines are those of a text that nobody has written.
+    const problems = (error.details?.problems ?? []) as readonly { key: string; reason: string }[]
+    const said = problems.map(({ key, reason }) => key === '' ? reason : `${key}: ${reason}`).join('\n')
+    const [first] = problems
+    throw new GwError('config.rejected', said || error.message, {
       hint: 'nothing was changed',
       ...(first?.key ? { param: first.key } : {}),
       ...(error.details ? { details: error.details } : {}),

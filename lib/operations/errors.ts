@@ -1,5 +1,5 @@
 import { TRPCError } from '@trpc/server'
-import { type ErrorCode, errorCodes, GwError, isGwError, toGwError } from '../base/mod.ts'
+import { type ErrorCode, errorCodes, GwError, isGwError, issueText, toGwError } from '../base/mod.ts'
 
 type TrpcCode = TRPCError['code']
 
@@ -68,7 +68,7 @@ function invalidInput(error: { issues: readonly PlainIssue[] }): GwError {
   const issues = error.issues.flatMap((issue) =>
     issue.code === 'unrecognized_keys' && issue.keys
       ? issue.keys.map((key) => ({ path: [...issue.path, key].join('.'), reason: 'unknown field' }))
-      : [{ path: issue.path.join('.'), reason: issue.message.replace(/^Invalid (input|option): /, '') }]
+      : [{ path: issue.path.join('.'), reason: issueText(issue.message) }]
   )
   const text = issues.map(({ path, reason }) => path === '' ? reason : `${path}: ${reason}`).join('; ')
   const param = issues[0]?.path

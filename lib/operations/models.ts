@@ -48,6 +48,7 @@ function canServe(
 export const models = area({
   list: operation({
     summary: 'List the models you can ask for through the accounts there are',
+    description: 'Prices are per million tokens, in and out.',
     scope: 'read',
     effect: 'reads',
     mcp: true,
@@ -60,7 +61,7 @@ export const models = area({
       limit: z.int().min(1).max(2_000).default(500),
     }).strict(),
     output: z.object({ data: z.array(model), total: z.int() }),
-    cli: { columns: ['id', 'contextTokens', 'price', 'accounts', 'heardAt'] },
+    cli: { columns: ['id', 'contextTokens', 'price.inputMicros', 'price.outputMicros', 'accounts', 'heardAt'] },
   }).query(async ({ ctx, input }) => {
     const { rooms, principal, clock } = ctx
     await rooms.loadFacts()

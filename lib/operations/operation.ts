@@ -17,7 +17,7 @@ export type Effect = 'reads' | 'spends' | 'mutates' | 'interactive'
 export interface CliHints {
   /** Short options by field: `{ label: 'l' }`. */
   readonly short?: Readonly<Record<string, string>>
-  /** Fields of the result that make up the table, in order. Absent: all of them. */
+  /** Fields of the result that make up the table, in order; `price.inputMicros` is a field of a field. Absent: all. */
   readonly columns?: readonly string[]
   /** The one field to print alone on stdout when nothing else is asked for, as scripts want it. */
   readonly print?: string

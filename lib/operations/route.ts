@@ -132,19 +132,20 @@ const why = operation({
     status: request.status,
     error: request.error,
     sentence: !last
-      ? `no target was tried: ${request.error ?? request.outcome}`
+      ? `no target was tried${request.error ? '' : `: ${request.outcome}`}`
       : answered
       ? `${last.target} answered: ${chosen?.because ?? 'it was the only target'}${
         request.attempts.length > 1 ? `; ${request.attempts.length - 1} failed before it` : ''
       }`
-      : `${request.attempts.length} tried, none answered: ${request.error ?? last.message ?? ''}`,
+      // The error stands beside it.
+      : `${request.attempts.length} tried, none answered${request.error || !last.message ? '' : `: ${last.message}`}`,
     attempts: request.attempts.map(({ target, model, status, failure, message, durationMs }) => ({
       target,
       model,
       status,
       failure,
       message,
-      durationMs,
+      durationMs: Math.round(durationMs),
     })),
     plan,
     cache: {

@@ -224,6 +224,8 @@ export const tokens = area({
       viewToken(await rooms.access.show(String(input.id), principal)) as unknown as Json,
     cli: { aliases: ['expire'] },
   }).mutation(async ({ ctx, input }) => {
+    // One that is not there, or not the caller's, is not found: nobody shall believe that a misspelt one has ended.
+    await ctx.rooms.access.show(input.id, ctx.principal)
     const { revoked, ended } = await ctx.rooms.access.revoke(input.id, ctx.principal)
     return { revoked, ended: [...ended] }
   }),

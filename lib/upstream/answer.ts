@@ -57,7 +57,10 @@ export function refusalOf(error: unknown): UpstreamRefusal {
     case 'cancelled':
       return refusal('cancelled', message)
     case 'upstream.unreachable':
-      return refusal('unreachable', message)
+      // A name that this machine cannot look up says nothing about whom it names.
+      return String(error.details?.reason).startsWith('dns_')
+        ? refusal('local', remedied(error), code)
+        : refusal('unreachable', message)
     case 'upstream.timeout':
       return refusal('timeout', message)
     case 'upstream.invalid':

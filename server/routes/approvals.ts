@@ -64,10 +64,10 @@ export function approvalRoutes(door: Door) {
     return token && token.label !== '' ? `${token.label} (${id})` : id
   }
 
-  const responses = { 200: { description: 'A page for a person' } }
-  const hook = (summary: string) => ({
+  const problem = { $ref: '#/components/responses/Problem' }
+  const hook = (summary: string, description = 'A page for a person') => ({
     parse: 'none' as const,
-    detail: { tags: ['approvals'], summary, security: [], responses },
+    detail: { tags: ['approvals'], summary, security: [], responses: { 200: { description }, default: problem } },
   })
   return new Elysia({ name: 'approvals' })
     .get('/approvals/page.css', file('text/css', approvalCss), hook("The page's style"))
@@ -76,7 +76,7 @@ export function approvalRoutes(door: Door) {
     .post(
       '/approvals/:id',
       ({ request, params }) => answer(request, params.id),
-      hook('Show or answer an approval, with the code of a link or as an admin'),
+      hook('Show or answer an approval, with the code of a link or as an admin', 'The approval as it is now'),
     )
 }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { GwError, isObject, type Json, type JsonObject, once } from '../../lib/base/mod.ts'
+import { GwError, isObject, issueText, type Json, type JsonObject, once } from '../../lib/base/mod.ts'
 import { apiOf } from '../../lib/migrate/mod.ts'
 
 /** What stands there for a value that is not shown. */
@@ -49,7 +49,7 @@ export function read<T extends z.ZodType>(schema: T, body: unknown): z.output<T>
   if (result.success) return result.data
   const [issue] = result.error.issues
   const at = issue!.code === 'unrecognized_keys' ? issue!.keys[0]! : issue!.path.join('.')
-  const reason = issue!.code === 'unrecognized_keys' ? 'unknown field' : issue!.message.replace(/^Invalid input: /, '')
+  const reason = issue!.code === 'unrecognized_keys' ? 'unknown field' : issueText(issue!.message)
   throw new GwError('request.invalid', at === '' ? reason : `${at}: ${reason}`, { ...(at === '' ? {} : { param: at }) })
 }
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describeOperations } from '../../lib/operations/mod.ts'
@@ -142,6 +142,39 @@ test('completion scripts are printed for each shell', async () => {
     expect([shell, status, stdout.length > 200]).toEqual([shell, 0, true])
   }
 }, 60_000)
+
+test(
+  'completion in a bare bash offers commands, options and choices, and evaluates nothing that is typed',
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'gw-bash-'))
+    const main = join(import.meta.dir, '../../client/cli/main.ts')
+    writeFileSync(join(folder, 'gw'), `#!/bin/sh\nexec "${process.execPath}" "${main}" "$@"\n`, { mode: 0o755 })
+    const lines = [
+      'gw acc',
+      'gw accounts ',
+      'gw accounts add --fr',
+      'gw usage summary --by mo',
+      `gw chat "$(touch ${folder}/ran)" `,
+      'gw nonsense ',
+    ]
+    const script = `eval "$(gw complete bash)"
+for line in ${lines.map((line) => `'${line}'`).join(' ')}; do
+  COMP_LINE=$line COMP_POINT=\${#line}; COMPREPLY=(); _gw_complete; echo "\${COMPREPLY[*]}"
+done`
+    const { status, stdout, stderr } = await runCommand(['bash', '--norc', '-c', script], {
+      timeoutMs: 60_000,
+      env: { PATH: `${folder}:${process.env['PATH']}`, HOME: folder },
+    })
+    expect([status, stderr]).toEqual([0, ''])
+    const [commands, words, options, choices, , nothing] = stdout.split('\n')
+    expect([commands, options, choices]).toEqual(['accounts', '--from', 'model'])
+    expect(words!.split(' ')).toContain('list')
+    expect(nothing).toBe('')
+    expect(existsSync(join(folder, 'ran'))).toBe(false)
+    rmSync(folder, { recursive: true })
+  },
+  120_000,
+)
 
 test('usage without a word adds up', async () => {
   const { code, stdout } = await cli(['usage', '--by', 'model', '--json'], at())

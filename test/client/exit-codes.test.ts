@@ -2,7 +2,9 @@ import { expect, test } from 'bun:test'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { errorCodes } from '../../lib/base/mod.ts'
+import { errorCodes, GwError } from '../../lib/base/mod.ts'
+import { fakeUpstream } from '../support/fake-upstream.ts'
+import { startGateway } from '../support/gateway.ts'
 import { cli } from './support.ts'
 
 /** What each exit code means. */
@@ -10,6 +12,7 @@ const meanings = {
   0: 'done',
   1: 'failed',
   2: 'not understood',
+  130: 'given up',
   200: 'configuration',
   201: 'nothing can be selected',
   202: 'secret',
@@ -68,8 +71,50 @@ for (const [why, argv, exit, config] of failures) {
   }, 20_000)
 }
 
+test('Ctrl-C at a question exits 130, given up, and nothing is stored', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'gw-exit-'))
+  try {
+    const setup = { env: { GW_HOME: folder, HOME: folder }, cwd: folder }
+    const askSecret = () => Promise.reject(new GwError('cancelled', 'cancelled'))
+    for (const argv of [['accounts', 'add', 'openai'], ['auth', 'add-api-key', 'openai']]) {
+      const { code, stderr } = await cli(argv, { ...setup, askSecret })
+      expect([code, stderr]).toEqual([130, 'gw: cancelled\n'])
+    }
+    expect(JSON.parse((await cli(['--json', 'accounts', 'list'], setup)).stdout)).toEqual({ data: [] })
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test('gw chat ends with the exit code of what the gateway says, over HTTP and without', async () => {
+  const upstream = await fakeUpstream((exchange) => exchange.reset())
+  const settings = {
+    'egress.allow_origins': [upstream.url],
+    'routing.fallback.max_attempts': 1,
+    'accounts.dead': { provider: 'openai', base_url: `${upstream.url}/v1`, token_env: 'PLANTED_KEY' },
+  }
+  const gateway = await startGateway({ settings })
+  try {
+    const env = { HOME: '/nonexistent', GW_URL: gateway.url, GW_TOKEN: gateway.token }
+    const asked = await cli(['chat', '-m', 'openai:dead/m', 'hello'], { env })
+    expect([asked.code, asked.stderr]).toEqual([204, asked.stderr])
+    const why = JSON.parse((await cli(['--json', 'why'], { env })).stdout) as { sentence: string; error: string }
+    expect(why.sentence).toBe('1 tried, none answered')
+    expect(asked.stderr).toContain(why.error)
+    const unknown = await cli(['chat', '-m', 'nobody-knows-this', 'hello'], { env })
+    expect([unknown.code, unknown.stderr]).toEqual([1, unknown.stderr])
+    const wrong = await cli(['chat', '-m', 'openai:dead/m', 'hello'], { env: { ...env, GW_TOKEN: 'la_sk_wrong' } })
+    expect([wrong.code, wrong.stderr]).toEqual([1, wrong.stderr])
+    const none = await cli(['chat', '-m', 'openai:none/m', 'hello'], { env })
+    expect([none.code, none.stderr]).toEqual([201, none.stderr])
+  } finally {
+    await gateway.close()
+    await upstream.close()
+  }
+})
+
 test('each exit code is had by a command line above, and no error has another', () => {
-  const tried = new Set(failures.map(([, , exit]) => exit))
+  const tried = new Set<Exit>([...failures.map(([, , exit]) => exit), 130])
   expect(Object.keys(meanings).map(Number).filter((exit) => !tried.has(exit as Exit))).toEqual([])
   const exits = new Set(Object.values(errorCodes).map(({ exit }) => exit))
   expect([...exits].filter((exit) => !(exit in meanings))).toEqual([])

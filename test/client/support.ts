@@ -16,6 +16,9 @@ export interface CliSetup {
   readonly terminal?: boolean
   readonly cwd?: string
   readonly signal?: AbortSignal
+  readonly columns?: number
+  /** What a person types, or does, when asked for a secret; absent where nobody is there. */
+  readonly askSecret?: () => Promise<string>
 }
 
 /** Runs a command line in this process. */
@@ -33,11 +36,11 @@ export async function withIo(run: (io: CliIo) => Promise<number>, setup: CliSetu
     out: (text) => void (stdout += text),
     err: (text) => void (stderr += text),
     terminal: setup.terminal ?? false,
-    interactive: false,
-    columns: 100,
+    interactive: setup.askSecret !== undefined,
+    columns: setup.columns ?? 100,
     color: false,
     readInput: () => Promise.resolve(setup.input ?? ''),
-    askSecret: () => Promise.reject(new Error('nobody is there')),
+    askSecret: setup.askSecret ?? (() => Promise.reject(new Error('nobody is there'))),
     askLine: () => Promise.resolve(null),
     signal: setup.signal ?? new AbortController().signal,
   }

@@ -35,6 +35,21 @@ test('an option says what it is for in a phrase without a capital or a full stop
   expect(odd).toEqual([])
 })
 
+test('help on a terminal of 40 columns stays within them, but for words that are longer', () => {
+  const program = buildProgram({ ...silentIo, columns: 40 }, '0.0.0', modules, () => {}, ['complete'])
+  const wide: string[] = []
+  const walk = (command: Command) => {
+    let page = ''
+    command.configureOutput({ ...command.configureOutput(), writeOut: (text) => page += text }).outputHelp()
+    const lines = page.split('\n').filter((line) => line.length > 40 && line.trim().includes(' '))
+    // A usage line, the names of an option and a command line to copy stand as they are.
+    wide.push(...lines.filter((line) => !/^Usage:|^ {2}-|^ {2}\S+.*[[<]|gw |^ {4,}-/.test(line)))
+    command.commands.forEach(walk)
+  }
+  walk(program)
+  expect(wide).toEqual([])
+})
+
 test('every command of the first page stands under a title', () => {
   const program = buildProgram(silentIo, '0.0.0', modules, () => {}, [])
   const shown = program.createHelp().visibleCommands(program)

@@ -30,6 +30,39 @@ test('the OpenAPI document is a valid one, and each operation in it has a name o
   expect(ids.filter((id, i) => ids.indexOf(id) !== i)).toEqual([])
 })
 
+interface Asked extends Described {
+  readonly parameters?: readonly { readonly name: string; readonly in: string; readonly required?: boolean }[]
+  readonly requestBody?: object
+  readonly responses: Readonly<Record<string, { readonly content?: object }>>
+}
+
+test('every path of the document answers with a status and a type that stand there', async () => {
+  const { paths = {} } = await SwaggerParser.dereference(JSON.parse(text))
+  const odd: string[] = []
+  let answered = 0
+  for (const [path, item] of Object.entries(paths)) {
+    for (const [method, { parameters = [], requestBody, responses }] of Object.entries(item as Record<string, Asked>)) {
+      if (path.startsWith('/api/trpc')) continue
+      const query = parameters.filter((one) => one.in === 'query' && one.required).map(({ name }) => `${name}=x`)
+      const at = `${path.replace(/\{[^}]+\}|:\w+/g, 'x')}?${query.join('&')}`
+      const reply = await fetch(served.url + at, {
+        method: method.toUpperCase(),
+        headers: { authorization: `Bearer ${served.token}`, 'content-type': 'application/json' },
+        redirect: 'manual',
+        ...(requestBody ? { body: '{}' } : {}),
+      })
+      const said = await reply.text()
+      const type = reply.headers.get('content-type')?.split(';')[0] ?? ''
+      const written = responses[reply.status] ?? responses.default
+      const fits = written && (written.content === undefined || type in written.content)
+      if (!fits || reply.status >= 500) odd.push(`${method} ${path}: ${reply.status} ${type} ${said.slice(0, 100)}`)
+      answered++
+    }
+  }
+  expect(odd).toEqual([])
+  expect(answered).toBeGreaterThan(130)
+}, 60_000)
+
 const folder = process.env['GW_TOOLS']
 const skip = folder === undefined || !existsSync(join(folder, 'node_modules/openapi-fetch'))
 if (skip) {

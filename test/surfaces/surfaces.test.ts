@@ -120,6 +120,7 @@ function argvOf(operation: OperationDescription, input: JsonObject): string[] {
 
 /** What differs from call to call by its nature. */
 const moving = new Set([
+  'observed_at',
   'id',
   'at',
   'token',
@@ -360,14 +361,24 @@ test('agents see only what their token allows, with true hints', async () => {
 })
 
 test('an agent waits for a person where something is taken away', async () => {
-  const call = () => mcp.callTool({ name: 'tokens_revoke', arguments: { id: 'some-token' } })
+  const { info: { id } } = await served.gateway.rooms.access.issue({ label: 'to be ended' }, operator)
+  const call = () => mcp.callTool({ name: 'tokens_revoke', arguments: { id } })
   const asked = await call()
   expect(asked.isError).toBe(true)
   const { code, details } = (asked._meta as { 'gw/error': { code: string; details: { approval: string } } })['gw/error']
   expect(code).toBe('access.approval_required')
   await served.gateway.rooms.approvals.decide(details.approval, 'approved', operator)
-  expect((await call()).structuredContent).toEqual({ revoked: 'some-token', ended: [] })
+  expect((await call()).structuredContent).toEqual({ revoked: id, ended: [id] })
   expect((await call()).isError).toBe(true)
+})
+
+test('ending a token that is not there is not found: a misspelt one must not look ended', async () => {
+  const reply = await fetch(`${served.url}/api/tokens/revoke`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${served.token}`, 'content-type': 'application/json' },
+    body: '{"id":"misspelt"}',
+  })
+  expect([reply.status, ((await reply.json()) as { title: string }).title]).toEqual([404, 'request.not_found'])
 })
 
 test.each(Object.keys(manifests))('%s holds the reviewed names and schemas', async (file) => {
