@@ -2,7 +2,7 @@
 import type { CallToolResult, Tool } from '@modelcontextprotocol/sdk/types.js'
 import type { Principal } from '../lib/access/mod.ts'
 import { GwError, redact, toGwError } from '../lib/base/mod.ts'
-import { callOperation, described, type OperationContext } from '../lib/operations/mod.ts'
+import { callOperation, described, type OperationContext, type OperationDescription } from '../lib/operations/mod.ts'
 
 /** The name of an operation as a tool: many model APIs take no dots. */
 const toolName = (operation: string): string => operation.replaceAll('.', '_')
@@ -30,8 +30,21 @@ export function toolsFor(principal: Principal): Tool[] {
         idempotentHint: one.effect === 'reads' || (one.idempotent ?? false),
         openWorldHint: one.effect === 'spends',
       },
-      _meta: { 'gw/effect': one.effect, 'gw/scope': one.scope },
+      _meta: { 'gw/effect': one.effect, 'gw/scope': one.scope, 'gw/consent': consentOf(one) },
     }))
+}
+
+/** What a call takes, in the words that clients of oauth-mux read before they make one. */
+function consentOf({ effect, destructive }: Pick<OperationDescription, 'effect' | 'destructive'>) {
+  return {
+    agent_safe: effect === 'reads',
+    interactive: effect === 'interactive',
+    mutating: effect === 'mutates' || effect === 'interactive',
+    spends_provider_calls: effect === 'spends',
+    budget: { reads: 'free_local', spends: 'cheap_provider', mutates: 'mutating', interactive: 'interactive' }[effect],
+    mediation: destructive || effect === 'interactive' ? 'person' : effect === 'reads' ? 'none' : 'gateway',
+    repair_owner: null,
+  }
 }
 
 /**

@@ -59,6 +59,7 @@ export const repair = area({
     summary: 'Refresh the credentials of a scope, where that is ours to do',
     scope: 'repair',
     effect: 'mutates',
+    mcp: true,
     input: scoped,
     output: z.object({ ok: z.boolean(), refreshed: reports }),
     cli: { command: 'stay-afloat refresh' },
@@ -153,6 +154,7 @@ export const afloat = area({
     scope: 'repair',
     effect: 'mutates',
     idempotent: true,
+    mcp: true,
     input: handoffInput,
     output: handoffReport,
     cli: { command: 'stay-afloat handoff ack', aliases: ['acknowledge'] },
@@ -163,6 +165,7 @@ export const afloat = area({
     scope: 'repair',
     effect: 'mutates',
     idempotent: true,
+    mcp: true,
     input: handoffInput,
     output: handoffReport,
     cli: { command: 'stay-afloat handoff clear', aliases: ['resolve'] },
@@ -269,6 +272,7 @@ export const state = area({
     summary: 'List every provider that stay-afloat knows, with how far it is supported',
     scope: 'route:read',
     effect: 'reads',
+    mcp: true,
     input: nothing,
     output: listed({ providers: reports }),
     cli: {
@@ -283,12 +287,27 @@ export const state = area({
     summary: 'List every account with the state of each of its capabilities',
     scope: 'route:read',
     effect: 'reads',
+    mcp: true,
     input: z.object({ provider: name.optional() }).strict(),
     output: whole,
     cli: { command: 'stay-afloat accounts' },
   }).query(async ({ ctx: { rooms }, input }) =>
     plain(await (await room()).listRouteAccounts(rooms.repair.context, input.provider))
   ),
+
+  enrollment: operation({
+    summary: 'Show the steps to add an account; adds nothing',
+    scope: 'route:read',
+    effect: 'reads',
+    mcp: true,
+    input: z.object({
+      provider: name.meta({ positional: 0 }),
+      account: name.optional(),
+      mode: z.enum(['oauth', 'pat', 'plan']).optional(),
+    }).strict(),
+    output: whole,
+    cli: { hidden: true },
+  }).query(async ({ ctx: { rooms }, input }) => plain((await room()).enrollPlan(rooms.repair.inventory(), input))),
 })
 
 /** The room itself, loaded when first asked: printing help does not need it. */

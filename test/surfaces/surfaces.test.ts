@@ -169,6 +169,7 @@ const notOnTheCommandLine: Readonly<Record<string, string>> = {
   'repair.run': 'gw repair run may hand the terminal to a login program',
   'route.explain': 'gw route explain shows the plan of a model and the routes of stay-afloat in one answer',
   'route.plan': 'gw route explain MODEL shows it with the routes of stay-afloat',
+  'state.enrollment': 'gw enroll plan works on this machine only',
   'state.status': 'gw status shows it with the gateway and its accounts',
   'system.status': 'gw status shows it with the accounts',
   'usage.since': 'for programs; people have gw usage requests',
@@ -277,6 +278,7 @@ const cases: readonly (readonly [operation: string, input: JsonObject])[] = [
   ['state.accounts', {}],
   ['state.discover', {}],
   ['state.doctor', {}],
+  ['state.enrollment', { provider: 'github', account: 'work', mode: 'pat' }],
   ['state.health', {}],
   ['state.providers', {}],
   ['state.report', {}],
@@ -354,6 +356,11 @@ test('agents see only what their token allows, with true hints', async () => {
     const operation = get(tool.name.replace('_', '.'))
     expect([tool.name, tool.annotations?.readOnlyHint]).toEqual([tool.name, operation.kind === 'query'])
     expect([tool.name, tool.annotations?.destructiveHint]).toEqual([tool.name, operation.destructive ?? false])
+    expect([tool.name, tool._meta?.['gw/consent']]).toMatchObject([tool.name, {
+      agent_safe: operation.effect === 'reads',
+      mutating: operation.effect === 'mutates',
+      spends_provider_calls: operation.effect === 'spends',
+    }])
   }
   await expect(agent.callTool({ name: 'accounts_list', arguments: {} })).rejects.toThrow('unknown tool')
   await expect(agent.callTool({ name: 'nonsense', arguments: {} })).rejects.toThrow('unknown tool')
