@@ -1,29 +1,41 @@
-import { GwError } from '../../lib/base/mod.ts'
 import { printJson } from './output.ts'
 import type { AddCommands } from './program.ts'
+import { serveGateway } from './serve.ts'
 import { findServing } from './session.ts'
 import { withRepair } from './afloat/scope.ts'
 
-/** What each command of a daemon became: there is none beside the gateway. */
-const replaced: Readonly<Record<string, string>> = {
-  run: 'gw serve looks after the accounts while it runs; without a gateway: gw stay-afloat --loop --execute',
-  supervise: 'gw serve looks after the accounts while it runs; without a gateway: gw stay-afloat --loop --execute',
-  start: 'gw serve looks after the accounts while it runs; a service manager may start it',
-  stop: 'Ctrl-C or SIGTERM ends gw serve; gw config set stay_afloat.enabled false keeps it from looking after accounts',
-}
-
 /**
- * `gw daemon …`, as scripts for oauth-mux call it. The gateway hosts stay-afloat itself, so only the status has an answer
- * of its own; the rest says what does it now.
+ * `gw daemon …`, as scripts for oauth-mux call it. There is no daemon beside the gateway, which looks after the accounts
+ * itself: to run one is to serve, to start one is to serve in the background, and to stop it is to end what serves.
  */
 export const daemon: AddCommands = (program, context) => {
-  const area = program.command('daemon', { hidden: true }).description('What the gateway does instead of a daemon')
-  for (const [name, hint] of Object.entries(replaced)) {
-    area.command(name, { hidden: true }).description(`Say what does the work of daemon ${name} now`)
-      .allowUnknownOption().allowExcessArguments().action(() => {
-        throw new GwError('usage.invalid', `gw has no daemon to ${name}`, { hint })
+  const { io, options } = context
+  const area = program.command('daemon', { hidden: true }).description('The gateway of this home, in the background')
+  for (const name of ['run', 'supervise']) {
+    area.command(name, { hidden: true }).description('Start the gateway here; it looks after the accounts')
+      .option('--stay-afloat', 'look after the accounts whatever the configuration says')
+      .action(({ stayAfloat }: { stayAfloat?: boolean }) => {
+        const given = options()
+        const flags = stayAfloat ? { ...given.flags, 'stay_afloat.enabled': 'true' } : given.flags
+        return serveGateway({ ...context, options: () => ({ ...given, flags }) }, { grace: '0' })
       })
   }
+  area.command('start', { hidden: true }).description('Start the gateway in the background, if none serves this home')
+    .action(async () => {
+      const { startInBackground } = await import('./background.ts')
+      const { gateway, log, started } = await startInBackground(io, options())
+      const report = { ok: true, started, status: 'running', pid: gateway.pid, url: gateway.url, log }
+      if (options().json) return printJson(io, report)
+      const how = started ? 'runs now' : 'runs already'
+      io.out(`a gateway ${how} at ${gateway.url} (process ${gateway.pid})${started ? `; its log: ${log}` : ''}\n`)
+    })
+  area.command('stop', { hidden: true }).description('End the gateway that serves this home').action(async () => {
+    const { stopServing } = await import('./background.ts')
+    const gateway = await stopServing(io)
+    const report = { ok: true, stopped: gateway !== null, status: 'not_running', pid: gateway?.pid ?? null }
+    if (options().json) return printJson(io, report)
+    io.out(gateway ? `the gateway at ${gateway.url} has ended\n` : 'no gateway of this home runs\n')
+  })
   area.command('status', { hidden: true }).description(
     'Say whether a gateway of this home runs and looks after the accounts',
   ).action(

@@ -7,6 +7,7 @@ const muxWords: readonly (readonly [theirs: string, ours: string])[] = [
   ['daemon handoffs', 'stay-afloat handoffs'],
   ['daemon events', 'events'],
   ['daemon tick', 'stay-afloat --once'],
+  ['daemon refresh', 'stay-afloat refresh'],
   ['completions', 'complete'],
   ['repair-plan', 'repair plan'],
   ['setup codex', 'codex setup'],

@@ -23,7 +23,8 @@ export const serve: AddCommands = (program, context) => {
     .action(() => serveDemo(context))
 }
 
-async function serveGateway({ io, options, withSession }: CommandContext, flags: ServeFlags): Promise<void> {
+/** Serves this home until a signal ends it. */
+export async function serveGateway({ io, options, withSession }: CommandContext, flags: ServeFlags): Promise<void> {
   const given = options()
   if (given.url !== undefined) throw new GwError('usage.invalid', 'serve starts a gateway here; leave --url out')
   const { loaded } = await withSession((session) => session.loadConfig())
