@@ -3,7 +3,8 @@
  * The bar is 10 µs. Run: `bun bench/planning.ts [accounts]`.
  */
 import type { Json, JsonObject } from '../lib/base/mod.ts'
-import { routeBody, type RouteCall } from '../lib/routing/mod.ts'
+import { routeBody } from '../lib/routing/body.ts'
+import type { RouteCall } from '../lib/routing/call.ts'
 import { account, bench, call as plainCall, failure, noon, quotaWindow } from '../test/lib/routing/support.ts'
 
 const accountsWanted = Number(process.argv[2] ?? 20)

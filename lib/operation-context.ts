@@ -8,7 +8,7 @@ import {
   type SystemFacts,
 } from './operations/mod.ts'
 
-/** The rooms that operations reach, from a home and what its process knows of itself. */
+/** The rooms that operations reach, from a home and what its process knows of itself. @internal */
 export function operationRooms(home: Home, facts: Omit<SystemFacts, 'runtime' | 'paths'>): OperationRooms {
   const { name, version } = home.platform
   return {

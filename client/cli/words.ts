@@ -62,14 +62,14 @@ function momentText(ms: number): string {
 }
 
 /** Micro-USD as dollars: cents where there are any, as many digits as it takes below them. */
-export function moneyText(micros: number): string {
+function moneyText(micros: number): string {
   const dollars = Math.abs(micros) / 1_000_000
   const digits = dollars === 0 || dollars >= 0.1 ? dollars.toFixed(2) : dollars.toFixed(6).replace(/0+$/, '')
   return `${micros < 0 ? '-' : ''}$${digits.endsWith('.') ? `${digits}00` : digits}`
 }
 
 /** Milliseconds in the two largest units that say something. */
-export function spanText(ms: number): string {
+function spanText(ms: number): string {
   if (ms < 1_000) return `${Math.round(ms)} ms`
   if (ms < 60_000) return `${(ms / 1_000).toFixed(1).replace(/\.0$/, '')} s`
   const minutes = Math.round(ms / 60_000)

@@ -6,9 +6,8 @@
  * {@link openAccounts}.
  * @module
  */
-export { type Account, type AccountLimits, type Entitlement, plainAccount, sourceKeys, storedRef } from './account.ts'
-export { type AccountChange, type Accounts, type AccountsOptions, type NewAccount, openAccounts } from './accounts.ts'
+export { type Account, type Entitlement, plainAccount, sourceKeys, storedRef } from './account.ts'
+export { type AccountChange, type Accounts, type NewAccount, openAccounts } from './accounts.ts'
 export type { AccountRecord } from './config.ts'
 export { openProviderStore, type ProviderStore } from './provider-store.ts'
-export { discoverAccounts } from './discover.ts'
 export { formatTarget, parseTarget, type Target, type TargetKey } from './target.ts'

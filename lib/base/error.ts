@@ -112,7 +112,7 @@ export type ErrorCode = keyof typeof errorCodes
  * What helps, for a reader whose error has no hint of its own. `null` where the message says what is wanted: codes whose
  * every message names the field, the flag or the place at fault and what it takes.
  */
-export const remedies: Readonly<Record<ErrorCode, string | null>> = {
+const remedies: Readonly<Record<ErrorCode, string | null>> = {
   'request.invalid': null,
   'request.too_large': 'send less at once',
   'request.headers_too_large': 'send fewer or shorter headers',

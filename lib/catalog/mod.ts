@@ -5,21 +5,9 @@
  * `sonnet` becomes a model of a provider. Holds no credential and no state. Start at {@link createCatalog}.
  * @module
  */
-export { type Catalog, type CatalogOptions, createCatalog, type StoredProvider } from './catalog.ts'
-export type { CatalogSettings, ModelOverlay, ProviderOverlay } from './config.ts'
-export { loadModelFacts, type ModelFact, type ModelFacts } from './models.ts'
+export { type Catalog, createCatalog, type StoredProvider } from './catalog.ts'
+export { loadModelFacts, type ModelFacts } from './models.ts'
 export { matchesAny, matchesPattern } from './pattern.ts'
-export type {
-  AuthScheme,
-  Capability,
-  Deployment,
-  Model,
-  ModelPrice,
-  NativeClient,
-  PlanTerms,
-  PriceTier,
-  Provider,
-} from './provider.ts'
+export type { AuthScheme, Capability, Deployment, Model, ModelPrice, Provider } from './provider.ts'
 export { capabilities } from './provider.ts'
-export { providers } from './providers.ts'
-export { type ResolvedModel, resolveModel, type ResolveOptions, takeSuffixes } from './resolve.ts'
+export { type ResolvedModel, resolveModel, takeSuffixes } from './resolve.ts'

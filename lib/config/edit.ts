@@ -68,7 +68,7 @@ export function unsetToml(text: string, path: readonly string[]): string {
 }
 
 /** A JSON value as one line of TOML. `null` and `undefined` members are left out: TOML has no nothing. */
-export function toToml(value: Json): string {
+function toToml(value: Json): string {
   if (typeof value === 'string') return JSON.stringify(value).replaceAll('\x7f', '\\u007f')
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
   if (value === null) throw new GwError('config.invalid', 'null cannot be written to TOML; unset the key')

@@ -5,5 +5,4 @@
  * another's, and knows nothing of what is behind it. Start at {@link runConformance}.
  * @module
  */
-export { type CaseReport, type ConformanceOptions, type ConformanceReport, runConformance } from './run.ts'
-export { hear, type Heard } from './grammar.ts'
+export { type ConformanceReport, runConformance } from './run.ts'

@@ -106,15 +106,6 @@ export function createSources(context: SourceContext): Sources {
   }
 }
 
-/**
- * Whether an error says something about this machine and not about the account: a locked keychain, no network, a
- * missing program, a busy token endpoint. Such a cause never changes what is believed about the account.
- */
-export function isLocalCause(error: unknown): boolean {
-  if (!isGwError(error)) return false
-  return error.code !== 'credential.login_required' && error.code !== 'credential.expired'
-}
-
 function explain(error: unknown, spec: SourceSpec): unknown {
   if (isGwError(error)) return error
   return new GwError('credential.unavailable', `the ${spec.type} source failed`, { cause: error })

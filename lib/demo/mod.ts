@@ -6,6 +6,6 @@
  * request's way. Start at {@link demoUpstream}; what to ask it for is in {@link demoModels}.
  * @module
  */
-export { type DemoModel, demoModels } from './models.ts'
+export { demoModels } from './models.ts'
 export { demoOrigin, demoProvider } from './provider.ts'
-export { type DemoOptions, type DemoUpstream, demoUpstream } from './upstream.ts'
+export { demoUpstream } from './upstream.ts'

@@ -11,21 +11,6 @@ export { pathOf } from './call.ts'
 export { createDoor, type Door } from './door.ts'
 export { errorResponse, shown } from './errors.ts'
 export { defaultLimits, type Limits } from './limits.ts'
-export type {
-  Admission,
-  Admitter,
-  Ask,
-  Authenticator,
-  Directory,
-  Leaser,
-  ModelRow,
-  Observer,
-  Peer,
-  Priced,
-  Recorder,
-  Rooms,
-  Router,
-  TranslationFacts,
-} from './seams.ts'
-export { createTurnStore, type TurnBounds } from './turn-store.ts'
-export { type Dialect, dialectOf, type Family, plainPath, type SurfaceRow, surfaces } from './surfaces.ts'
+export type { Admitter, Directory, Leaser, Observer, Peer, Recorder, Rooms } from './seams.ts'
+export { createTurnStore } from './turn-store.ts'
+export { dialectOf, type Family, plainPath, surfaces } from './surfaces.ts'

@@ -13,7 +13,7 @@ export interface Outlook {
 export type OutlookReader = (windows: readonly SeenWindow[], model: string, now: number) => Outlook
 
 /** The outlook, read anew. */
-export const readOutlook: OutlookReader = (windows, model, now) => ({
+const readOutlook: OutlookReader = (windows, model, now) => ({
   left: headroom(windows, model, now),
   resetsAt: nextReset(windows, model, now),
 })
@@ -28,7 +28,7 @@ interface Known {
 }
 
 /**
- * {@link readOutlook} that remembers: planning asks for every account at every request, while a report of a quota comes
+ * A reader that remembers: planning asks for every account at every request, while a report of a quota comes
  * now and then. Reports are never changed in place, so the list itself is the key.
  */
 export function createOutlooks(): OutlookReader {

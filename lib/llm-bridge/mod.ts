@@ -3,9 +3,9 @@
  *
  * Owns the settings of that connection, the token that is printed for tools which ask a program for it, and the loopback
  * proxy for tools that only take a base URL and a key. The login itself is an ordinary one of the credentials room. Does
- * not edit the tools' files (setup). Start at {@link createLlmBridge}.
+ * not edit the tools' files. Start at {@link createLlmBridge}.
  * @module
  */
-export { createLlmBridge, type LlmBridge, type LlmBridgeOptions, type ShowLogin } from './bridge.ts'
-export { controlPath, type LlmProxy, type LlmProxyOptions, startLlmProxy } from './proxy.ts'
-export { effectiveScopes, isConfigured, type LlmChange, type LlmSettings, tokenName } from './settings.ts'
+export { createLlmBridge, type LlmBridge, type ShowLogin } from './bridge.ts'
+export { controlPath, startLlmProxy } from './proxy.ts'
+export { effectiveScopes, isConfigured, type LlmChange, type LlmSettings } from './settings.ts'

@@ -6,14 +6,12 @@
  * is exactly what is forwarded: parsed once, strictly, and serialised anew. Start at {@link openMcpProxy}.
  * @module
  */
-export type { McpCall } from './calls.ts'
-export type { McpConfig, McpServerConfig } from './config.ts'
-export { type DiscoveryKind, discoveryPath, type McpAuthorization, type McpDiscovery } from './discovery.ts'
+export { discoveryPath } from './discovery.ts'
 export { mcpFetchOver } from './egress-fetch.ts'
 export { type McpLogins, openMcpLogins } from './logins.ts'
 export { mcpVendorId } from './look.ts'
 export { openMcpProxy } from './open.ts'
-export type { McpProxy, McpProxyOptions, McpToolInfo } from './proxy.ts'
-export type { McpCredentials, McpFetch, McpObserver } from './upstream.ts'
+export type { McpProxy } from './proxy.ts'
+export type { McpCredentials, McpFetch } from './upstream.ts'
 export { boundedEventStore } from './event-store.ts'
-export { type McpSession, mcpSessions } from './sessions.ts'
+export { mcpSessions } from './sessions.ts'

@@ -2,16 +2,14 @@
  * Migrate: the files of other gateways as a configuration of this one.
  *
  * Owns the reading of what Link.Assistant.Router, token-plumber, Open LLM Auth and LiteLLM keep in files, and the report
- * of what was taken, what was not, and why. It writes nothing anywhere: its caller applies a {@link Migration}. Start at
- * {@link readForeign}.
+ * of what was taken, what was not, and why. It writes nothing anywhere: its caller applies what
+ * {@link readForeign} found.
  * @module
  */
 export { type ForeignSystem, readForeign } from './read.ts'
-export type { KeptSecret, Left, Migration, MigrationContext, Taken } from './draft.ts'
 export {
   accountIdOf,
   apiOf,
-  type OpenLlmAuthView,
   openLlmAuthView,
   profileIds,
   profileView,

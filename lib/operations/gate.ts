@@ -3,7 +3,7 @@ import { GwError } from '../base/mod.ts'
 import type { OperationsPolicy } from '../config/mod.ts'
 import type { GatedCall } from './context.ts'
 
-/** What the policy says to a call: deny beats ask beats allow. */
+/** What the policy says to a call: deny beats ask beats allow. @internal */
 export function judge(policy: OperationsPolicy, call: Pick<GatedCall, 'operation' | 'destructive'>) {
   if (policy.deny.some((pattern) => matches(pattern, call.operation))) return 'deny'
   if (policy.ask.some((pattern) => matches(pattern, call.operation))) return 'ask'

@@ -8,12 +8,11 @@
  * @module
  */
 export { approvalPage } from './approval-page.ts'
-export { type AuditEnd, type AuditEntry, type AuditLog, type AuditRecord, createAuditLog, recorded } from './audit.ts'
+export { type AuditLog, createAuditLog, recorded } from './audit.ts'
 export { callOperation } from './call.ts'
-export type { GatedCall, OperationContext, OperationRooms, Surface, SystemFacts } from './context.ts'
+export type { OperationContext, OperationRooms, Surface, SystemFacts } from './context.ts'
 export { describeOperations, type OperationDescription } from './describe.ts'
 export { described } from './described.ts'
-export { fromTrpc, toTrpc } from './errors.ts'
-export { approvalGate, judge } from './gate.ts'
-export type { CliHints, Effect, OperationMeta } from './operation.ts'
+export { toTrpc } from './errors.ts'
+export { approvalGate } from './gate.ts'
 export type { Operations } from './router.ts'

@@ -9,7 +9,6 @@
 export { detectPlatform } from './detect.ts'
 export {
   ensurePrivateDir,
-  type FileIdentity,
   placeFile,
   readBounded,
   removeFile,
@@ -22,15 +21,12 @@ export { whoListens } from './listener.ts'
 export { type Paths, paths } from './paths.ts'
 export type {
   Dialer,
-  DialerOptions,
   Dialling,
   DialReply,
-  DialRequest,
   HttpServer,
   Platform,
   ReplyHeaders,
   ServedPeer,
-  ServeOptions,
   SqliteConnection,
   SqliteStatement,
   Via,

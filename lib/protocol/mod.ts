@@ -5,9 +5,8 @@
  * Knows no provider, no account and no socket: everything here is data in, data out. Start at {@link translator}.
  * @module
  */
-export type { Call, Protocol, StreamDecoder, StreamEncoder } from './codec.ts'
-export { estimateTokens, type TokenEstimate } from './count.ts'
-export { awsException, awsFrame, type AwsFrames, awsFrames } from './envelope/aws-event-stream.ts'
+export { estimateTokens } from './count.ts'
+export { awsException, awsFrame, awsFrames } from './envelope/aws-event-stream.ts'
 export { bedrockPath, fromBedrock, readBedrockPath, toBedrock } from './envelope/bedrock.ts'
 export {
   fromGemini,
@@ -18,7 +17,6 @@ export {
   vertexGeminiPrefix,
 } from './envelope/gemini.ts'
 export { fromVertex, readVertexPath, toVertex, vertexCountPath, vertexPath, vertexPrefix } from './envelope/vertex.ts'
-export type { InferenceEvent, InferenceResponse, PartHead, ResponsePart } from './event.ts'
 export {
   type FailureKind,
   type FailureScope,
@@ -26,34 +24,21 @@ export {
   type UpstreamFailure,
   upstreamFailure,
 } from './failure.ts'
-export { type FinishReason, type FinishRow } from './finish.ts'
 export { type ProtocolId, protocolIds } from './id.ts'
 export type { Loss } from './loss.ts'
-export { type EditedBody, middleOut } from './middle-out.ts'
+export { middleOut } from './middle-out.ts'
 export { stripReasoning } from './strip-reasoning.ts'
-export { protocolOf, protocols } from './protocols.ts'
-export { applyQuirks, mayEdit, type Quirk, quirkNames, quirkRows } from './quirks.ts'
+export { applyQuirks, mayEdit, quirkNames } from './quirks.ts'
 export { packedMarks } from './reasoning.ts'
-export { repairs } from './repair.ts'
-export type { InferenceRequest, Message, Part, ToolDefinition } from './request.ts'
 export { continueTurn, responseOfEvent, type ResponseStore, type StoredTurn, turnOf } from './store.ts'
-export {
-  type Aggregator,
-  refuseLosses,
-  type RequestContext,
-  type TranslatedRequest,
-  type TranslatedResponse,
-  type Translator,
-  translator,
-  type TranslatorOptions,
-} from './translate.ts'
+export { type Aggregator, refuseLosses, type TranslatedResponse, type Translator, translator } from './translate.ts'
 export type { TranslatedStream } from './translated-stream.ts'
 export { noTokens, type TokenCounts } from './usage.ts'
 export { responseId } from './openai-responses/echo.ts'
 export { type EventReader, type EventScanner, eventScanner } from './wire/event-scanner.ts'
-export { type FieldScan, parseSpan, scanFields, type Span, splice } from './wire/json-fields.ts'
-export { boundaryOf, type FormField, scanForm } from './wire/multipart.ts'
-export type { Continuation, OwnStream, OwnStreamOptions } from './wire/own-stream.ts'
+export { parseSpan, scanFields, type Span, splice } from './wire/json-fields.ts'
+export { boundaryOf, scanForm } from './wire/multipart.ts'
+export type { Continuation, OwnStream } from './wire/own-stream.ts'
 export { transcriptionWire } from './wire/openai-transcription.ts'
 export { wires } from './wire/registry.ts'
 export type { EventRole, StreamFailure, StreamTracker, Wire } from './wire/wire.ts'

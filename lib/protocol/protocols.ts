@@ -6,7 +6,7 @@ import type { ProtocolId } from './id.ts'
 import { openaiChat } from './openai-chat/mod.ts'
 import { openaiResponses } from './openai-responses/mod.ts'
 
-/** Every wire format that gw reads and writes: one line per folder. */
+/** Every wire format that gw reads and writes: one line per folder. @internal */
 export const protocols: Readonly<Partial<Record<ProtocolId, Protocol>>> = {
   'openai-chat': openaiChat,
   'openai-responses': openaiResponses,

@@ -170,7 +170,7 @@ export type Quirk = keyof typeof quirks
 /** All names, for checks of data rows. */
 export const quirkNames: readonly Quirk[] = Object.keys(quirks) as Quirk[]
 
-/** All of them, for people. */
+/** All of them, for people. @internal */
 export const quirkRows: readonly {
   readonly name: Quirk
   readonly protocols: readonly ProtocolId[]

@@ -6,6 +6,8 @@ import type { Message, Part, ToolCallPart, ToolResultPart } from './request.ts'
  *
  * Repairs of answers cost nothing that the upstream said. Repairs of requests are listed as losses, so `strict` refuses
  * them with the path.
+ *
+ * @internal
  */
 export const repairs = {
   'orphan-call': 'a call without a result gets an error result, placed right after it',

@@ -138,6 +138,8 @@ export function headerWait(
  * When a vendor's reset header says the window ends, epoch ms; `null` when it cannot be read.
  *
  * Vendors send epoch seconds, epoch milliseconds, seconds from now, `6m30s` and dates.
+ *
+ * @internal
  */
 export function parseReset(value: string | null, now: number): number | null {
   const text = value?.trim()

@@ -204,7 +204,7 @@ function completeEvent(input: EventInput, ts: number): RepairEvent {
 const kinds: readonly string[] = ['repair_run', 'daemon_action', 'daemon_handoff', 'token_refresh']
 const word = (value: unknown): string | null => typeof value === 'string' && value.length <= 1000 ? value : null
 
-/** The events of a JSON-lines file, parsed as JSON; what is torn or foreign is counted, never guessed at. */
+/** The events of a JSON-lines file, parsed as JSON; what is torn or foreign is counted, never guessed at. @internal */
 export function parseEventLines(text: string): { readonly events: readonly RepairEvent[]; readonly skipped: number } {
   const events: RepairEvent[] = []
   let skipped = 0

@@ -109,7 +109,7 @@ export async function inject(input: ChildEnvInput & { readonly folder: string })
   return { variables: { ...variables, [account.configDirEnv!]: folder }, dispose }
 }
 
-/** Removes what processes that are gone left behind. */
+/** Removes what processes that are gone left behind. @internal */
 export async function sweep(folder: string): Promise<void> {
   const names = await readdir(folder).catch(() => [])
   for (const name of names) {

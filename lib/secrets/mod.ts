@@ -8,11 +8,4 @@
  */
 export { openRouterRecord } from './cipher.ts'
 export { type Keychain, systemKeychain } from './keychain.ts'
-export type { KeyPlace } from './master.ts'
-export {
-  openSecretStore,
-  type SecretInfo,
-  type SecretStore,
-  type SecretStoreOptions,
-  type SigningKey,
-} from './store.ts'
+export { openSecretStore, type SecretStore } from './store.ts'

@@ -5,9 +5,7 @@
  * tables mean: each has one owning room, named in {@link Database}. Start at {@link openStorage}.
  * @module
  */
-export type { Lease } from './lease.ts'
 export type { Rows } from './look.ts'
 export { newsOf } from './news.ts'
 export type { Database, RequestsTable, UsageSums } from './schema.ts'
-export { explainStorage, openStorage, type Storage, type StorageOptions, type Writing } from './storage.ts'
-export type { BatchWriter } from './batch.ts'
+export { explainStorage, openStorage, type Storage, type Writing } from './storage.ts'

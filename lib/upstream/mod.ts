@@ -6,8 +6,8 @@
  * judges no refusal (liveness) and retries nothing (gateway). Start at {@link createUpstream}.
  * @module
  */
-export type { UpstreamCall, UpstreamPath, UpstreamRefusal, UpstreamReply } from './call.ts'
-export { type DiscoveryOptions, type ModelDiscovery, openDiscovery } from './discovery.ts'
-export { type Environment, type Surface } from './endpoint.ts'
+export type { UpstreamPath, UpstreamRefusal, UpstreamReply } from './call.ts'
+export { type ModelDiscovery, openDiscovery } from './discovery.ts'
+export type { Surface } from './endpoint.ts'
 export { type Field, forwardHeaders, replyFields } from './headers.ts'
 export { createUpstream, type Sending, type Upstream } from './send.ts'

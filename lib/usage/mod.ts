@@ -6,22 +6,8 @@
  * its {@link RequestRecord}.
  * @module
  */
-export type { Capture } from './capture.ts'
-export type { UsageConfig } from './config.ts'
-export { type Labels, type Metrics, metricsContentType, type UsageCounters } from './metrics.ts'
-export { type Cost, priceCall, type PricedCall, type PriceLine, withCost, worstCostMicros } from './price.ts'
-export {
-  type Grouping,
-  groupings,
-  type Receipt,
-  type RequestPage,
-  type RequestQuery,
-  type UsageFilter,
-  type UsageQueries,
-  type UsageRow,
-  type UsageSummary,
-  type UsageTotals,
-} from './queries.ts'
+export { metricsContentType } from './metrics.ts'
+export { withCost, worstCostMicros } from './price.ts'
+export { groupings, type UsageFilter } from './queries.ts'
 export type { Attempt, Outcome, RequestRecord } from './record.ts'
-export type { Retained } from './retention.ts'
-export { createUsage, type Usage, type UsageOptions } from './usage.ts'
+export { createUsage, type Usage } from './usage.ts'

@@ -2,12 +2,15 @@ import type { Command } from 'commander'
 import { expect, test } from 'bun:test'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type ErrorCode, errorCodes, GwError, remedies } from '../../lib/base/mod.ts'
+import { type ErrorCode, errorCodes, GwError } from '../../lib/base/mod.ts'
 import { modules } from '../../client/cli/modules.ts'
 import { buildProgram } from '../../client/cli/program.ts'
 import { silentIo } from '../docs/silent-io.ts'
 
 const root = join(import.meta.dir, '../..')
+const codes = Object.keys(errorCodes) as ErrorCode[]
+/** What a code says helps where its message brings nothing better. */
+const remedyOf = (code: ErrorCode): string | null => new GwError(code, 'x').hint ?? null
 const sources = ['lib', 'server', 'mcp', 'client'].flatMap((folder) =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts')).map((name) => join(folder, name))
@@ -37,7 +40,7 @@ test('most errors of the sources are seen by this file', () => {
 })
 
 test('a code says what helps, but for those whose every message names what is wanted', () => {
-  const silent = Object.keys(errorCodes).filter((code) => remedies[code as ErrorCode] === null)
+  const silent = codes.filter((code) => remedyOf(code) === null)
   expect(silent.sort()).toEqual([
     'cancelled',
     'config.rejected',
@@ -45,7 +48,7 @@ test('a code says what helps, but for those whose every message names what is wa
     'request.media_type',
     'request.method_not_allowed',
   ])
-  expect(new GwError('storage.busy', 'x').hint).toBe(remedies['storage.busy']!)
+  expect(new GwError('storage.busy', 'x').hint).toBe(remedyOf('storage.busy')!)
   expect(new GwError('storage.busy', 'x', { hint: 'y' }).hint).toBe('y')
   expect(new GwError('storage.busy', 'x', { hint: null }).hint).toBeUndefined()
 })
@@ -62,7 +65,7 @@ test('a command that an error tells people to type exists', () => {
   const hints = sources.flatMap((file) =>
     [...readFileSync(join(root, file), 'utf8').matchAll(/\bhint:\s*(?:\n\s*)?(?:'([^']*)'|`([^`]*)`)/g)]
       .map(([, plain, template]) => ({ file, hint: plain ?? template! }))
-  ).concat(Object.values(remedies).flatMap((hint) => hint === null ? [] : [{ file: 'lib/base/error.ts', hint }]))
+  ).concat(codes.map(remedyOf).flatMap((hint) => hint === null ? [] : [{ file: 'lib/base/error.ts', hint }]))
   const typed = hints.flatMap(({ file, hint }) =>
     [...hint.matchAll(/(?:^|; |: |, |then |or |run |\| )gw ((?:[a-z][a-z0-9-]*)(?: [a-z][a-z0-9-]*)*)/g)]
       .map(([, words]) => ({ file, words: words!.split(' ') }))

@@ -1,10 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { builtinVendors } from '../../lib/credentials/mod.ts'
+import { resolveVendors } from '../../lib/credentials/vendors/registry.ts'
 import { type FakeVendor, fakeVendor } from '../support/vendors/fake-vendor.ts'
 import { buildExecutable, type Executable } from './executable.ts'
 import { type Done, type ProcessHome, processHome } from './login-process.ts'
+
+const builtinVendors = resolveVendors({}, {}).list()
 
 /*
  * Each vendor from login to logout, through the executable, a process for each command, against a fake of its endpoints.

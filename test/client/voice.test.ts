@@ -5,7 +5,7 @@ import { printFields } from '../../client/cli/output.ts'
 import { buildProgram } from '../../client/cli/program.ts'
 import { alignColumns } from '../../client/cli/table.ts'
 import { silentIo } from '../docs/silent-io.ts'
-import { heading, moneyText, spanText, valueText } from '../../client/cli/words.ts'
+import { heading, valueText } from '../../client/cli/words.ts'
 
 /** Every command there is, by its words. */
 function commands(): Map<string, Command> {
@@ -82,14 +82,14 @@ test('names become headings, and spans their two largest units', () => {
     'next reset',
     'id',
   ])
-  expect([12, 1_500, 61_000, 3_600_000, 90_000_000].map(spanText)).toEqual([
+  expect([12, 1_500, 61_000, 3_600_000, 90_000_000].map((ms) => valueText('spanMs', ms))).toEqual([
     '12 ms',
     '1.5 s',
     '1 min',
     '1 h',
     '1 d 1 h',
   ])
-  expect(moneyText(-500_000)).toBe('-$0.50')
+  expect(valueText('costMicros', -500_000)).toBe('-$0.50')
 })
 
 test('a table fits the terminal: wide columns give way first, the name of the row last', () => {

@@ -1,5 +1,5 @@
-import { type ErrorCode, errorCodes, remedies } from '../../lib/base/mod.ts'
-import { providers } from '../../lib/catalog/mod.ts'
+import { type ErrorCode, errorCodes, GwError } from '../../lib/base/mod.ts'
+import { providers } from '../../lib/catalog/providers.ts'
 import { described, settings } from '../../client/cli/manifest.ts'
 import { buildProgram } from '../../client/cli/program.ts'
 import { modules } from '../../client/cli/modules.ts'
@@ -157,7 +157,7 @@ function errorsPage(): string {
     String(exit),
     code(openai),
     code(anthropic),
-    cell(remedies[name as ErrorCode] ?? 'what the message says'),
+    cell(new GwError(name as ErrorCode, name).hint ?? 'what the message says'),
   ])
   return [
     '# Errors',

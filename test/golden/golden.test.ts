@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { hear } from '../../lib/conform/mod.ts'
+import { hear } from '../../lib/conform/grammar.ts'
 import { isGwError, isObject, type JsonObject } from '../../lib/base/mod.ts'
 import { translator } from '../../lib/protocol/mod.ts'
 import { lossPage, matrix, protocols } from './golden.ts'

@@ -1,6 +1,7 @@
 import { isGwError, type Json, type JsonObject } from '../../lib/base/mod.ts'
-import { providers } from '../../lib/catalog/mod.ts'
-import { type Loss, type ProtocolId, quirkRows, translator } from '../../lib/protocol/mod.ts'
+import { providers } from '../../lib/catalog/providers.ts'
+import { type Loss, type ProtocolId, translator } from '../../lib/protocol/mod.ts'
+import { quirkRows } from '../../lib/protocol/quirks.ts'
 import { replies } from './replies.ts'
 import { requests } from './requests.ts'
 

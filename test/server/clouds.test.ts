@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { JsonObject } from '../../lib/base/mod.ts'
-import { hear } from '../../lib/conform/mod.ts'
+import { hear } from '../../lib/conform/grammar.ts'
 import { awsFrame, awsFrames } from '../../lib/protocol/mod.ts'
 import { plantedKey, startGateway, type TestGatewayOptions } from '../support/gateway.ts'
 

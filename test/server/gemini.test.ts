@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import type { JsonObject } from '../../lib/base/mod.ts'
-import { hear } from '../../lib/conform/mod.ts'
+import { hear } from '../../lib/conform/grammar.ts'
 import { plantedKey, startGateway, type TestGateway, type TestGatewayOptions } from '../support/gateway.ts'
 
 const model = 'gemini-2.5-flash'

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { importSPKI, jwtVerify } from 'jose'
 import { isObject, type JsonObject } from '../../lib/base/mod.ts'
-import { hear } from '../../lib/conform/mod.ts'
+import { hear } from '../../lib/conform/grammar.ts'
 import { detectPlatform } from '../../lib/platform/mod.ts'
 import { startGateway } from '../support/gateway.ts'
 

@@ -1,4 +1,5 @@
-import { type DemoOptions, demoUpstream } from '../../lib/demo/mod.ts'
+import { demoUpstream } from '../../lib/demo/mod.ts'
+import type { DemoOptions } from '../../lib/demo/upstream.ts'
 import { gauge } from './wait.ts'
 
 /** The demo upstream behind a real socket. */

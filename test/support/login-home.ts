@@ -1,12 +1,7 @@
 import { join } from 'node:path'
 import { type Clock, type Logger, silentLogger, systemClock } from '../../lib/base/mod.ts'
-import {
-  createLogins,
-  type Fetch,
-  type LoginOverrides,
-  type Logins,
-  resolveVendors,
-} from '../../lib/credentials/mod.ts'
+import { createLogins, type Fetch, type Logins, resolveVendors } from '../../lib/credentials/mod.ts'
+import type { LoginOverrides } from '../../lib/credentials/vendors/config.ts'
 import { detectPlatform, type Platform } from '../../lib/platform/mod.ts'
 import { type Keychain, openSecretStore } from '../../lib/secrets/mod.ts'
 import { openStorage, type Storage } from '../../lib/storage/mod.ts'

@@ -13,7 +13,7 @@ import { siwc } from './siwc.ts'
 import { type Vendor, vendorDefaults } from './vendor.ts'
 
 /** Every vendor that gw knows by itself. */
-export const builtinVendors: readonly Vendor[] = [
+const builtinVendors: readonly Vendor[] = [
   chatgpt,
   claude,
   copilot,

@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, test } from 'bun:test'
-import { type ManualClock, manualClock, type PrincipalId } from '../../../lib/base/mod.ts'
-import { type ApprovalCall, type Approvals, createApprovals, type Principal } from '../../../lib/access/mod.ts'
+import type { PrincipalId } from '../../../lib/base/mod.ts'
+import { type ManualClock, manualClock } from '../../support/manual-clock.ts'
+import { type Approvals, createApprovals, type Principal } from '../../../lib/access/mod.ts'
+import type { ApprovalCall } from '../../../lib/access/approvals.ts'
 import { detectPlatform } from '../../../lib/platform/mod.ts'
 import { openStorage } from '../../../lib/storage/mod.ts'
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { type Access, type AccessEvent, type IssueRequest, operator, type Principal } from '../../../lib/access/mod.ts'
+import { type Access, type IssueRequest, operator, type Principal } from '../../../lib/access/mod.ts'
+import type { AccessEvent } from '../../../lib/access/access.ts'
 import { bearer, inHome } from './home.ts'
 
 const dollar = 1_000_000

@@ -4,16 +4,8 @@ import { createHmac } from 'node:crypto'
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { accessConfig } from '../../../lib/access/config.ts'
-import {
-  createAccess,
-  decodeBin,
-  decodeLino,
-  encodeBin,
-  encodeLino,
-  operator,
-  readRouterTokens,
-  type RouterToken,
-} from '../../../lib/access/mod.ts'
+import { createAccess, operator, readRouterTokens, type RouterToken } from '../../../lib/access/mod.ts'
+import { decodeBin, decodeLino, encodeBin, encodeLino } from '../../../lib/access/router-files.ts'
 import { isGwError, silentLogger } from '../../../lib/base/mod.ts'
 import { bearer, inHome, start } from './home.ts'
 

@@ -9,7 +9,6 @@ import {
   isGwError,
   jsonLogger,
   longestWaitMs,
-  manualClock,
   newId,
   parseJson,
   parseJsonObject,
@@ -19,6 +18,7 @@ import {
   singleFlight,
   toGwError,
 } from '../../../lib/base/mod.ts'
+import { manualClock } from '../../support/manual-clock.ts'
 
 describe('parseRetryAfter()', () => {
   for (

@@ -2,7 +2,8 @@ import { expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { isGwError } from '../../../lib/base/mod.ts'
 import { catalogConfig, providersConfig } from '../../../lib/catalog/config.ts'
-import { createCatalog, loadModelFacts, matchesPattern, providers, resolveModel } from '../../../lib/catalog/mod.ts'
+import { createCatalog, loadModelFacts, matchesPattern, resolveModel } from '../../../lib/catalog/mod.ts'
+import { providers } from '../../../lib/catalog/providers.ts'
 
 const now = Date.UTC(2026, 10, 1)
 const facts = await loadModelFacts()

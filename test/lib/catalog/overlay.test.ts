@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
-import { catalogConfig } from '../../../lib/catalog/config.ts'
-import { createCatalog, type ProviderOverlay } from '../../../lib/catalog/mod.ts'
+import { catalogConfig, type ProviderOverlay } from '../../../lib/catalog/config.ts'
+import { createCatalog } from '../../../lib/catalog/mod.ts'
 
 const deploymentsOf = (id: string, overlay: ProviderOverlay) =>
   createCatalog({ settings: catalogConfig.parse({}), overlays: { [id]: overlay } }).provider(id)!.deployments

@@ -3,7 +3,8 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type GwError } from '../../../lib/base/mod.ts'
-import { type ConfigSources, loadConfig, settings, watchConfig } from '../../../lib/config/mod.ts'
+import { type ConfigSources, loadConfig, settings } from '../../../lib/config/mod.ts'
+import { watchConfig } from '../../../lib/config/watch.ts'
 import { writeAtomic } from '../../../lib/platform/mod.ts'
 
 const roots: string[] = []

@@ -3,7 +3,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../../../lib/base/mod.ts'
-import { applying, liveConfig, loadConfig, writeConfig, type WriteOptions } from '../../../lib/config/mod.ts'
+import { applying, liveConfig, loadConfig, type WriteOptions } from '../../../lib/config/mod.ts'
+import { writeConfig } from '../../../lib/config/write.ts'
 import { detectPlatform } from '../../../lib/platform/mod.ts'
 import { openStorage, type Storage } from '../../../lib/storage/mod.ts'
 

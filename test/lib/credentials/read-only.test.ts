@@ -82,7 +82,9 @@ test('a keychain that locks in the middle of a refresh loses nothing', async () 
     openLoginHome({ folder, keychain, env: { HOME: folder }, overrides: { chatgpt: { token_url: issuer.url } } })
   const before = await open()
   cleanups.push(() => before.close())
-  const item = (await import('../../../lib/credentials/mod.ts')).foreignTools.find((tool) => tool.id === 'codex')!
+  const item = (await import('../../../lib/credentials/foreign/tools.ts')).foreignTools.find((tool) =>
+    tool.id === 'codex'
+  )!
     .keychain({ HOME: folder })!
   const text = JSON.stringify(document(jwt({ exp: 1 }), issuer.grant('k'), '2020-01-01T00:00:00.000Z'))
   await keychain.set(item.service, item.account, text)

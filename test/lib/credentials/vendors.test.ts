@@ -3,17 +3,14 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isGwError, jsonLogger, systemClock } from '../../../lib/base/mod.ts'
-import {
-  builtinVendors,
-  createLoginSessions,
-  type LoginOverrides,
-  mintApiKey,
-  resolveVendors,
-} from '../../../lib/credentials/mod.ts'
+import { createLoginSessions, mintApiKey, resolveVendors } from '../../../lib/credentials/mod.ts'
+import type { LoginOverrides } from '../../../lib/credentials/vendors/config.ts'
 import { detectPlatform } from '../../../lib/platform/mod.ts'
 import { openSecretStore } from '../../../lib/secrets/mod.ts'
 import { openLoginHome } from '../../support/login-home.ts'
 import { type FakeVendor, fakeVendor, jwt } from '../../support/vendors/fake-vendor.ts'
+
+const builtinVendors = resolveVendors({}, {}).list()
 
 const cleanups: (() => unknown)[] = []
 afterEach(async () => {

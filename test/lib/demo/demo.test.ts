@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
-import { type JsonObject, manualClock, sseParser } from '../../../lib/base/mod.ts'
+import { type JsonObject, sseParser } from '../../../lib/base/mod.ts'
+import { manualClock } from '../../support/manual-clock.ts'
 import { demoModels, demoUpstream } from '../../../lib/demo/mod.ts'
 import { dig } from '../../support/dig.ts'
 

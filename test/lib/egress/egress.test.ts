@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'bun:test'
-import { type GwError, manualClock, silentLogger } from '../../../lib/base/mod.ts'
+import { type GwError, silentLogger } from '../../../lib/base/mod.ts'
+import { manualClock } from '../../support/manual-clock.ts'
 import { egressConfig } from '../../../lib/egress/config.ts'
-import { addressTable, createEgress, decide, egressPolicy, parseAddress } from '../../../lib/egress/mod.ts'
-import type { DialRequest } from '../../../lib/platform/mod.ts'
+import { createEgress, egressPolicy } from '../../../lib/egress/mod.ts'
+import { addressTable, parseAddress } from '../../../lib/egress/address.ts'
+import { decide } from '../../../lib/egress/policy.ts'
+import type { DialRequest } from '../../../lib/platform/port.ts'
 import { sourceOfBytes } from '../../support/source-of-bytes.ts'
 import corpus from '../../fixtures/hostile/ssrf/cases.json' with { type: 'json' }
 

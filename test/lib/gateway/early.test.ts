@@ -1,7 +1,8 @@
 import { expect, test } from 'bun:test'
-import { createTicker, type JsonObject, manualClock } from '../../../lib/base/mod.ts'
+import { createTicker, type JsonObject } from '../../../lib/base/mod.ts'
+import { manualClock } from '../../support/manual-clock.ts'
 import type { StoredTurn } from '../../../lib/protocol/mod.ts'
-import { hear, type Heard } from '../../../lib/conform/mod.ts'
+import { hear, type Heard } from '../../../lib/conform/grammar.ts'
 import { openLine } from './harness.ts'
 import { type Script, scriptedUpstream, type Speech, speech, spent } from './scripted.ts'
 

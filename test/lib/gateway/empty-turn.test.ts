@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from 'bun:test'
 import type { JsonObject } from '../../../lib/base/mod.ts'
-import { hear } from '../../../lib/conform/mod.ts'
+import { hear } from '../../../lib/conform/grammar.ts'
 import { openLine } from './harness.ts'
 
 const closers: (() => unknown)[] = []

@@ -2,7 +2,7 @@ import { afterAll, expect, test } from 'bun:test'
 import type { JsonObject } from '../../../lib/base/mod.ts'
 import { awsFrame, awsFrames, readBedrockPath, readVertexPath } from '../../../lib/protocol/mod.ts'
 import { Secret } from '../../../lib/base/mod.ts'
-import { hear } from '../../../lib/conform/mod.ts'
+import { hear } from '../../../lib/conform/grammar.ts'
 import { openLine } from './harness.ts'
 
 const servers: { stop(force: boolean): void }[] = []

@@ -2,17 +2,10 @@ import { expect, test } from 'bun:test'
 import fc from 'fast-check'
 import type { TargetKey } from '../../../lib/accounts/mod.ts'
 import { longestWaitMs } from '../../../lib/base/mod.ts'
-import {
-  decide,
-  explainStanding,
-  freshStanding,
-  judge,
-  type Observation,
-  observe,
-  scoreAt,
-  type Standing,
-  summarize,
-} from '../../../lib/liveness/mod.ts'
+import { explainStanding, judge, type Observation, type Standing, summarize } from '../../../lib/liveness/mod.ts'
+import { decide } from '../../../lib/liveness/view.ts'
+import { freshStanding } from '../../../lib/liveness/state.ts'
+import { observe, scoreAt } from '../../../lib/liveness/observe.ts'
 import type { FailureKind, QuotaWindow, UpstreamFailure } from '../../../lib/protocol/mod.ts'
 
 const t0 = Date.UTC(2026, 10, 1, 12)

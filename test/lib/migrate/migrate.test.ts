@@ -2,7 +2,8 @@ import { expect, test } from 'bun:test'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type ForeignSystem, type MigrationContext, readForeign } from '../../../lib/migrate/mod.ts'
+import { type ForeignSystem, readForeign } from '../../../lib/migrate/mod.ts'
+import type { MigrationContext } from '../../../lib/migrate/draft.ts'
 import { cli } from '../../client/support.ts'
 
 const known: Record<string, { id: string; baseUrls: string[] }> = {

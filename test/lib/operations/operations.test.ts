@@ -1,14 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { operator, type Principal } from '../../../lib/access/mod.ts'
 import { errorCodes, GwError, type GwError as Failure } from '../../../lib/base/mod.ts'
-import {
-  approvalGate,
-  callOperation,
-  describeOperations,
-  fromTrpc,
-  judge,
-  toTrpc,
-} from '../../../lib/operations/mod.ts'
+import { approvalGate, callOperation, describeOperations, toTrpc } from '../../../lib/operations/mod.ts'
+import { fromTrpc } from '../../../lib/operations/errors.ts'
+import { judge } from '../../../lib/operations/gate.ts'
 import { loadArea } from '../../../lib/operations/areas.ts'
 import { operations } from '../../../lib/operations/router.ts'
 import { openHome, type TestHome } from '../../surfaces/home.ts'

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import type { JsonObject } from '../../../lib/base/mod.ts'
 import { type ProtocolId, translator } from '../../../lib/protocol/mod.ts'
-import { hear } from '../../../lib/conform/mod.ts'
+import { hear } from '../../../lib/conform/grammar.ts'
 
 const utf8 = new TextEncoder()
 const user = { role: 'user', content: 'hi' }

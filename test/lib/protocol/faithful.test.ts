@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { isGwError, type Json, type JsonObject } from '../../../lib/base/mod.ts'
-import { type Loss, type ProtocolId, protocolIds, protocols, translator } from '../../../lib/protocol/mod.ts'
+import { type Loss, type ProtocolId, protocolIds, translator } from '../../../lib/protocol/mod.ts'
+import { protocols } from '../../../lib/protocol/protocols.ts'
 import { arbitraryRequest } from './arbitrary.ts'
 
 const ids = protocolIds.filter((id) => protocols[id] !== undefined)

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import type { JsonObject } from '../../../lib/base/mod.ts'
-import { packedMarks, type ProtocolId, protocolOf, stripReasoning, translator } from '../../../lib/protocol/mod.ts'
-import { hear } from '../../../lib/conform/mod.ts'
+import { packedMarks, type ProtocolId, stripReasoning, translator } from '../../../lib/protocol/mod.ts'
+import { protocolOf } from '../../../lib/protocol/protocols.ts'
+import { hear } from '../../../lib/conform/grammar.ts'
 
 const utf8 = new TextEncoder()
 const own: Readonly<Record<Exclude<ProtocolId, 'gemini'>, JsonObject>> = {

@@ -1,16 +1,15 @@
 import { describe, expect, test } from 'bun:test'
 import type { JsonObject } from '../../../lib/base/mod.ts'
-import { providers } from '../../../lib/catalog/mod.ts'
+import { providers } from '../../../lib/catalog/providers.ts'
 import {
   applyQuirks,
   mayEdit,
   type ProtocolId,
   protocolIds,
-  type Quirk,
   quirkNames,
-  quirkRows,
   translator,
 } from '../../../lib/protocol/mod.ts'
+import { type Quirk, quirkRows } from '../../../lib/protocol/quirks.ts'
 
 function ask(client: ProtocolId, upstream: ProtocolId, body: JsonObject, quirks: readonly Quirk[], model = 'm') {
   const exchange = translator(client, upstream, { id: 'x1', now: 0, quirks })

@@ -1,7 +1,9 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
 import type { JsonObject } from '../../../lib/base/mod.ts'
-import { type InferenceEvent, type ProtocolId, protocolOf } from '../../../lib/protocol/mod.ts'
+import type { InferenceEvent } from '../../../lib/protocol/event.ts'
+import type { ProtocolId } from '../../../lib/protocol/mod.ts'
+import { protocolOf } from '../../../lib/protocol/protocols.ts'
 
 /** Words of all kinds: plain, quoted, escaped, of several units, and none. */
 const words = fc.oneof(

@@ -2,16 +2,15 @@ import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import type { JsonObject } from '../../../lib/base/mod.ts'
 import {
-  type InferenceEvent,
   type ProtocolId,
   protocolIds,
-  protocolOf,
-  protocols,
   type TranslatedStream,
   translator,
   upstreamFailure,
 } from '../../../lib/protocol/mod.ts'
-import { hear } from '../../../lib/conform/mod.ts'
+import type { InferenceEvent } from '../../../lib/protocol/event.ts'
+import { protocolOf, protocols } from '../../../lib/protocol/protocols.ts'
+import { hear } from '../../../lib/conform/grammar.ts'
 
 const ids = protocolIds.filter((id) => protocols[id] !== undefined)
 const pairs = ids.flatMap((upstream) => ids.map((client) => [client, upstream] as const))

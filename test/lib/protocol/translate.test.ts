@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import type { Json, JsonObject } from '../../../lib/base/mod.ts'
-import { packedMarks, type ProtocolId, repairs, translator, type TranslatorOptions } from '../../../lib/protocol/mod.ts'
-import { hear } from '../../../lib/conform/mod.ts'
+import { packedMarks, type ProtocolId, translator } from '../../../lib/protocol/mod.ts'
+import { repairs } from '../../../lib/protocol/repair.ts'
+import type { TranslatorOptions } from '../../../lib/protocol/translate.ts'
+import { hear } from '../../../lib/conform/grammar.ts'
 
 const utf8 = new TextEncoder()
 

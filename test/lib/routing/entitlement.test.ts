@@ -2,9 +2,11 @@ import { expect, test } from 'bun:test'
 import type { Json } from '../../../lib/base/mod.ts'
 import { catalogConfig } from '../../../lib/catalog/config.ts'
 import { createCatalog } from '../../../lib/catalog/mod.ts'
-import { builtinVendors } from '../../../lib/credentials/mod.ts'
+import { resolveVendors } from '../../../lib/credentials/vendors/registry.ts'
 import { type FakeUpstream, fakeUpstream, type Step } from '../../support/fake-upstream.ts'
 import { startGateway, type TestGateway } from '../../support/gateway.ts'
+
+const builtinVendors = resolveVendors({}, {}).list()
 
 const catalog = createCatalog({ settings: catalogConfig.parse({}) })
 const inference = builtinVendors.filter(({ provider }) => provider !== null)

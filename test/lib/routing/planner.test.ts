@@ -1,15 +1,13 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { isGwError } from '../../../lib/base/mod.ts'
-import { freshStanding, keysOf, observe, readOutlook } from '../../../lib/liveness/mod.ts'
-import {
-  nextAttempt,
-  nothingToTry,
-  type PlanRequest,
-  planRoute,
-  type Snapshot,
-  strategyNames,
-} from '../../../lib/routing/mod.ts'
+import { createOutlooks, keysOf } from '../../../lib/liveness/mod.ts'
+import { freshStanding } from '../../../lib/liveness/state.ts'
+import { observe } from '../../../lib/liveness/observe.ts'
+import { nothingToTry, strategyNames } from '../../../lib/routing/mod.ts'
+import { nextAttempt } from '../../../lib/routing/next.ts'
+import type { PlanRequest, Snapshot } from '../../../lib/routing/snapshot.ts'
+import { planRoute } from '../../../lib/routing/planner.ts'
 import { account, bench, call, failure, ids, noon, quotaWindow } from './support.ts'
 
 const model = 'anthropic/claude-sonnet-4-5'
@@ -499,7 +497,7 @@ test('planRoute() is deterministic given snapshot, seed and clock, and loses no 
           cursor: Math.abs(seed) % 100,
           sticky: { enabled: true, minGain: 10, stripForeign: false, expectedTurns: 8 },
           standing: (key) => standings.get(key) ?? null,
-          outlook: readOutlook,
+          outlook: createOutlooks(),
           troubled: new Set(standings.keys()),
           inFlight: () => 0,
           used: () => 0,

@@ -1,19 +1,14 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
-import {
-  freshStanding,
-  observe,
-  partIsWithin,
-  percentile,
-  type Samples,
-  type Standing,
-} from '../../../lib/liveness/mod.ts'
+import { partIsWithin, percentile, type Samples, type Standing } from '../../../lib/liveness/mod.ts'
+import { freshStanding } from '../../../lib/liveness/state.ts'
+import { observe } from '../../../lib/liveness/observe.ts'
 import { detectPlatform } from '../../../lib/platform/mod.ts'
 import { openStorage } from '../../../lib/storage/mod.ts'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { manualClock } from '../../../lib/base/mod.ts'
+import { manualClock } from '../../support/manual-clock.ts'
 import { account, bench, call, ids, noon } from './support.ts'
 
 const model = 'anthropic/claude-sonnet-4-5'

@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { carriesCiphertext, routeBody, sessionOf } from '../../../lib/routing/mod.ts'
+import { carriesCiphertext, sessionOf } from '../../../lib/routing/session.ts'
+import { routeBody } from '../../../lib/routing/body.ts'
 
 const of = (headers: Record<string, string>, body: unknown = null, principal = 'p') =>
   sessionOf({ headers: new Headers(headers), body: body === null ? null : routeBody(JSON.stringify(body)), principal })

@@ -5,7 +5,7 @@ import { sourceOfBytes } from '../../support/source-of-bytes.ts'
 import { formatTarget } from '../../../lib/accounts/mod.ts'
 import type { AuthScheme, Deployment, Provider } from '../../../lib/catalog/mod.ts'
 import type { Credential } from '../../../lib/credentials/mod.ts'
-import type { EgressRequest } from '../../../lib/egress/mod.ts'
+import type { EgressRequest } from '../../../lib/egress/egress.ts'
 import { createUpstream, type Surface } from '../../../lib/upstream/mod.ts'
 
 const secret = 'sk-secret-0123456789'

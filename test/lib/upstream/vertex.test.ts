@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { type AccountId, Secret, systemClock } from '../../../lib/base/mod.ts'
 import { formatTarget } from '../../../lib/accounts/mod.ts'
-import { providers } from '../../../lib/catalog/mod.ts'
+import { providers } from '../../../lib/catalog/providers.ts'
 import {
   geminiPath,
   type ProtocolId,

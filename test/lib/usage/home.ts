@@ -4,13 +4,12 @@ import { join } from 'node:path'
 import {
   type AccountId,
   type Logger,
-  type ManualClock,
-  manualClock,
   newId,
   type PrincipalId,
   type RequestId,
   silentLogger,
 } from '../../../lib/base/mod.ts'
+import { type ManualClock, manualClock } from '../../support/manual-clock.ts'
 import { detectPlatform } from '../../../lib/platform/mod.ts'
 import { openStorage, type Storage } from '../../../lib/storage/mod.ts'
 import { usageConfig } from '../../../lib/usage/config.ts'

@@ -2,7 +2,8 @@ import { expect, test } from 'bun:test'
 import fc from 'fast-check'
 import type { ModelPrice } from '../../../lib/catalog/mod.ts'
 import { noTokens, type TokenCounts } from '../../../lib/protocol/mod.ts'
-import { priceCall, withCost, worstCostMicros } from '../../../lib/usage/mod.ts'
+import { withCost, worstCostMicros } from '../../../lib/usage/mod.ts'
+import { priceCall } from '../../../lib/usage/price.ts'
 import { aRecord } from './home.ts'
 
 const price: ModelPrice = {
