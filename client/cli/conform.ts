@@ -16,7 +16,7 @@ export const conform: AddCommands = (program, { io, options, withSession, exitWi
   const command = program.command('conform')
     .description('Test a gateway against the grammar of every protocol, case by case')
     .argument('<url>', 'base URL of the gateway, with or without /v1')
-    .option('--model <name>', 'a model that can call tools (default: the first one listed)')
+    .option('--model <name>', 'a model that can call tools (default: a quick one of the first listed that do)')
     .option('--only <text>', 'run only cases whose id holds this text')
     .option('--timeout-secs <seconds>', 'longest wait for one case', '60')
   afterHelp(command, [

@@ -1,4 +1,4 @@
-import { GwError, isGwError } from '../base/mod.ts'
+import { GwError, isGwError, type JsonObject } from '../base/mod.ts'
 import type { ProtocolId } from '../protocol/mod.ts'
 import { type Bench, type Case, cases, type Wire, wires } from './cases.ts'
 
@@ -8,7 +8,7 @@ export interface ConformanceOptions {
   readonly baseUrl: string
   readonly token: string
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>
-  /** A model that can call tools; the first one listed when absent. */
+  /** A model that can call tools; one of the first listed that do when absent. */
   readonly model?: string
   /** Cases whose id holds this text; all when absent. */
   readonly only?: string
@@ -46,7 +46,7 @@ export interface ConformanceReport {
 export async function runConformance(options: ConformanceOptions): Promise<ConformanceReport> {
   const base = options.baseUrl.replace(/\/+$/, '').replace(/\/v1$/, '')
   const now = options.now ?? (() => performance.now())
-  const model = options.model ?? await firstModel(base, options)
+  const model = options.model ?? await modelThatAnswers(base, options)
   const reports: CaseReport[] = []
   for (const wire of wires) {
     for (const item of cases) {
@@ -69,7 +69,16 @@ async function judge(
   model: string,
   options: ConformanceOptions,
 ): Promise<string> {
-  const send: Bench['send'] = (body, { token = options.token, stream = false, model: other = model } = {}) =>
+  try {
+    await item.run({ wire, model, send: sender(wire, base, model, options) })
+    return ''
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}
+
+function sender(wire: Wire, base: string, model: string, options: ConformanceOptions): Bench['send'] {
+  return (body, { token = options.token, stream = false, model: other = model } = {}) =>
     options.fetch(base + wire.path(other, stream), {
       method: 'POST',
       headers: {
@@ -84,15 +93,45 @@ async function judge(
       body: typeof body === 'string' ? body : JSON.stringify(body),
       signal: AbortSignal.timeout(options.timeoutMs ?? 60_000),
     })
+}
+
+/** How many of the models that a gateway lists are tried, how many must call a tool, and how long each may take, ms. */
+const maxTried = 12
+const enough = 3
+const tryMs = 2000
+
+/**
+ * The quickest of the first models listed that call a tool: lists begin with embeddings, or with models that are slow or
+ * broken on purpose. Where none does, the first one listed.
+ */
+async function modelThatAnswers(base: string, options: ConformanceOptions): Promise<string> {
+  const [first, ...others] = await listModels(base, options)
+  const hurried = { ...options, timeoutMs: Math.min(tryMs, options.timeoutMs ?? tryMs) }
+  const now = options.now ?? (() => performance.now())
+  for (const wire of wires) {
+    const found: { readonly model: string; readonly ms: number }[] = []
+    for (const model of [first, ...others].slice(0, maxTried)) {
+      const from = now()
+      if (await callsTool(wire, base, model, hurried)) found.push({ model, ms: now() - from })
+      if (found.length === enough) break
+    }
+    const [quickest] = found.toSorted((a, b) => a.ms - b.ms)
+    if (quickest) return quickest.model
+  }
+  return first
+}
+
+async function callsTool(wire: Wire, base: string, model: string, options: ConformanceOptions): Promise<boolean> {
   try {
-    await item.run({ wire, model, send })
-    return ''
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+    const reply = await sender(wire, base, model, options)(wire.ask(model, 'Call the tool.', 'note'))
+    return reply.ok && wire.calls(await reply.json() as JsonObject).length > 0
+  } catch {
+    return false
   }
 }
 
-async function firstModel(base: string, options: ConformanceOptions): Promise<string> {
+/** The models that a gateway lists, at least one. */
+async function listModels(base: string, options: ConformanceOptions): Promise<readonly [string, ...string[]]> {
   let list: unknown
   try {
     const reply = await options.fetch(`${base}/v1/models`, { headers: { authorization: `Bearer ${options.token}` } })
@@ -101,7 +140,10 @@ async function firstModel(base: string, options: ConformanceOptions): Promise<st
     if (isGwError(cause)) throw cause
     throw new GwError('upstream.unreachable', `${base} does not answer`, { cause })
   }
-  const first = (list as { data?: { id?: unknown }[] }).data?.[0]?.id
-  if (typeof first === 'string') return first
+  const listed = (list as { data?: { id?: unknown }[] } | null)?.data
+  const [first, ...others] = (Array.isArray(listed) ? listed : []).flatMap(({ id }) =>
+    typeof id === 'string' ? [id] : []
+  )
+  if (first !== undefined) return [first, ...others]
   throw new GwError('model.missing', `${base} lists no model`, { hint: 'name one with --model' })
 }

@@ -34,6 +34,12 @@ export const vertexCountPath = '/count-tokens:rawPredict'
 
 /** The model and the way of answering that a path of Vertex names; `null` for other paths. */
 export function readVertexPath(path: string): { readonly model: string; readonly stream: boolean } | null {
-  const match = /\/publishers\/anthropic\/models\/([^/:]+):(rawPredict|streamRawPredict)$/.exec(path)
-  return match === null ? null : { model: match[1]!, stream: match[2] === 'streamRawPredict' }
+  const match = /\/publishers\/anthropic\/models\/(.+):(rawPredict|streamRawPredict)$/.exec(path)
+  if (match === null) return null
+  try {
+    // Names of models at gw hold slashes and colons; some clients write them as they are.
+    return { model: decodeURIComponent(match[1]!), stream: match[2] === 'streamRawPredict' }
+  } catch {
+    return null
+  }
 }

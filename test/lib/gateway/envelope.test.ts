@@ -134,4 +134,9 @@ test('paths of both clouds name the model and the way of answering', () => {
   expect(readBedrockPath('/model/a/converse')).toBeNull()
   expect(readVertexPath('/v1/projects/p/locations/l/publishers/anthropic/models/claude-x@1:streamRawPredict'))
     .toEqual({ model: 'claude-x@1', stream: true })
+  for (const name of ['up/a.b:0', 'up%2Fa.b%3A0']) {
+    expect(readVertexPath(`/v1/projects/p/locations/l/publishers/anthropic/models/${name}:rawPredict`))
+      .toEqual({ model: 'up/a.b:0', stream: false })
+  }
+  expect(readVertexPath('/v1/projects/p/locations/l/publishers/anthropic/models/%zz:rawPredict')).toBeNull()
 })
