@@ -14,7 +14,7 @@ import {
 } from '../protocol/mod.ts'
 import type { Claim } from '../routing/mod.ts'
 import { lossFields, type Translation } from './translated.ts'
-import { streamSource, wholeAsStream, wholeSource } from './translated-answer.ts'
+import { gatherer, streamSource, wholeAsStream, wholeSource } from './translated-answer.ts'
 import { unframed } from './unframed.ts'
 import { classifyFailure } from '../liveness/mod.ts'
 import { replyFields, type UpstreamReply } from '../upstream/mod.ts'
@@ -76,7 +76,11 @@ export function pass(
     const tracker = books.tracker = wire.tracker()
     return relayStream({ ...parts, tracker, books })
   }
-  if (wire && eventStream.test(type)) return relayed(wire, shared)
+  if (wire && eventStream.test(type)) {
+    // Some providers stream whatever they are asked for.
+    const gathers = line.ask.stream ? null : gatherer(target, line)
+    return gathers ? passTranslated(gathers, wire) : relayed(wire, shared)
+  }
   if (row.json && webPage.test(type)) {
     reply.body.cancel()
     return Promise.resolve(upstreamFailure('malformed', 'the provider answered with a web page'))

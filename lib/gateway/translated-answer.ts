@@ -13,7 +13,7 @@ import {
   upstreamFailure,
 } from '../protocol/mod.ts'
 import type { Line } from './attempt.ts'
-import { bytesOf, exchangeFor, withoutControls } from './translated.ts'
+import { bytesOf, exchangeFor, translated, withoutControls } from './translated.ts'
 
 /** An upstream's body on its way to becoming the caller's. */
 export interface TranslatedSource {
@@ -124,6 +124,21 @@ export function wholeAsStream(target: Target, line: Line, bytes: Uint8Array<Arra
   const pieces = stream.end()
   if (stream.failure !== null) throw new GwError('upstream.invalid', stream.failure.message)
   return concat(pieces)
+}
+
+/**
+ * What puts a stream of the caller's own protocol together for a caller who asked for none; `null` where its request
+ * cannot be read, and for what is no answer of a model.
+ */
+export function gatherer(target: Target, line: Line): Translator | null {
+  if (!translated.has(line.row.surface)) return null
+  const exchange = exchangeFor(target, line, [], false)
+  try {
+    exchange.request(withoutControls(line.ask.body.parsed(), line), { model: target.model })
+    return exchange
+  } catch {
+    return null
+  }
 }
 
 function parse(chunks: readonly Uint8Array[]): unknown {

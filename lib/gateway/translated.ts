@@ -54,7 +54,7 @@ const surfaceOf: Readonly<Record<ProtocolId, Surface>> = {
 const strictHeader = 'x-gw-strict'
 
 /** Whether anything is left to translate: only what models answer is. */
-const translated: ReadonlySet<string> = new Set(['chat', 'responses', 'messages', 'generate'])
+export const translated: ReadonlySet<string> = new Set(['chat', 'responses', 'messages', 'generate'])
 
 /**
  * The request for a target, translated where it must be; `null` when the caller's own bytes will do.

@@ -130,6 +130,27 @@ test('serve() knows a stream by what it says, whatever its label', async () => {
   }
 })
 
+test('serve() puts a stream together that nobody asked for, and tries the next target when it was cut', async () => {
+  const cut = upstream(() => events(chunk({ content: 'half' })))
+  const far = upstream(() =>
+    events(
+      chunk({ content: 'h\u00e9 ' }),
+      chunk({ content: 'you' }),
+      chunk({}, { finish_reason: 'stop' }),
+      'data: [DONE]\n\n',
+    )
+  )
+  const line = await openLine({ urls: [`${cut.url}/v1`, `${far.url}/v1`] })
+  const reply = await line.post('/v1/chat/completions', { model: 'm-1', messages: [{ role: 'user', content: 'hi' }] })
+  expect([reply.status, reply.headers.get('content-type')]).toEqual([200, 'application/json'])
+  expect(await reply.json()).toMatchObject({
+    object: 'chat.completion',
+    choices: [{ message: { content: 'h\u00e9 you' }, finish_reason: 'stop' }],
+  })
+  expect(line.records[0]!.attempts.map(({ failure }) => failure)).toEqual(['truncated', null])
+  line.close()
+})
+
 test('serve() asks a ChatGPT plan as its backend wants it, and puts its stream together for a caller who wanted none', async () => {
   const said = { type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'hé', annotations: [] }] }
   const wire = [
