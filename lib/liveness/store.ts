@@ -116,10 +116,10 @@ export function toStanding(row: StoredStanding, now: number): Standing | null {
   } catch {
     return null
   }
-  const read = readShape(stored, value)
-  if (read === null) return null
+  const read = isWell(value) ? value : readShape(stored, value)?.value
+  if (read === undefined) return null
   // The strings of the closed unions were written by `toRow` of this version.
-  const standing = { ...freshStanding(row.key as TargetKey, row.updated_ms), ...read.value as object } as Standing
+  const standing = { ...freshStanding(row.key as TargetKey, row.updated_ms), ...read as object } as Standing
   const settled = { ...standing, windows: standing.windows.filter((seen) => keepWindow(seen, now)) }
   const { liveness } = settled
   const idle = liveness.state === 'live' && now - row.updated_ms > forgetAfterMs && settled.windows.length === 0
@@ -137,6 +137,44 @@ export function toStanding(row: StoredStanding, now: number): Standing | null {
     }
   }
   return settled
+}
+
+const numbers = [
+  'score',
+  'scoreAt',
+  'bucket',
+  'bucketAt',
+  'successes',
+  'failures',
+  'rateLimits',
+  'consecutiveFailures',
+] as const
+const numbersOrNull = ['lastStatus', 'lastFailureAt', 'latencyMs', 'tokensPerSecond'] as const
+const lists = ['latencies', 'speeds', 'windows'] as const
+const isNumberOrNull = (value: unknown): boolean => value === null || typeof value === 'number'
+/** The members of {@link stored}. */
+const members = 3 + numbers.length + numbersOrNull.length + lists.length
+
+/**
+ * Whether a value is that of a key that is well and was probed or served without samples: it fits {@link stored} as it
+ * is. Rows are read in bulk by commands that end at once, and walking a shape costs ten times as much.
+ */
+function isWell(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Object.keys(value).length !== members) return false
+  const seen = value as Record<string, Record<string, unknown> & unknown[]>
+  const { liveness, circuit, evidence } = seen
+  for (const name of numbers) if (typeof seen[name] !== 'number') return false
+  for (const name of numbersOrNull) if (!isNumberOrNull(seen[name])) return false
+  for (const name of lists) if (!Array.isArray(seen[name]) || seen[name].length > 0) return false
+  const availability = liveness?.availability as Record<string, unknown> | undefined
+  return liveness?.state === 'live' && typeof liveness.since === 'number' && availability?.is === 'available' &&
+    Object.keys(liveness).length === 3 && Object.keys(availability).length === 1 &&
+    circuit?.is === 'closed' && Array.isArray(circuit.failedAt) && circuit.failedAt.length === 0 &&
+    Object.keys(circuit).length === 2 &&
+    (evidence === null || (typeof evidence === 'object' && Object.keys(evidence).length === 5 &&
+      typeof evidence.source === 'string' && typeof evidence.observedAt === 'number' &&
+      isNumberOrNull(evidence.retryAfterMs) && typeof evidence.hint === 'string' &&
+      typeof evidence.decision === 'string'))
 }
 
 function keepWindow(seen: Standing['windows'][number], now: number): boolean {
