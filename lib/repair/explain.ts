@@ -85,7 +85,8 @@ export interface RoutesPlan {
  *
  * @throws GwError `scope.invalid`
  */
-export function planRoutes(input: PlanInput, scope: Scope): RoutesPlan {
+export function planRoutes(given: PlanInput, scope: Scope): RoutesPlan {
+  const input = { ...given, evidence: readOnce(given.evidence) }
   const { inventory } = input
   const profile = scope.profile ?? (noScope(scope) ? inventory.defaults.profile : undefined)
   const capability = scope.capability ?? (noScope(scope) ? inventory.defaults.capability : undefined)
@@ -103,6 +104,19 @@ export function planRoutes(input: PlanInput, scope: Scope): RoutesPlan {
     route === selected ? { ...route, report: { ...route.report, selected: true } } : route
   )
   return { scope: effective, routes, selected: selected && routes[planned.indexOf(selected)]! }
+}
+
+/** The same evidence, each key read once: all routes of an account ask for the account's own. */
+function readOnce({ get, keys }: EvidenceView): EvidenceView {
+  const read = new Map<string, Evidence | null>()
+  return {
+    keys,
+    get(key, now) {
+      let evidence = read.get(key)
+      if (evidence === undefined) read.set(key, evidence = get(key, now))
+      return evidence
+    },
+  }
 }
 
 const noScope = ({ profile, provider, account }: Scope): boolean =>
