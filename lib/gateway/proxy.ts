@@ -16,6 +16,9 @@ import type { Rooms } from './seams.ts'
 import { Ledger } from './settle.ts'
 import type { UnderWay } from './under-way.ts'
 
+/** What raw calls are planned and judged under, where others have the name of a model. */
+export const rawModel = 'raw-call'
+
 /**
  * A raw call of a provider's API with the account gw holds there: scope `proxy`, and only the paths its catalogue entry
  * lists. The provider's base URL comes from the config, never from the caller.
@@ -72,6 +75,10 @@ export async function proxy(
   const reply = await sending.reply
   if (!reply.ok) {
     ledger.end(reply.failure)
+    // A refusal of one raw path says nothing about the others; a limit does.
+    const { kind } = reply.failure
+    const limited = kind === 'rate_limited' || kind === 'quota_exhausted'
+    if (!own && limited) rooms.observer.failed({ ...target, model: rawModel }, reply.failure)
     const error = errorOf(reply.failure, provider.id)
     ledger.close({ outcome: 'failed', status: reply.answer?.status ?? error.status, error: error.message })
     return reply.answer
