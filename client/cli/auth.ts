@@ -252,7 +252,7 @@ async function paste({ io }: CommandContext, session: Session, begun: Begun): Pr
     const pasted = io.interactive
       ? await io.askLine('\nPaste the address or code that the page ends with: ')
       : await io.readInput()
-    if (!pasted?.trim()) throw new GwError('cancelled', 'nothing was pasted')
+    if (!pasted?.trim()) throw new GwError(io.interactive ? 'cancelled' : 'usage.invalid', 'nothing was pasted')
     try {
       return await session.call(mutation('auth.complete'), { session: begun.session, pasted: pasted.trim() }) as State
     } catch (error) {

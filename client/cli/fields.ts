@@ -6,6 +6,7 @@ import type { CliIo } from './io.ts'
 /** The part of a JSON Schema that a field of an input uses. */
 interface FieldSchema extends TypedSchema {
   readonly enum?: readonly string[]
+  readonly items?: TypedSchema
   readonly default?: Json
   readonly description?: string
   /** Place on the command line instead of a flag. */
@@ -78,7 +79,9 @@ function describe(field: Field, description: string): string {
   const shown = fallback === undefined || fallback === '' || fallback === null
     ? ''
     : `default ${JSON.stringify(fallback)}`
-  return [description, field.type === 'list' ? 'comma list, may be repeated' : '', shown].filter(Boolean).join('; ')
+  const isObjects = field.schema.items?.type === 'object'
+  const list = field.type === 'list' ? isObjects ? 'a JSON list' : 'comma list, may be repeated' : ''
+  return [description, list, shown].filter(Boolean).join('; ')
 }
 
 /**

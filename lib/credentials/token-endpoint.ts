@@ -1,4 +1,4 @@
-import { type Clock, GwError, isObject, parseRetryAfter, redact } from '../base/mod.ts'
+import { type Clock, GwError, isGwError, isObject, parseRetryAfter, redact } from '../base/mod.ts'
 import type { Fetch } from './sources/source.ts'
 
 /** One call of a token endpoint. */
@@ -143,8 +143,13 @@ async function send(call: TokenCall, { fetch, signal, timeoutMs = limitMs }: Tok
     })
   } catch (cause) {
     if (signal?.aborted) throw new GwError('cancelled', `${call.what}: cancelled`, { cause })
+    // What stopped gw on its way out knows what helps: a network that is not there wants no new login.
+    const stopped = !deadline.aborted && isGwError(cause) ? cause : null
     const why = deadline.aborted ? `did not answer within ${timeoutMs} ms` : 'cannot be reached'
-    throw new GwError('credential.refresh_failed', `${call.what}: the token endpoint ${why}`, { cause })
+    throw new GwError('credential.refresh_failed', `${call.what}: ${stopped?.message ?? `the token endpoint ${why}`}`, {
+      cause,
+      ...(stopped?.hint ? { hint: stopped.hint } : {}),
+    })
   }
 }
 

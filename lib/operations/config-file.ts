@@ -190,8 +190,14 @@ export const configFile = {
       }),
     }),
     cli: { example: `gw config edit --edits '[{"key":["server","port"],"value":8090}]'` },
-  }).mutation(({ ctx: { rooms }, input }) =>
-    change(
+  }).mutation(({ ctx: { rooms, surface }, input }) => {
+    if (surface === 'cli' && input.accounts.some(({ secret }) => secret !== undefined)) {
+      throw new GwError('usage.invalid', 'a secret does not belong on a command line: others can see it there', {
+        hint: 'gw accounts add PROVIDER --secret-stdin',
+        param: 'accounts',
+      })
+    }
+    return change(
       rooms,
       (text) => {
         const before = documentOf(text)
@@ -206,7 +212,7 @@ export const configFile = {
       input,
       input.accounts.map(accountChange),
     )
-  ),
+  }),
 
   snapshots: operation({
     summary: 'List the copies of the config file that were put aside, and which of them it is like now',

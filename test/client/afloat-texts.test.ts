@@ -35,6 +35,8 @@ describe('a probe', () => {
     const [more, text] of [
       [{ ok: true, probe_executed: true, probe_status: 200 }, 'codex:max-1#mini: works (200)'],
       [{ ok: true, capability: null }, 'codex:max-1: its credential is there and has not expired; nothing was asked'],
+      [{ error: 'upstream.unreachable' }, 'codex:max-1#mini: not probed: it cannot be reached; look at the network'],
+      [{ error: 'upstream.timeout' }, 'codex:max-1#mini: not probed: it did not answer in time; ask again'],
       [
         { error: 'probe_failed', probe_executed: true, probe_status: 401, liveness: { summary: 'dead:x' } },
         'dead:x (401)',

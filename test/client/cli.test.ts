@@ -176,6 +176,20 @@ done`
   120_000,
 )
 
+test('config edit changes keys and accounts together, and takes no secret from the command line', async () => {
+  const account = JSON.stringify([{ id: 'edited', provider: 'openai', from: 'env:EDITED', priority: 3 }])
+  const edits = '[{"key":["log","level"],"value":"error"}]'
+  const done = await cli(['--json', 'config', 'edit', '--edits', edits, '--accounts', account], at())
+  expect([done.code, JSON.parse(done.stdout).keys]).toEqual([0, ['log.level']])
+  const shown = JSON.parse((await cli(['--json', 'accounts', 'show', 'edited'], at())).stdout)
+  expect([shown.source, shown.priority]).toEqual(['env:EDITED', 3])
+  const open = JSON.stringify([{ id: 'open', provider: 'openai', secret: 'sk-for-all-to-see' }])
+  const refused = await cli(['config', 'edit', '--accounts', open], at())
+  expect([refused.code, refused.stderr.includes('sk-for-all')]).toEqual([2, false])
+  const { stdout } = await cli(['config', 'edit', '--help'], at())
+  expect(stdout).toContain('a JSON list')
+})
+
 test('usage without a word adds up', async () => {
   const { code, stdout } = await cli(['usage', '--by', 'model', '--json'], at())
   expect([code, JSON.parse(stdout).by]).toEqual([0, 'model'])

@@ -44,6 +44,8 @@ export function probeText(result: Result): string {
     const cost = isObject(admission) ? ` costs ${admission.budget} and` : ''
     return `${key}: not probed: that${cost} needs a yes: --confirm-spend`
   }
+  if (error === 'upstream.unreachable') return `${key}: not probed: it cannot be reached; look at the network`
+  if (error === 'upstream.timeout') return `${key}: not probed: it did not answer in time; ask again`
   const ready = isObject(runtime) && isObject(runtime.readiness) ? runtime.readiness : {}
   const detail = ready.state === error ? ready.binary ?? ready.detail ?? ready.reason : undefined
   return `${key}: not probed: ${error}${detail === undefined ? '' : ` (${detail})`}`
