@@ -1,7 +1,7 @@
 import { isObject, type Json, type JsonObject } from '../../lib/base/mod.ts'
 import type { OperationDescription } from '../../lib/operations/mod.ts'
 import type { CliIo } from './io.ts'
-import { alignColumns } from './table.ts'
+import { alignColumns, columnsThatFit } from './table.ts'
 import { heading, printable, valueText } from './words.ts'
 
 /**
@@ -107,11 +107,27 @@ export function printTable(io: CliIo, rows: readonly JsonObject[], columns: read
     for (const line of [columns, ...cells]) io.out(`${line.join('\t')}\n`)
     return
   }
-  const names = columns.map((column) => column.split('.').at(-1)!)
-  const cells = rows.map((row) => columns.map((column, i) => valueText(names[i]!, valueAt(row, column))))
-  const [head, ...lines] = alignColumns([names.map(heading), ...cells], io.columns)
-  io.out(`${bold(io, head!)}\n`)
-  for (const line of lines) io.out(`${line}\n`)
+  const named = columns.map((column) => column.split('.').at(-1)!)
+  const all = rows.map((row) => columns.map((column, i) => valueText(named[i]!, valueAt(row, column))))
+  // What names the row is needed whole: it is what other commands take. Rather than cut it, the last columns are left out.
+  const shown = columnsThatFit([named.map(heading), ...all], io.columns)
+  const cells = all.map((line) => line.slice(0, shown))
+  const heads = stacked(named.slice(0, shown).map(heading), cells, io.columns)
+  const lines = alignColumns([...heads, ...cells], io.columns)
+  for (const [i, line] of lines.entries()) io.out(`${i < heads.length ? bold(io, line) : line}\n`)
+  if (shown < columns.length) {
+    const left = named.slice(shown).map(heading).join(', ')
+    io.out(`${dim(io, `too narrow for ${left}: a wider terminal has room, --json shows all`)}\n`)
+  }
+}
+
+/** Headings as lines: one where that fits the terminal, else one word above the other. */
+function stacked(heads: readonly string[], cells: readonly (readonly string[])[], columns: number): string[][] {
+  const widths = heads.map((head, i) => Math.max(head.length, ...cells.map((line) => line[i]!.length)))
+  if (widths.reduce((sum, width) => sum + width + 2, -2) <= columns) return [[...heads]]
+  const words = heads.map((head) => head.split(' '))
+  const height = Math.max(...words.map(({ length }) => length))
+  return Array.from({ length: height }, (_, line) => words.map((all) => all[line - height + all.length] ?? ''))
 }
 
 /** A field of a row, or a field of a field. */

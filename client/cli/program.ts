@@ -91,7 +91,8 @@ export function buildProgram(
     .configureHelp(helpFor(Math.min(io.columns, 120)))
     .configureOutput({
       writeOut: io.out,
-      writeErr: io.err,
+      // A page of help is no JSON.
+      writeErr: argv.includes('--json') ? () => {} : io.err,
       // What cannot be understood is said like every other error, by who runs the program.
       outputError: () => {},
       getOutHasColors: () => io.color,

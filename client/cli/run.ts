@@ -29,7 +29,10 @@ export async function runCli(
   } catch (error) {
     if (isShown(error)) return 0
     if (error instanceof CommanderError) {
-      const [what, suggested] = error.message.replace(/^error: /, '').split('\n')
+      // An area without one of its commands: its page has been shown, and says what there is.
+      if (error.code === 'commander.help' && !json) return 2
+      const said = error.code === 'commander.help' ? 'one of its commands is missing' : error.message
+      const [what, suggested] = said.replace(/^error: /, '').split('\n')
       const meant = meantSetting(error)
       const hint = meant === undefined ? suggested?.replace(/^\((.*)\)$/, '$1') : `Did you mean ${meant}?`
       return reportError(io, new GwError('usage.invalid', what!, hint ? { hint } : {}), json)

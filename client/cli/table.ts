@@ -20,6 +20,26 @@ export function alignColumns(lines: readonly (readonly string[])[], terminalWidt
   return lines.map((line) => line.map((text, i) => fit(text, widths[i]!)).join(' '.repeat(gap)).trimEnd())
 }
 
+/**
+ * How many columns have room beside a whole first one, none of them narrower than it may be; two at the least. The first
+ * line has the headings, whose words may stand above each other.
+ */
+export function columnsThatFit(lines: readonly (readonly string[])[], terminalWidth: number): number {
+  const [heads = [], ...cells] = lines
+  const widths = heads.map((head, i) =>
+    Math.max(
+      ...(i === 0 ? [head] : head.split(' ')).map(({ length }) => length),
+      ...cells.map((line) => line[i]!.length),
+    )
+  )
+  let total = widths[0] ?? 0
+  const fits = widths.findIndex((width, i) => {
+    if (i > 0) total += gap + Math.min(width, least)
+    return i > 1 && total > terminalWidth
+  })
+  return fits === -1 ? widths.length : fits
+}
+
 function indexOfWidest(widths: readonly number[]): number {
   let found = -1
   for (let i = 1; i < widths.length; i++) {

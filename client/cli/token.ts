@@ -199,7 +199,9 @@ function selectors(command: Command): Command {
 function print(context: CommandContext, flags: TokenFlags, value: Print): Promise<void> {
   return context.withSession(async (session) => {
     if (session.remote) {
-      throw new GwError('usage.invalid', 'a token is printed by the machine that holds it, not through --url')
+      throw new GwError('usage.invalid', 'a token is printed by the machine that holds it, not through --url', {
+        hint: 'leave --url out, and GW_URL; gw tokens issue --label NAME makes one over there',
+      })
     }
     const printed = await value(await session.home(), flags)
     const text = typeof printed === 'string' ? printed : printed.reveal()

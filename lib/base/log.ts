@@ -22,8 +22,8 @@ const secretName =
 /** Shapes of credentials that may hide inside a text: provider keys, our tokens, JWTs. */
 const keyShape =
   /\b(?:sk-[A-Za-z0-9_-]{8,}|la_sk_[A-Za-z0-9._-]+|gh[pousr]_[A-Za-z0-9]{16,}|github_pat_\w{16,}|xox[abeprs]-[A-Za-z0-9-]{8,}|AIza[\w-]{20,}|ya29\.[\w.-]{8,}|AKIA[A-Z0-9]{12,}|eyJ[\w-]{8,}\.[\w-]{4,}\.[\w-]*)/gi
-/** What follows the word that announces a credential. */
-const bearer = /(?<=\bBearer\s+)[^\s"',]+/gi
+/** What follows the word that announces a credential, but for the words that gw itself puts there. */
+const bearer = /(?<=\bBearer\s+)(?!token(?=[\s)]|$)|la_sk_…)[^\s"',]+/gi
 
 /** C0 controls, DEL and the two line separators: a log line must stay one line and print nothing but text. */
 const control = /[\p{Cc}\p{Zl}\p{Zp}]/gu

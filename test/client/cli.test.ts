@@ -176,6 +176,15 @@ done`
   120_000,
 )
 
+test('an area without one of its commands shows its page and nothing else, exit 2', async () => {
+  const shown = await cli(['liveness'], at())
+  expect([shown.code, shown.stdout]).toEqual([2, ''])
+  expect(shown.stderr).toStartWith('Usage: gw liveness')
+  expect(shown.stderr).not.toContain('gw: ')
+  const { code, stderr } = await cli(['--json', 'liveness'], at())
+  expect([code, JSON.parse(stderr).error.code]).toEqual([2, 'usage.invalid'])
+})
+
 test('config edit changes keys and accounts together, and takes no secret from the command line', async () => {
   const account = JSON.stringify([{ id: 'edited', provider: 'openai', from: 'env:EDITED', priority: 3 }])
   const edits = '[{"key":["log","level"],"value":"error"}]'

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { expect, test } from 'bun:test'
 import { modules } from '../../client/cli/modules.ts'
-import { printFields } from '../../client/cli/output.ts'
+import { printFields, printTable } from '../../client/cli/output.ts'
 import { buildProgram } from '../../client/cli/program.ts'
 import { alignColumns } from '../../client/cli/table.ts'
 import { silentIo } from '../docs/silent-io.ts'
@@ -48,6 +48,37 @@ test('help on a terminal of 40 columns stays within them, but for words that are
   }
   walk(program)
   expect(wide).toEqual([])
+})
+
+test('a table that is too wide stacks the words of its headings before it cuts a value', () => {
+  let text = ''
+  const io = { ...silentIo, terminal: true, columns: 44, out: (more: string) => void (text += more) }
+  const row = { id: 'req_0123456789abcdef', inputTokens: 12, outputTokens: 3, shadowCostMicros: 0 }
+  printTable(io, [row], Object.keys(row))
+  expect(text.split('\n')).toEqual([
+    '                      input   output  shadow',
+    'id                    tokens  tokens  cost',
+    'req_0123456789abcdef  12      3       $0.00',
+    '',
+  ])
+})
+
+test('what names a row is never cut: the last columns are left out instead, and named', () => {
+  let text = ''
+  const io = { ...silentIo, terminal: true, columns: 60, out: (more: string) => void (text += more) }
+  const id = '3e65f12d-6390-4f4c-b9f9-956d4ccca9b0'
+  printTable(io, [{ id, label: 'a long label', scopes: 'read, write', account: 'openai-work' }], [
+    'id',
+    'label',
+    'scopes',
+    'account',
+  ])
+  expect(text.split('\n')).toEqual([
+    'id                                    label       scopes',
+    `${id}  a long la…  read, wri…`,
+    'too narrow for account: a wider terminal has room, --json shows all',
+    '',
+  ])
 })
 
 test('every command of the first page stands under a title', () => {

@@ -37,7 +37,9 @@ export async function withRepair(
 ): Promise<void> {
   await context.withSession(async (session) => {
     if (session.remote) {
-      throw new GwError('usage.invalid', 'this command works on this machine only, not through --url')
+      throw new GwError('usage.invalid', 'this command works on this machine only, not through --url', {
+        hint: 'leave --url out, and GW_URL',
+      })
     }
     const home = await session.home(looks)
     await home.accounts.reload()

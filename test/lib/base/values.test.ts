@@ -106,6 +106,14 @@ describe('jsonLogger()', () => {
   })
 })
 
+test('redact() leaves the words that gw puts behind Bearer, and nothing that begins like them', () => {
+  const said = 'Missing Authorization header with Bearer token (or x-api-key); send Authorization: Bearer la_sk_…; now'
+  expect(redact(said)).toBe(said)
+  for (const secret of ['token123', 'token-abc', 'token.x', 'tokenized', 'la_sk_x']) {
+    expect(redact(`Bearer ${secret}`)).toBe('Bearer [secret]')
+  }
+})
+
 test('redact() cuts long text', () => expect(redact('x'.repeat(9_000)).length).toBeLessThan(4_200))
 
 describe('parseJson()', () => {
