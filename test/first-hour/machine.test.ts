@@ -97,7 +97,7 @@ describe('a proxy in the environment', () => {
       await using _ = await serve({ home, env })
       const says = /through the proxy 127\.0\.0\.1:1 \(HTTPS_PROXY\)/
       const answer = await gw(['chat', '-m', 'openai/gpt-5-mini', 'hello'], { home, env })
-      expect(answer).toMatchObject({ code: 1, out: '', err: expect.stringMatching(says) })
+      expect(answer).toMatchObject({ code: 204, out: '', err: expect.stringMatching(says) })
       expect((await gw(['why'], { home, env })).out).toMatch(says)
       expect((await gw(['doctor'], { home, env })).out).toMatch(/127\.0\.0\.1:1 \(HTTPS_PROXY\)/)
     }), 60_000)
