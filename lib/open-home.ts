@@ -158,7 +158,14 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       keychain,
       keyStore: loaded.config.secrets.key_store,
     })
-    const access = await createAccess({ storage, clock, secrets, config: loaded.config.access, logger })
+    const access = await createAccess({
+      storage,
+      clock,
+      secrets,
+      config: loaded.config.access,
+      logger,
+      mirrorFolder: at.data,
+    })
     closers.push(() => access.close())
     /** What was replaced may live again; set once there is somebody to look after it. */
     let raise = (): Promise<void> => Promise.resolve()

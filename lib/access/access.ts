@@ -76,7 +76,7 @@ export interface AccessOptions {
   readonly config: AccessConfig
   readonly logger: Logger
   /** Where `tokens.lino` and `tokens.bin` are kept, when `storage_policy` asks for them. */
-  readonly mirrorFolder?: string
+  readonly mirrorFolder: string
 }
 
 /** Revocations of other processes are felt within this time and what one read takes; the promise is 5 s. */
@@ -102,9 +102,7 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
   /** Revoked here and not yet met again in the list of changes. */
   const ours = new Set<string>()
   const stop = new AbortController()
-  const files = options.mirrorFolder === undefined
-    ? null
-    : mirror(store, options.mirrorFolder, () => config.storage_policy, logger)
+  const files = mirror(store, options.mirrorFolder, () => config.storage_policy, logger)
   let seq = await store.position()
   let prunedAt = clock.monotonic()
 
@@ -113,7 +111,7 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
   }
 
   function ended(ids: readonly string[]): void {
-    files?.changed()
+    files.changed()
     gate.forget(ids)
     limits.forget(ids)
     for (const id of ids) {
@@ -168,10 +166,10 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
     defaultTtlMs: () => config.default_ttl_hours * 3_600_000,
     staticGrant: (principal) => statics.grantOf(principal),
     onIssued(token) {
-      files?.changed()
+      files.changed()
       tell({ type: 'issued', token })
     },
-    onImported: () => files?.changed(),
+    onImported: () => files.changed(),
     onRevoked(ids) {
       for (const id of ids) ours.add(id)
       ended(ids)
@@ -245,12 +243,13 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
     },
     configure: takeUp,
     start() {
+      files.changed()
       watching ??= watch()
     },
     async close() {
       stop.abort()
       await watching
-      await files?.settled()
+      await files.settled()
     },
   }
 }

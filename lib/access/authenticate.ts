@@ -32,7 +32,6 @@ export interface Authenticator {
   forget(ids: Iterable<string>): void
   /** Puts other configured tokens in place; everything is looked up again. */
   configure(statics: StaticTokens, anonymous: boolean): void
-  readonly remembered: number
 }
 
 /** What an {@link Authenticator} stands on. */
@@ -149,9 +148,6 @@ export function authenticator(parts: AuthenticatorParts): Authenticator {
     configure(newStatics, newAnonymous) {
       statics = newStatics
       anonymous = newAnonymous
-    },
-    get remembered() {
-      return remembered.size
     },
   }
 }

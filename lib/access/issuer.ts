@@ -1,6 +1,6 @@
 import { type Clock, GwError, Secret, type TokenId } from '../base/mod.ts'
 import { everything, type Grant, type GrantRequest, narrow } from './grant.ts'
-import { adoptToken, exportTokens } from './mirror.ts'
+import { adoptToken } from './mirror.ts'
 import { parsePeriod } from './period.ts'
 import type { SigningKeys } from './keys.ts'
 import { operator, type Principal, requireScope } from './principal.ts'
@@ -55,8 +55,6 @@ export interface Issuer {
    * @throws GwError `access.scope` for anybody but an admin
    */
   importTokens(tokens: readonly RouterToken[], by: Principal): Promise<ImportedTokens>
-  /** Every token as a router's store holds it: for `tokens.lino` and `tokens.bin`. */
-  exportTokens(by: Principal): Promise<readonly RouterToken[]>
   /** The first token of a home, once: everything, for ever. `null` when there has been one, or any other token. */
   createOwnerToken(): Promise<IssuedToken | null>
 }
@@ -172,10 +170,6 @@ export function issuer(parts: IssuerParts): Issuer {
       }
       if (added > 0) parts.onImported()
       return { added, revoked, known: tokens.length - added }
-    },
-    async exportTokens(by) {
-      requireScope(by, 'admin')
-      return await exportTokens(store)
     },
     async createOwnerToken() {
       const request: IssueRequest = { label: 'owner', scopes: ['admin'], ttlMs: null }

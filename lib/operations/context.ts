@@ -58,7 +58,7 @@ export interface OperationRooms {
   readonly config: LiveConfig
   readonly approvals: Approvals
   readonly access: Pick<Access, 'issue' | 'list' | 'show' | 'revoke' | 'rotateKey' | 'importTokens' | 'setServerToken'>
-  readonly secrets: Pick<SecretStore, 'put'>
+  readonly secrets: Pick<SecretStore, 'put' | 'rotate'>
   readonly accounts: Accounts
   readonly providerStore: ProviderStore
   readonly logins: Logins

@@ -83,4 +83,14 @@ export const system = area({
     const { ok, checks } = await rooms.examine()
     return { ok, checks: [...checks] }
   }),
+
+  rotateKey: operation({
+    summary: 'Make a new key for the stored secrets and seal every one of them again',
+    description:
+      'Older keys still open what is sealed elsewhere, such as login files. For the tokens of clients: tokens.rotateKey.',
+    scope: 'admin',
+    effect: 'mutates',
+    input: nothing,
+    output: z.object({ sealed: z.int().describe('secrets sealed again') }),
+  }).mutation(async ({ ctx: { rooms } }) => ({ sealed: await rooms.secrets.rotate() })),
 })

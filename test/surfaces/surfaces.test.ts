@@ -285,6 +285,7 @@ const cases: readonly (readonly [operation: string, input: JsonObject])[] = [
   ['state.runtime', {}],
   ['state.status', {}],
   ['system.doctor', {}],
+  ['system.rotateKey', {}],
   ['system.status', {}],
   ['system.version', {}],
   ['tokens.issue', { label: 'same', ttl_hours: 2, scopes: ['read'] }],

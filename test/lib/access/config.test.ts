@@ -150,7 +150,7 @@ test('the config refuses a time zone that is none, and prints no secret', () => 
 })
 
 test('an unknown key id is looked for again, so that a rotation elsewhere is seen, but not on every request', () =>
-  inHome(async ({ open, clock, keys }) => {
+  inHome(async ({ open, clock, keys, folder }) => {
     const { access, storage } = await open()
     const first = await access.issue({}, operator)
     await access.authenticate(bearer(first.token.reveal()))
@@ -159,6 +159,7 @@ test('an unknown key id is looked for again, so that a rotation elsewhere is see
       storage,
       clock,
       config: accessConfig.parse({}),
+      mirrorFolder: folder,
       logger: silentLogger,
       secrets: {
         ...keys,

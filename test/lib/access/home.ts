@@ -67,6 +67,7 @@ export async function inHome<T>(work: (home: TestHome) => Promise<T>): Promise<T
           clock,
           secrets: keys,
           config: accessConfig.parse(config),
+          mirrorFolder: folder,
           logger,
         })
         opened.push({ access, storage })
