@@ -60,7 +60,7 @@ export function mirror(
 }
 
 /** Every token of the store as the router's files hold it. */
-export async function exportTokens(store: TokenStore): Promise<readonly RouterToken[]> {
+async function exportTokens(store: TokenStore): Promise<readonly RouterToken[]> {
   const out: RouterToken[] = []
   let cursor: string | undefined
   do {

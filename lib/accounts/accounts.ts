@@ -77,8 +77,6 @@ export interface AccountsOptions {
   readonly providers: () => readonly Provider[]
   /** `accounts` of the config; called again after a reload of it. */
   readonly declared: () => Readonly<Record<string, AccountRecord>>
-  /** Whether the environment's own keys become accounts; default yes. */
-  readonly discover?: boolean
   /** Told of accounts that have another credential than before, whichever process of the home gave it. */
   readonly replaced?: (accounts: readonly Account[]) => Promise<void>
   /** Told of an account that is gone. */
@@ -133,7 +131,7 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
     ]
     if (from.length === madeFrom.length && from.every((part, at) => part === madeFrom[at])) return
     const stored = await readRecords(rows, logger)
-    const make = () => accountsPicture({ declared, stored, providers, env, discover: options.discover, plansByToken })
+    const make = () => accountsPicture({ declared, stored, providers, env, plansByToken })
     madeFrom = from
     let found = make()
     const written = new Map(secrets.map(({ ref, updated_ms }) => [ref, updated_ms]))

@@ -13,8 +13,6 @@ export interface PictureParts {
   readonly stored: readonly (readonly [id: string, record: AccountRecord])[]
   readonly providers: readonly Provider[]
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Whether the environment's own keys become accounts; default yes. */
-  readonly discover?: boolean | undefined
   /** Accounts whose secret, once read, was a plan token. */
   readonly plansByToken?: ReadonlySet<string>
 }
@@ -40,7 +38,7 @@ export function accountsPicture(parts: PictureParts): Picture {
   for (const account of [...declared, ...stored]) {
     if (!known.has(account.id)) known.set(account.id, account)
   }
-  for (const account of parts.discover === false ? [] : discoverAccounts(providers, env)) {
+  for (const account of discoverAccounts(providers, env)) {
     if (!usesVariable(known.values(), account)) known.set(freeId(known, account.id), account)
   }
   const accounts = [...known].map(([id, account]) => {

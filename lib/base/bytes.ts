@@ -59,7 +59,7 @@ export function sourceOf(stream: ReadableStream<Uint8Array> | null): ByteSource 
 }
 
 /** A {@link ByteSource} as a web stream that holds the source back while its reader is busy. */
-export function streamOf(source: ByteSource, highWaterBytes = 64 * 1024): ReadableStream<Uint8Array<ArrayBuffer>> {
+export function streamOf(source: ByteSource): ReadableStream<Uint8Array<ArrayBuffer>> {
   return new ReadableStream<Uint8Array<ArrayBuffer>>({
     start(controller) {
       source.start({
@@ -73,7 +73,7 @@ export function streamOf(source: ByteSource, highWaterBytes = 64 * 1024): Readab
     },
     pull: () => source.resume(),
     cancel: () => source.cancel(),
-  }, { highWaterMark: highWaterBytes, size: (chunk) => chunk?.byteLength ?? 0 })
+  }, { highWaterMark: 64 * 1024, size: (chunk) => chunk?.byteLength ?? 0 })
 }
 
 /** Every byte of a source, or `null` as soon as there are more than `limitBytes` (the source is then cancelled). */

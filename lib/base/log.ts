@@ -9,8 +9,6 @@ export type LogFields = Readonly<Record<string, unknown>>
 /** Where engines report. One line per event, `event` is a dotted name, facts go into fields. */
 export interface Logger {
   log(level: LogLevel, event: string, fields?: LogFields): void
-  /** A logger that adds these fields to each line. */
-  with(fields: LogFields): Logger
 }
 
 const order: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 }
@@ -82,16 +80,13 @@ export function jsonLogger(
 ): Logger {
   const threshold = order[options.level ?? 'info']
   const now = options.now ?? Date.now
-  const make = (bound: LogFields): Logger => ({
-    log(level, event, fields) {
+  return {
+    log(level, event, fields = {}) {
       if (order[level] < threshold) return
-      const line = { at: new Date(now()).toISOString(), level, event, ...redactFields({ ...bound, ...fields }) }
-      write(JSON.stringify(line))
+      write(JSON.stringify({ at: new Date(now()).toISOString(), level, event, ...redactFields(fields) }))
     },
-    with: (fields) => make({ ...bound, ...fields }),
-  })
-  return make({})
+  }
 }
 
 /** A logger that says nothing. */
-export const silentLogger: Logger = { log: () => {}, with: () => silentLogger }
+export const silentLogger: Logger = { log: () => {} }

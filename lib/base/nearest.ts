@@ -12,16 +12,19 @@ export function nearest(word: string, candidates: Iterable<string>, limit = 3): 
   for (const candidate of new Set(candidates)) {
     const other = candidate.slice(0, 128).toLowerCase()
     const begins = asked.length >= 3 && (other.startsWith(asked) || other.endsWith(asked))
-    if (!begins && Math.abs(other.length - asked.length) > allowed) continue
-    const distance = begins ? 0 : edits(asked, other)
+    const distance = begins ? 0 : editDistance(asked, other, allowed)
     if (distance <= allowed) scored.push({ candidate, distance })
   }
   scored.sort((a, b) => a.distance - b.distance || (a.candidate < b.candidate ? -1 : 1))
   return scored.slice(0, limit).map((entry) => entry.candidate)
 }
 
-/** Edits between two words: insert, delete, replace, or swap two neighbours (optimal string alignment). */
-function edits(a: string, b: string): number {
+/**
+ * Edits between two words: insert, delete, replace, or swap two neighbours (optimal string alignment). Given up, as
+ * `limit + 1`, once it must be more than `limit`.
+ */
+export function editDistance(a: string, b: string, limit: number): number {
+  if (Math.abs(a.length - b.length) > limit) return limit + 1
   let before: number[] = []
   let last = Array.from({ length: b.length + 1 }, (_, i) => i)
   for (let i = 1; i <= a.length; i++) {
@@ -32,6 +35,7 @@ function edits(a: string, b: string): number {
       if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) cost = Math.min(cost, before[j - 2]! + 1)
       row.push(cost)
     }
+    if (Math.min(...row) > limit && Math.min(...last) > limit) return limit + 1
     before = last
     last = row
   }

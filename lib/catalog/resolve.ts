@@ -1,6 +1,6 @@
 import { GwError } from '../base/mod.ts'
 import { type Catalog, isHomeOf } from './catalog.ts'
-import { nearest } from './nearest.ts'
+import { nearestModels } from './nearest.ts'
 import type { Provider } from './provider.ts'
 
 /** A model reference, understood. */
@@ -202,7 +202,7 @@ function notFound(model: string, { catalog, active, now }: ResolveOptions): GwEr
   const pool = active.size > 0 ? catalog.providers.filter((provider) => active.has(provider.id)) : catalog.providers
   const ids = new Set<string>(catalog.aliases.keys())
   for (const provider of pool) for (const id of catalog.modelIds(provider.id)) ids.add(`${provider.id}/${id}`)
-  const close = nearest(model, ids)
+  const close = nearestModels(model, ids)
   return new GwError('model.not_found', `no model ${model} in the catalogue`, {
     param: 'model',
     hint: close.length > 0

@@ -14,7 +14,6 @@ export interface ConformanceOptions {
   readonly only?: string
   /** Milliseconds for one case; 60,000 when absent. */
   readonly timeoutMs?: number
-  readonly now?: () => number
 }
 
 /** How one case went. */
@@ -45,17 +44,23 @@ export interface ConformanceReport {
  */
 export async function runConformance(options: ConformanceOptions): Promise<ConformanceReport> {
   const base = options.baseUrl.replace(/\/+$/, '').replace(/\/v1$/, '')
-  const now = options.now ?? (() => performance.now())
   const model = options.model ?? await modelThatAnswers(base, options)
   const reports: CaseReport[] = []
   for (const wire of wires) {
     for (const item of cases) {
       const id = `${wire.protocol}/${item.id}`
       if (options.only !== undefined && !id.includes(options.only)) continue
-      const from = now()
+      const from = performance.now()
       const detail = await judge(item, wire, base, model, options)
       const outcome = detail === '' ? 'pass' : 'fail'
-      reports.push({ id, protocol: wire.protocol, title: item.title, outcome, detail, durationMs: now() - from })
+      reports.push({
+        id,
+        protocol: wire.protocol,
+        title: item.title,
+        outcome,
+        detail,
+        durationMs: performance.now() - from,
+      })
     }
   }
   const failed = reports.filter(({ outcome }) => outcome === 'fail').length
@@ -107,12 +112,11 @@ const tryMs = 2000
 async function modelThatAnswers(base: string, options: ConformanceOptions): Promise<string> {
   const [first, ...others] = await listModels(base, options)
   const hurried = { ...options, timeoutMs: Math.min(tryMs, options.timeoutMs ?? tryMs) }
-  const now = options.now ?? (() => performance.now())
   for (const wire of wires) {
     const found: { readonly model: string; readonly ms: number }[] = []
     for (const model of [first, ...others].slice(0, maxTried)) {
-      const from = now()
-      if (await callsTool(wire, base, model, hurried)) found.push({ model, ms: now() - from })
+      const from = performance.now()
+      if (await callsTool(wire, base, model, hurried)) found.push({ model, ms: performance.now() - from })
       if (found.length === enough) break
     }
     const [quickest] = found.toSorted((a, b) => a.ms - b.ms)

@@ -16,7 +16,6 @@ export interface TokenContext {
   readonly fetch: Fetch
   readonly clock: Clock
   readonly signal?: AbortSignal
-  readonly timeoutMs?: number
 }
 
 /** The tokens of an answer (RFC 6749 §5.1). `null` where the answer did not say. */
@@ -124,9 +123,9 @@ function oauthError(document: unknown): { code: string; description: string | nu
 /** A description may echo the token it complains about: words that long are no prose. */
 const hideLongWords = (text: string): string => text.replace(/[^\s"'<>]{25,}/g, '[secret]')
 
-async function send(call: TokenCall, { fetch, signal, timeoutMs = limitMs }: TokenContext): Promise<Response> {
+async function send(call: TokenCall, { fetch, signal }: TokenContext): Promise<Response> {
   const fields = Object.entries(call.body).filter((entry): entry is [string, string] => entry[1] !== undefined)
-  const deadline = AbortSignal.timeout(timeoutMs)
+  const deadline = AbortSignal.timeout(limitMs)
   try {
     return await fetch(call.url, {
       method: 'POST',
@@ -145,7 +144,7 @@ async function send(call: TokenCall, { fetch, signal, timeoutMs = limitMs }: Tok
     if (signal?.aborted) throw new GwError('cancelled', `${call.what}: cancelled`, { cause })
     // What stopped gw on its way out knows what helps: a network that is not there wants no new login.
     const stopped = !deadline.aborted && isGwError(cause) ? cause : null
-    const why = deadline.aborted ? `did not answer within ${timeoutMs} ms` : 'cannot be reached'
+    const why = deadline.aborted ? `did not answer within ${limitMs} ms` : 'cannot be reached'
     throw new GwError('credential.refresh_failed', `${call.what}: ${stopped?.message ?? `the token endpoint ${why}`}`, {
       cause,
       ...(stopped?.hint ? { hint: stopped.hint } : {}),

@@ -27,7 +27,6 @@ export interface ServerOffer {
 export interface McpCatalogue {
   /** The offer of a server; asks it when nothing is remembered or the memory is old. Never rejects. */
   offer(server: string): Promise<ServerOffer>
-  forget(server: string): void
   close(): Promise<void>
 }
 
@@ -107,11 +106,6 @@ export function mcpCatalogue(options: {
       const life = known?.offer.error ? failedKeptMs : keptMs
       if (known && clock.monotonic() - known.at < life) return Promise.resolve(known.offer)
       return flight.run(server, () => ask(server))
-    },
-    forget(server) {
-      offers.delete(server)
-      clients.get(server)?.close().catch(() => {})
-      clients.delete(server)
     },
     async close() {
       await Promise.all([...clients.values()].map((peer) => peer.close().catch(() => {})))

@@ -15,7 +15,6 @@ export interface Merged<T> {
 
 /** What one principal sees of all servers: everything in the order of its names, the same at each start. */
 export interface MergedView {
-  servers(): string[]
   tools(): Promise<Merged<Tool>[]>
   prompts(): Promise<Merged<Prompt>[]>
   resources(): Promise<Merged<Resource>[]>
@@ -80,7 +79,6 @@ export function mergedView(
     taken.has(uri) ? ownUri(server, uri) : uri
 
   const view: MergedView = {
-    servers,
     tools: listOf(({ tools }, server) => {
       const rules = layers()
       return tools.filter((tool) => decideTool(rules, server, tool.name).action !== 'deny')

@@ -55,12 +55,6 @@ export interface Router {
   next(plan: RoutePlan, tried: readonly number[], failures: readonly UpstreamFailure[]): Next
   /** Counts a request, once, for the retry budget. */
   countRequest(): void
-  /** Requests running on an account in this process. */
-  inFlight(account: string): number
-  /** Sessions an account holds. */
-  sessionsOf(account: string): number
-  /** What other processes of this home have bound. */
-  sync(): Promise<void>
 }
 
 /** What a router needs. Functions are asked at each use, so that a changed config counts at once. */
@@ -171,9 +165,6 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
       return next
     },
     countRequest: load.countRequest,
-    inFlight: load.inFlight,
-    sessionsOf: sessions.count,
-    sync: sessions.sync,
   }
 }
 

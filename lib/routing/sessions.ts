@@ -11,10 +11,6 @@ export interface Sessions {
   touch(key: string): void
   /** Sessions that lost their home in this minute: all, or those that one account took. */
   displaced(account: string | null): number
-  /** Sessions an account holds. */
-  count(account: string): number
-  /** Takes in what other processes bound. */
-  sync(): Promise<void>
 }
 
 interface Binding {
@@ -39,7 +35,6 @@ export async function openSessions(
   },
 ): Promise<Sessions> {
   const bindings = new Map<string, Binding>()
-  const counts = new Map<string, number>()
   let displacedMinute = -1
   let displacedTotal = 0
   const displacedTo = new Map<string, number>()
@@ -47,26 +42,11 @@ export async function openSessions(
   let nextSyncAt = clock.monotonic() + syncEveryMs
   let syncing = false
 
-  const add = (account: string, by: number): void => {
-    counts.set(account, Math.max(0, (counts.get(account) ?? 0) + by))
-  }
-
   function put(key: string, binding: Binding): void {
-    const before = bindings.get(key)
-    if (before) {
-      bindings.delete(key)
-      add(before.account, -1)
-    }
-    bindings.set(key, binding)
-    add(binding.account, 1)
-    if (bindings.size > maxSessions) drop(bindings.keys().next().value!)
-  }
-
-  function drop(key: string): void {
-    const binding = bindings.get(key)
-    if (!binding) return
+    // Set anew, so that the oldest stands first.
     bindings.delete(key)
-    add(binding.account, -1)
+    bindings.set(key, binding)
+    if (bindings.size > maxSessions) bindings.delete(bindings.keys().next().value!)
   }
 
   function write(key: string, binding: Binding): void {
@@ -118,7 +98,7 @@ export async function openSessions(
       const binding = bindings.get(key)
       if (!binding) return null
       if (clock.now() - binding.usedAt > ttlMs()) {
-        drop(key)
+        bindings.delete(key)
         return null
       }
       return binding.account
@@ -143,7 +123,5 @@ export async function openSessions(
       minute()
       return account === null ? displacedTotal : displacedTo.get(account) ?? 0
     },
-    count: (account) => counts.get(account) ?? 0,
-    sync,
   }
 }

@@ -11,8 +11,6 @@ export interface Lease {
   readonly abandoned: boolean
   /** Prolongs it by `ttlMs` from now; false when it has been lost. */
   renew(ttlMs: number): Promise<boolean>
-  /** Whether this holder's number is still the newest and its time has not run out. */
-  held(): Promise<boolean>
   release(): Promise<void>
 }
 
@@ -47,12 +45,6 @@ export async function takeLease(
         const result = await tx.updateTable('leases').set({ until_ms: clock.now() + ms })
           .where('name', '=', name).where('holder', '=', holder).where('until_ms', '>', clock.now()).executeTakeFirst()
         return result.numUpdatedRows > 0n
-      }),
-    held: () =>
-      write(async (tx) => {
-        const row = await tx.selectFrom('leases').select(['until_ms']).where('name', '=', name)
-          .where('holder', '=', holder).executeTakeFirst()
-        return row !== undefined && row.until_ms > clock.now()
       }),
     release: () =>
       write(async (tx) => {

@@ -20,12 +20,8 @@ export interface UsageCounters {
 
 /** Numbers since the process started. */
 export interface Metrics {
-  /** Adds to a counter; `name` ends in `_total`. Beyond 1,000 series of a name, labels become `other`. */
-  count(name: string, help: string, labels?: Labels, by?: number): void
   /** A value that is read when somebody looks. */
   gauge(name: string, help: string, read: () => number | readonly { labels: Labels; value: number }[]): void
-  /** A request that was refused before it had a record: no token, no such route. */
-  refused(surface: string, status: number, bytesIn?: number, bytesOut?: number): void
   /** Tokens made or ended. */
   tokens(what: 'issued' | 'revoked', by?: number): void
   /** The Prometheus text. */
@@ -82,14 +78,14 @@ export function createMetrics(drain: () => void): Metrics & { observe(record: Re
     tokens_revoked: 0,
   }
 
-  function bump(map: Map<string, number>, key: string, by = 1): void {
+  function bump(map: Map<string, number>, key: string): void {
     const value = map.get(key)
-    if (value !== undefined) map.set(key, value + by)
-    else if (map.size < mostSeries) map.set(key, by)
-    else map.set('other', (map.get('other') ?? 0) + by)
+    if (value !== undefined) map.set(key, value + 1)
+    else if (map.size < mostSeries) map.set(key, 1)
+    else map.set('other', (map.get('other') ?? 0) + 1)
   }
 
-  function cell(name: string, help: string, labels: Labels = {}): Cell {
+  function cell(name: string, help: string, labels: Labels): Cell {
     let family = families.get(name)
     if (!family) families.set(name, family = { help, series: new Map() })
     const { series } = family
@@ -162,9 +158,7 @@ export function createMetrics(drain: () => void): Metrics & { observe(record: Re
   }
 
   const metrics: Metrics & { observe(record: RequestRecord): void } = {
-    count: (name, help, labels, by = 1) => void (cell(name, help, labels).value += by),
     gauge: (name, help, read) => void gauges.set(name, { help, read }),
-    refused: (surface, status, bytesIn = 0, bytesOut = 0) => seen(surface, status, bytesIn, bytesOut),
     tokens: (what, by = 1) => void (totals[`tokens_${what}`] += by),
     observe(record) {
       const { surface, tokens, provider } = record

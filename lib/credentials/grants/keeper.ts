@@ -33,8 +33,6 @@ export interface Keeper {
   tend(kept: KeptGrant): Promise<boolean>
   /** Runs `work` alone among all who use this login: for a new login, or for removing one. */
   alone<T>(kept: KeptGrant, work: () => Promise<T>): Promise<T>
-  /** Forgets what is remembered of it. */
-  forget(store: GrantStore): void
 }
 
 /** What {@link createKeeper} needs. */
@@ -354,7 +352,6 @@ export function createKeeper(options: KeeperOptions): Keeper {
         forget(kept.store)
       }
     },
-    forget,
   }
 }
 

@@ -68,7 +68,7 @@ describe('jsonLogger()', () => {
   const logger = jsonLogger((line) => lines.push(line), { now: () => 0 })
   const logged = (fields: Record<string, unknown>) => {
     lines.length = 0
-    logger.with({ request: 'req_1' }).log('warn', 'test.event', fields)
+    logger.log('warn', 'test.event', { request: 'req_1', ...fields })
     return lines[0]!
   }
 

@@ -131,7 +131,7 @@ test('kept audio stays below its size, the oldest going first', async () => {
 
 test("audio that cannot be kept is logged and is nobody else's problem", async () => {
   const lines: [LogLevel, string][] = []
-  const logger: Logger = { log: (level, event) => void lines.push([level, event]), with: () => logger }
+  const logger: Logger = { log: (level, event) => void lines.push([level, event]) }
   await inUsage(
     { audio_directory: '/proc/no-such-place' },
     async ({ usage }) => await usage.capture.audio('req_1', 'audio/wav', new Uint8Array(1)),

@@ -48,7 +48,7 @@ export async function serveProxy(
   const approvals = createApprovals({ storage, clock: systemClock, lifeMs: 60_000 })
   const logged: ProxyFixture['logged'] = []
   const observed: ProxyFixture['observed'] = []
-  const logger: Logger = { log: (_, event, fields) => void logged.push({ event, fields }), with: () => logger }
+  const logger: Logger = { log: (_, event, fields) => void logged.push({ event, fields }) }
   const proxy = await openMcpProxy({
     config: () => config,
     fetch: ({ url, method, headers, body, signal }) =>
