@@ -279,7 +279,9 @@ function addOperation(
       const code = isObject(result) ? exits[operation.name]?.(result) ?? 0 : 0
       if (code !== 0) context.exitWith(code)
       const sentence = sentences[operation.name]
-      if (sentence && !json && isObject(result)) return context.io.out(`${printable(sentence(result))}\n`)
+      if (sentence && !json && isObject(result)) {
+        return context.io.out(`${sentence(result).split('\n').map(printable).join('\n')}\n`)
+      }
       printResult(context.io, operation, result, json)
     })
   )

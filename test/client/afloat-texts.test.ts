@@ -84,3 +84,38 @@ test('a configuration is valid in two words; one that a running gateway could no
   expect([said(valid), said(broken)]).toEqual(['config: valid', 'two\n  lines\nwarning: TOKEN was not read'])
   expect([exits['config.validate']!(valid), exits['config.validate']!(broken)]).toEqual([0, 200])
 })
+
+test('why a request went where it went is told whole: tried, considered, left out', () => {
+  const at = (account: string) => ({ target: `openai:${account}#chat`, model: 'm' })
+  const answer = {
+    request: 'req_1',
+    requested: 'work',
+    outcome: 'ok',
+    status: 200,
+    error: null,
+    sentence: 'openai:c#chat answered: priority 0; 1 failed before it',
+    attempts: [
+      { ...at('b'), status: 500, failure: 'server_error', message: 'oops', durationMs: 8 },
+      { ...at('c'), status: 200, failure: null, message: null, durationMs: 1 },
+    ],
+    plan: {
+      strategy: 'priority',
+      candidates: [{ ...at('b'), because: 'priority 9' }, { ...at('c'), because: 'priority 0' }],
+      dropped: [{ ...at('a'), because: 'dead', detail: 'token revoked since 1 s ago' }],
+    },
+  }
+  expect(sentences['route.why']!(answer).split('\n')).toEqual([
+    'req_1  work: ok (200)',
+    'openai:c#chat answered: priority 0; 1 failed before it',
+    'tried:',
+    '  openai:b#chat m  500 server_error: oops (8 ms)',
+    '  openai:c#chat m  200 answered (1 ms)',
+    'considered, in this order (priority):',
+    '  openai:b#chat m  priority 9',
+    '  openai:c#chat m  priority 0',
+    'left out:',
+    '  openai:a#chat m  dead: token revoked since 1 s ago',
+  ])
+  const denied = { ...answer, outcome: 'denied', status: 404, error: 'no model x', attempts: [], plan: null }
+  expect(sentences['route.why']!(denied)).toContain('no model x\nwhat else')
+})

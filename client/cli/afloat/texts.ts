@@ -81,5 +81,53 @@ export const sentences: Readonly<Record<string, (result: Result) => string>> = {
   'afloat.clear': handoffText,
   'config.validate': ({ ok, problem, warnings }) =>
     [ok ? 'config: valid' : String(problem), ...(warnings as readonly string[]).map((text) => `warning: ${text}`)]
-      .map((line) => line.split('\n').map(printable).join('\n')).join('\n'),
+      .join('\n'),
+  'route.why': (result) => whyText(result as unknown as WhyAnswer),
+}
+
+/** What {@link whyText} tells of the answer of `route.why`. */
+interface WhyAnswer {
+  readonly request: string
+  readonly requested: string | null
+  readonly outcome: string
+  readonly status: number
+  readonly error: string | null
+  readonly sentence: string
+  readonly attempts: readonly {
+    readonly target: string
+    readonly model: string
+    readonly status: number | null
+    readonly failure: string | null
+    readonly message: string | null
+    readonly durationMs: number
+  }[]
+  readonly plan: {
+    readonly strategy: string
+    readonly candidates: readonly { readonly target: string; readonly model: string; readonly because: string }[]
+    readonly dropped: readonly {
+      readonly target: string
+      readonly model: string
+      readonly because: string
+      readonly detail: string
+    }[]
+  } | null
+}
+
+/** Why a request went where it went, for people: what was tried, what was considered, and what was left out. */
+function whyText({ request, requested, outcome, status, error, sentence, attempts, plan }: WhyAnswer): string {
+  const place = ({ target, model }: { readonly target: string; readonly model: string }) => `  ${target} ${model}  `
+  const lines = [`${request}  ${requested ?? 'no model named'}: ${outcome} (${status})`, sentence]
+  if (error !== null) lines.push(error)
+  if (attempts.length > 0) lines.push('tried:')
+  for (const one of attempts) {
+    const how = one.failure === null ? 'answered' : `${one.failure}${one.message ? `: ${one.message}` : ''}`
+    lines.push(`${place(one)}${one.status ?? '-'} ${how} (${one.durationMs} ms)`)
+  }
+  if (plan === null) return [...lines, 'what else there was to choose from is not known any more'].join('\n')
+  lines.push(`considered, in this order (${plan.strategy}):`)
+  for (const one of plan.candidates) lines.push(`${place(one)}${one.because}`)
+  if (plan.candidates.length === 0) lines.push('  none')
+  if (plan.dropped.length > 0) lines.push('left out:')
+  for (const one of plan.dropped) lines.push(`${place(one)}${one.because}: ${one.detail}`)
+  return lines.join('\n')
 }
