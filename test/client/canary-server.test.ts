@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from 'bun:test'
+import { expect, test } from 'bun:test'
 import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { described } from '../../lib/operations/mod.ts'
@@ -6,11 +6,9 @@ import { type Exchange, fakeUpstream } from '../support/fake-upstream.ts'
 import { serveFixture } from '../support/mcp/fixture.ts'
 import { type FakeVendor, fakeVendor, jwt } from '../support/vendors/fake-vendor.ts'
 import { processHome } from './login-process.ts'
+import { cleanUp } from '../support/cleanups.ts'
 
-const cleanups: (() => unknown)[] = []
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
-})
+const cleanups = cleanUp()
 
 /** Stands in every planted secret, in clear or as any of the three ways that base64 can cut it. */
 const canary = /canary-|Y2FuYXJ5L|NhbmFyeS|jYW5hcnkt/

@@ -1,13 +1,11 @@
-import { afterEach, expect, test } from 'bun:test'
+import { expect, test } from 'bun:test'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type FakeVendor, fakeVendor, jwt } from '../support/vendors/fake-vendor.ts'
 import { type ProcessHome, processHome } from './login-process.ts'
+import { cleanUp } from '../support/cleanups.ts'
 
-const cleanups: (() => unknown)[] = []
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
-})
+const cleanups = cleanUp()
 
 /** Stands in every secret of this test, and in the bodies that a vendor answers with. */
 const canary = /canary-|Y2FuYXJ5L|NhbmFyeS|jYW5hcnkt/

@@ -7,6 +7,7 @@ import type { JsonObject } from '../../lib/base/mod.ts'
 import { hear } from '../../lib/conform/grammar.ts'
 import { awsFrame, awsFrames } from '../../lib/protocol/mod.ts'
 import { plantedKey, startGateway, type TestGatewayOptions } from '../support/gateway.ts'
+import { claudeAnswer as whole, claudeEvents as events, claudeStream as sse } from '../support/vendors/claude-answer.ts'
 
 const keys = { id: 'AKIDEXAMPLE', secret: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY', session: 'a-session' }
 
@@ -45,26 +46,6 @@ function isSigned(request: Request, body: Uint8Array): boolean {
   return createHmac('sha256', key).update(text).digest('hex') === signature &&
     request.headers.get('x-amz-security-token') === keys.session
 }
-
-const whole = {
-  id: 'msg_1',
-  type: 'message',
-  role: 'assistant',
-  model: 'claude-sonnet-4-5',
-  content: [{ type: 'text', text: 'grüße 🦊' }],
-  stop_reason: 'end_turn',
-  stop_sequence: null,
-  usage: { input_tokens: 3, output_tokens: 2 },
-}
-const events = [
-  { type: 'message_start', message: { ...whole, content: [], stop_reason: null } },
-  { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } },
-  { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'grüße 🦊' } },
-  { type: 'content_block_stop', index: 0 },
-  { type: 'message_delta', delta: { stop_reason: 'end_turn', stop_sequence: null }, usage: { output_tokens: 2 } },
-  { type: 'message_stop' },
-]
-const sse = events.map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`).join('')
 
 interface Seen {
   readonly path: string

@@ -10,6 +10,7 @@ import { isObject, type JsonObject } from '../../lib/base/mod.ts'
 import { hear } from '../../lib/conform/grammar.ts'
 import { detectPlatform } from '../../lib/platform/mod.ts'
 import { startGateway } from '../support/gateway.ts'
+import { claudeAnswer as whole, claudeStream as sse } from '../support/vendors/claude-answer.ts'
 
 /**
  * Claude on Vertex from end to end at the addresses of the catalogue: a key file, an assertion, a token, a request, an
@@ -20,25 +21,6 @@ const at = (name: string): string => join(folder, name)
 const hosts = ['oauth2.googleapis.com', 'europe-west1-aiplatform.googleapis.com']
 const key = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const publicKey = key.publicKey.export({ type: 'spki', format: 'pem' }) as string
-
-const whole = {
-  id: 'msg_1',
-  type: 'message',
-  role: 'assistant',
-  model: 'claude-sonnet-4-5',
-  content: [{ type: 'text', text: 'grüße 🦊' }],
-  stop_reason: 'end_turn',
-  stop_sequence: null,
-  usage: { input_tokens: 3, output_tokens: 2 },
-}
-const sse = [
-  { type: 'message_start', message: { ...whole, content: [], stop_reason: null } },
-  { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } },
-  { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'grüße 🦊' } },
-  { type: 'content_block_stop', index: 0 },
-  { type: 'message_delta', delta: { stop_reason: 'end_turn', stop_sequence: null }, usage: { output_tokens: 2 } },
-  { type: 'message_stop' },
-].map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`).join('')
 
 interface Asked {
   readonly host: string

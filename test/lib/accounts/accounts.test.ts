@@ -1,6 +1,4 @@
-import { afterEach, describe, expect, test } from 'bun:test'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { isGwError, Secret, silentLogger, systemClock } from '../../../lib/base/mod.ts'
 import { accountSchema } from '../../../lib/accounts/config.ts'
@@ -11,6 +9,7 @@ import { createSources } from '../../../lib/credentials/mod.ts'
 import { detectPlatform } from '../../../lib/platform/mod.ts'
 import { openSecretStore } from '../../../lib/secrets/mod.ts'
 import { openStorage } from '../../../lib/storage/mod.ts'
+import { cleanUp, tempFolder } from '../../support/cleanups.ts'
 
 const provider = (id: string, extra: Partial<Provider> = {}): Provider => ({
   id,
@@ -29,14 +28,10 @@ const providers = [
   provider('cloud', { auth: { type: 'sigv4', service: 'x' }, env: ['CLOUD_BEARER_TOKEN', 'AWS_ACCESS_KEY_ID'] }),
 ]
 
-const cleanups: (() => unknown)[] = []
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
-})
+const cleanups = cleanUp()
 
 async function home(declared: Record<string, unknown> = {}, env: Record<string, string> = {}) {
-  const folder = mkdtempSync(join(tmpdir(), 'gw-accounts-'))
-  cleanups.push(() => rmSync(folder, { recursive: true, force: true }))
+  const folder = tempFolder(cleanups, 'accounts')
   const storage = await openStorage({ platform: await detectPlatform(), clock: systemClock, path: join(folder, 'db') })
   cleanups.push(() => storage.close())
   const secrets = await openSecretStore({ storage, clock: systemClock, keyFile: join(folder, 'key'), keychain: null })

@@ -1,19 +1,16 @@
-import { afterEach, describe, expect, test } from 'bun:test'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { describe, expect, test } from 'bun:test'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Secret, systemClock } from '../../../lib/base/mod.ts'
-import type { Grant } from '../../../lib/credentials/grants/grant.ts'
+import { type Grant, unknownIdentity } from '../../../lib/credentials/grants/grant.ts'
 import { openRenewal, type Renewal, sealRenewal } from '../../../lib/credentials/grants/journal.ts'
 import { takeLedger } from '../../../lib/credentials/grants/ledger.ts'
 import { detectPlatform } from '../../../lib/platform/mod.ts'
 import { memoryKeychain } from '../../support/memory-keychain.ts'
 import { openLoginHome } from '../../support/login-home.ts'
+import { cleanUp, tempFolder } from '../../support/cleanups.ts'
 
-const cleanups: (() => unknown)[] = []
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
-})
+const cleanups = cleanUp()
 
 const grant = (n: number, extra: Partial<Grant> = {}): Grant => ({
   vendor: 'claude',
@@ -23,15 +20,7 @@ const grant = (n: number, extra: Partial<Grant> = {}): Grant => ({
   expiresAt: Date.now() + 3_600_000,
   refreshedAt: Date.now(),
   scopes: ['a'],
-  identity: {
-    email: 'a@b.test',
-    accountId: null,
-    userId: null,
-    organizationId: null,
-    organization: null,
-    projectId: null,
-    plan: null,
-  },
+  identity: { ...unknownIdentity, email: 'a@b.test' },
   clientId: 'client',
   resourceUrl: null,
   ...extra,
@@ -66,8 +55,7 @@ describe('a holder that died before all was written', () => {
 
   /** A file and a keychain item, and the note that a dead holder left. */
   async function left(renewal: Renewal, file: string, inItem: string) {
-    const folder = mkdtempSync(join(tmpdir(), 'gw-journal-'))
-    cleanups.push(() => rmSync(folder, { recursive: true, force: true }))
+    const folder = tempFolder(cleanups, 'journal')
     const path = join(folder, '.claude', '.credentials.json')
     const keychain = memoryKeychain()
     let asked = 0

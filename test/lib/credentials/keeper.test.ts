@@ -1,25 +1,19 @@
-import { afterEach, describe, expect, test } from 'bun:test'
-import { chmodSync, lstatSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { describe, expect, test } from 'bun:test'
+import { chmodSync, lstatSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { isGwError, jsonLogger, Secret } from '../../../lib/base/mod.ts'
+import { jsonLogger, Secret } from '../../../lib/base/mod.ts'
 import { manualClock } from '../../support/manual-clock.ts'
 import type { Fetch } from '../../../lib/credentials/mod.ts'
-import type { Grant } from '../../../lib/credentials/grants/grant.ts'
+import { type Grant, unknownIdentity } from '../../../lib/credentials/grants/grant.ts'
 import { memoryKeychain } from '../../support/memory-keychain.ts'
 import { openLoginHome } from '../../support/login-home.ts'
+import { failure } from '../../support/failure.ts'
+import { cleanUp, tempFolder } from '../../support/cleanups.ts'
 
 const start = 1_700_000_000_000
-const cleanups: (() => unknown)[] = []
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
-})
+const cleanups = cleanUp()
 
-function temp(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'gw-keeper-'))
-  cleanups.push(() => rmSync(folder, { recursive: true, force: true }))
-  return folder
-}
+const temp = (): string => tempFolder(cleanups, 'keeper')
 
 /** Answers of a token endpoint, in order; the last one repeats. Each sees the refresh token it was asked with. */
 type Answer = (token: string) => Response | Promise<Response>
@@ -61,15 +55,7 @@ const login: Grant = {
   expiresAt: start - 1,
   refreshedAt: start - 3_600_000,
   scopes: [],
-  identity: {
-    email: 'a@b.test',
-    accountId: 'acc',
-    userId: null,
-    organizationId: null,
-    organization: null,
-    projectId: null,
-    plan: null,
-  },
+  identity: { ...unknownIdentity, email: 'a@b.test', accountId: 'acc' },
   clientId: 'client',
   resourceUrl: null,
 }
@@ -78,16 +64,6 @@ const json = (body: unknown, status = 200, headers: Record<string, string> = {})
   new Response(typeof body === 'string' ? body : JSON.stringify(body), { status, headers })
 const tokens = (n: number, extra: object = {}): Answer => () =>
   json({ access_token: `at-${n}`, refresh_token: `rt-${n}`, expires_in: 3600, ...extra })
-
-async function failure(work: Promise<unknown>) {
-  try {
-    await work
-  } catch (error) {
-    if (isGwError(error)) return error
-    throw error
-  }
-  throw new Error('did not fail')
-}
 
 describe('a login', () => {
   test('is refreshed when it is over, and what came back is on disk, sealed and private', async () => {

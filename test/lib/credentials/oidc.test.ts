@@ -1,14 +1,14 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
-import { isGwError, Secret, silentLogger, systemClock } from '../../../lib/base/mod.ts'
+import { Secret, silentLogger, systemClock } from '../../../lib/base/mod.ts'
 import { createLoginSessions, exchangeForToken } from '../../../lib/credentials/mod.ts'
 import type { TokenExchange } from '../../../lib/credentials/flows/exchange-token.ts'
 import { detectPlatform } from '../../../lib/platform/mod.ts'
 import { openSecretStore } from '../../../lib/secrets/mod.ts'
 import { openLoginHome } from '../../support/login-home.ts'
 import { type OidcIssuer, oidcIssuer } from '../../support/vendors/oidc.ts'
+import { failure } from '../../support/failure.ts'
+import { cleanUp, tempFolder } from '../../support/cleanups.ts'
 
 let issuer: OidcIssuer
 beforeAll(async () => {
@@ -16,14 +16,10 @@ beforeAll(async () => {
 })
 afterAll(() => issuer.close())
 
-const cleanups: (() => unknown)[] = []
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
-})
+const cleanups = cleanUp()
 
 async function home() {
-  const folder = mkdtempSync(join(tmpdir(), 'gw-oidc-'))
-  cleanups.push(() => rmSync(folder, { recursive: true, force: true }))
+  const folder = tempFolder(cleanups, 'oidc')
   const overrides = { corp: { issuer: issuer.issuer, client_id: 'gw', scopes: ['openid', 'email', 'offline_access'] } }
   const made = await openLoginHome({ folder, overrides })
   cleanups.push(() => made.close())
@@ -47,16 +43,6 @@ async function home() {
   const read = async (rejected?: string) =>
     (await made.logins.readLogin('corp', null, rejected ? { rejected: new Secret(rejected) } : {})).secret.reveal()
   return { ...made, sessions, another, time, read }
-}
-
-async function failure(work: Promise<unknown>) {
-  try {
-    await work
-  } catch (error) {
-    if (isGwError(error)) return error
-    throw error
-  }
-  throw new Error('did not fail')
 }
 
 describe('against a certified OpenID provider', () => {

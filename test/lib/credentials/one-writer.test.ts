@@ -1,13 +1,14 @@
-import { afterEach, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Secret } from '../../../lib/base/mod.ts'
 import { openLoginHome } from '../../support/login-home.ts'
 import { rotatingIssuer } from '../../support/vendors/rotating.ts'
+import { cleanUp, tempFolder } from '../../support/cleanups.ts'
+import { unknownIdentity } from '../../../lib/credentials/grants/grant.ts'
 
 const root = resolve(import.meta.dir, '../../..')
 const worker = join(root, 'test/support/refresh-worker.ts')
@@ -24,16 +25,9 @@ const points = Number(process.env.GW_REFRESH_POINTS ?? 4)
 const processes = Number(process.env.GW_REFRESH_PROCESSES ?? 3)
 const callers = Number(process.env.GW_REFRESH_CALLERS ?? 64)
 
-const cleanups: (() => unknown)[] = []
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
-})
+const cleanups = cleanUp()
 
-function tempHome(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'gw-writer-'))
-  cleanups.push(() => rmSync(folder, { recursive: true, force: true }))
-  return folder
-}
+const tempHome = (): string => tempFolder(cleanups, 'writer')
 
 async function issuer() {
   const made = await rotatingIssuer()
@@ -85,15 +79,7 @@ async function expiredLogin(folder: string, binding: string, refreshToken: strin
     expiresAt: Date.now() - 1000,
     refreshedAt: Date.now() - 3_600_000,
     scopes: [],
-    identity: {
-      email: null,
-      accountId: 'acc',
-      userId: null,
-      organizationId: null,
-      organization: null,
-      projectId: null,
-      plan: null,
-    },
+    identity: { ...unknownIdentity, accountId: 'acc' },
     clientId: 'client',
     resourceUrl: null,
   })

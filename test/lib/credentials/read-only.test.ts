@@ -1,24 +1,17 @@
-import { afterEach, expect, test } from 'bun:test'
+import { expect, test } from 'bun:test'
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { Secret } from '../../../lib/base/mod.ts'
 import { memoryKeychain } from '../../support/memory-keychain.ts'
 import { openLoginHome } from '../../support/login-home.ts'
 import { rotatingIssuer } from '../../support/vendors/rotating.ts'
+import { cleanUp, tempFolder } from '../../support/cleanups.ts'
 
 const worker = resolve(import.meta.dir, '../../support/refresh-worker.ts')
-const cleanups: (() => unknown)[] = []
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
-})
+const cleanups = cleanUp()
 
-function temp(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'gw-ro-'))
-  cleanups.push(() => rmSync(folder, { recursive: true, force: true }))
-  return folder
-}
+const temp = (): string => tempFolder(cleanups, 'ro')
 
 /** Runs the refresh worker where `folder` is mounted read-only, for one round. */
 async function round(home: string, tokenUrl: string, folder: string, request: object): Promise<string[]> {

@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { isGwError, jsonLogger, Secret } from '../../../lib/base/mod.ts'
+import { jsonLogger, Secret } from '../../../lib/base/mod.ts'
 import { manualClock } from '../../support/manual-clock.ts'
 import {
   assertAudience,
@@ -17,6 +17,7 @@ import {
 import type { SourceContext } from '../../../lib/credentials/sources/source.ts'
 import { type SecretStore } from '../../../lib/secrets/mod.ts'
 import { memoryKeychain } from '../../support/memory-keychain.ts'
+import { failure } from '../../support/failure.ts'
 
 const folders: string[] = []
 afterEach(() => {
@@ -49,16 +50,6 @@ function setup(env: Record<string, string> = {}, extra: Partial<SourceContext> =
     return path
   }
   return { folder, stored, clock, keychain, sources, script }
-}
-
-const failure = async (work: Promise<unknown>) => {
-  try {
-    await work
-  } catch (error) {
-    if (isGwError(error)) return error
-    throw error
-  }
-  throw new Error('did not fail')
 }
 
 const command = (argv: string[], cacheTtlMs = 60_000, timeoutMs = 5_000): SourceSpec => ({

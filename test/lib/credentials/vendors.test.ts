@@ -1,6 +1,5 @@
-import { afterEach, describe, expect, test } from 'bun:test'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { describe, expect, test } from 'bun:test'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { isGwError, jsonLogger, systemClock } from '../../../lib/base/mod.ts'
 import { createLoginSessions, mintApiKey, resolveVendors } from '../../../lib/credentials/mod.ts'
@@ -9,20 +8,18 @@ import { detectPlatform } from '../../../lib/platform/mod.ts'
 import { openSecretStore } from '../../../lib/secrets/mod.ts'
 import { openLoginHome } from '../../support/login-home.ts'
 import { type FakeVendor, fakeVendor, jwt } from '../../support/vendors/fake-vendor.ts'
+import { failure } from '../../support/failure.ts'
+import { cleanUp, tempFolder } from '../../support/cleanups.ts'
 
 const builtinVendors = resolveVendors({}, {}).list()
 
-const cleanups: (() => unknown)[] = []
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
-})
+const cleanups = cleanUp()
 
 async function home(
   overrides: (vendor: FakeVendor) => Record<string, LoginOverrides>,
   env: Record<string, string> = {},
 ) {
-  const folder = mkdtempSync(join(tmpdir(), 'gw-vendors-'))
-  cleanups.push(() => rmSync(folder, { recursive: true, force: true }))
+  const folder = tempFolder(cleanups, 'vendors')
   const at = await fakeVendor()
   cleanups.push(() => at.close())
   const lines: string[] = []
@@ -47,16 +44,6 @@ async function home(
   })
   cleanups.push(() => sessions.close())
   return { ...made, at, sessions, time, lines }
-}
-
-async function failure(work: Promise<unknown>) {
-  try {
-    await work
-  } catch (error) {
-    if (isGwError(error)) return error
-    throw error
-  }
-  throw new Error('did not fail')
 }
 
 const auth = 'https://api.openai.com/auth'

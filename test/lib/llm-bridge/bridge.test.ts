@@ -1,14 +1,14 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
-import { isGwError, type Secret, silentLogger, systemClock } from '../../../lib/base/mod.ts'
+import { type Secret, silentLogger, systemClock } from '../../../lib/base/mod.ts'
 import { createLlmBridge, type ShowLogin, startLlmProxy } from '../../../lib/llm-bridge/mod.ts'
 import { tokenName } from '../../../lib/llm-bridge/settings.ts'
 import { detectPlatform } from '../../../lib/platform/mod.ts'
 import { openSecretStore } from '../../../lib/secrets/mod.ts'
 import { openStorage } from '../../../lib/storage/mod.ts'
 import { type OidcIssuer, oidcIssuer } from '../../support/vendors/oidc.ts'
+import { failure } from '../../support/failure.ts'
+import { cleanUp, tempFolder } from '../../support/cleanups.ts'
 
 let issuer: OidcIssuer
 beforeAll(async () => {
@@ -16,18 +16,14 @@ beforeAll(async () => {
 })
 afterAll(() => issuer.close())
 
-const cleanups: (() => unknown)[] = []
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
-})
+const cleanups = cleanUp()
 
 /** What the gateway behind OIDC answers; its https origin is served in this process. */
 type Gateway = (request: Request) => Response | Promise<Response>
 const origin = 'https://gateway.test'
 
 async function home(gateway: Gateway = () => new Response('ok')) {
-  const folder = mkdtempSync(join(tmpdir(), 'gw-llm-'))
-  cleanups.push(() => rmSync(folder, { recursive: true, force: true }))
+  const folder = tempFolder(cleanups, 'llm')
   const platform = await detectPlatform()
   const storage = await openStorage({ platform, clock: systemClock, path: join(folder, 'db') })
   cleanups.push(() => storage.close())
@@ -77,16 +73,6 @@ function freePort(): number {
   const { port } = server
   server.stop(true)
   return port!
-}
-
-async function failure(work: Promise<unknown>) {
-  try {
-    await work
-  } catch (error) {
-    if (isGwError(error)) return error
-    throw error
-  }
-  throw new Error('did not fail')
 }
 
 describe('settings', () => {

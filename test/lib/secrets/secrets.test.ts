@@ -1,21 +1,17 @@
-import { afterEach, expect, test } from 'bun:test'
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { expect, test } from 'bun:test'
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isGwError, Secret, systemClock } from '../../../lib/base/mod.ts'
 import { detectPlatform } from '../../../lib/platform/mod.ts'
 import { type Keychain, openRouterRecord, openSecretStore } from '../../../lib/secrets/mod.ts'
 import { memoryKeychain } from '../../support/memory-keychain.ts'
 import { openStorage } from '../../../lib/storage/mod.ts'
+import { cleanUp, tempFolder } from '../../support/cleanups.ts'
 
-const cleanups: (() => unknown)[] = []
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
-})
+const cleanups = cleanUp()
 
 async function home(keychain: Keychain | null = null) {
-  const folder = mkdtempSync(join(tmpdir(), 'gw-secrets-'))
-  cleanups.push(() => rmSync(folder, { recursive: true, force: true }))
+  const folder = tempFolder(cleanups, 'secrets')
   const keyFile = join(folder, 'key')
   const openDatabase = async () => {
     const storage = await openStorage({
