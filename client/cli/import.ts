@@ -67,7 +67,10 @@ function report({ io, options }: CommandContext, outcome: Outcome): void {
   io.out(`${dry ? 'would take' : 'took'} ${taken.length} settings${dry ? '' : ` into ${config}`}\n`)
   for (const { from, to } of taken) io.out(`  ${printable(from)} → ${printable(to)}\n`)
   if (tokens !== null) io.out(`${dry ? 'would take' : 'took'} ${tokens.found} client tokens\n`)
-  if (secrets.length > 0) io.out(`${secrets.length} secrets ${dry ? 'would go' : 'went'} to the encrypted store\n`)
+  if (secrets.length > 0) {
+    const what = secrets.length === 1 ? '1 secret' : `${secrets.length} secrets`
+    io.out(`${what} ${dry ? 'would go' : 'went'} to the encrypted store\n`)
+  }
   if (left.length > 0) io.out(`left behind:\n`)
   for (const { from, why } of left) io.out(`  ${printable(from)}: ${printable(why)}\n`)
 }

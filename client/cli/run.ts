@@ -30,8 +30,13 @@ export async function runCli(
     if (isShown(error)) return 0
     if (error instanceof CommanderError) {
       // An area without one of its commands: its page has been shown, and says what there is.
-      if (error.code === 'commander.help' && !json) return 2
-      const said = error.code === 'commander.help' ? 'one of its commands is missing' : error.message
+      const unknown = argv[0] === 'help' && argv[1] !== undefined
+      if (error.code === 'commander.help' && !json && !unknown) return 2
+      const said = error.code !== 'commander.help'
+        ? error.message
+        : unknown
+        ? `unknown command '${argv[1]}'`
+        : 'one of its commands is missing'
       const [what, suggested] = said.replace(/^error: /, '').split('\n')
       const meant = meantSetting(error)
       const hint = meant === undefined ? suggested?.replace(/^\((.*)\)$/, '$1') : `Did you mean ${meant}?`

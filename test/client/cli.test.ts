@@ -183,6 +183,8 @@ test('an area without one of its commands shows its page and nothing else, exit 
   expect(shown.stderr).not.toContain('gw: ')
   const { code, stderr } = await cli(['--json', 'liveness'], at())
   expect([code, JSON.parse(stderr).error.code]).toEqual([2, 'usage.invalid'])
+  const unknown = await cli(['help', 'nope'], at())
+  expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining("gw: unknown command 'nope'")])
 })
 
 test('config edit changes keys and accounts together, and takes no secret from the command line', async () => {
