@@ -22,9 +22,9 @@ afterAll(() => at.close())
 const commands: readonly (readonly [argv: readonly string[], code: number, says: string, input?: string])[] = [
   [['login', 'nobody'], 1, 'known are'],
   [['login', 'corp'], 203, 'issuer URL'],
-  [['login', 'chatgpt', '--paste'], 1, 'nothing was pasted'],
-  [['anthropic-login', '--paste'], 1, 'nothing was pasted'],
-  [['login-openai-codex', '--paste'], 1, 'nothing was pasted'],
+  [['login', 'chatgpt', '--paste'], 2, 'nothing was pasted'],
+  [['anthropic-login', '--paste'], 2, 'nothing was pasted'],
+  [['login-openai-codex', '--paste'], 2, 'nothing was pasted'],
   [['login-github-copilot'], 203, ''],
   [['logout', 'chatgpt'], 0, 'removed'],
   [['anthropic-logout'], 0, 'removed'],
