@@ -70,7 +70,7 @@ const helpGroups: readonly (readonly [title: string, commands: readonly string[]
   ['Clients:', ['tokens', 'approvals', 'usage', 'audit']],
   ['Routes:', ['why', 'quota', 'route', 'liveness', 'health', 'sim']],
   ['Stay afloat:', ['probe', 'repair', 'stay-afloat', 'events', 'report']],
-  ['Tools and configuration:', ['mcp', 'config', 'import', 'conform', 'complete', 'version', 'help']],
+  ['Tools and configuration:', ['mcp', 'config', 'import', 'system', 'conform', 'complete', 'version', 'help']],
 ]
 
 /** Builds the command line: one command for each operation, and those of the modules. */
