@@ -1,10 +1,10 @@
 import { type Clock, silentLogger } from '../base/mod.ts'
 import { type Account, plainAccount } from '../accounts/mod.ts'
 import { createCatalog } from '../catalog/mod.ts'
-import { createBoard } from '../liveness/mod.ts'
+import { type Board, createBoard } from '../liveness/mod.ts'
 import type { QuotaWindow, UpstreamFailure } from '../protocol/mod.ts'
 import type { Storage } from '../storage/mod.ts'
-import { createRouter } from './router.ts'
+import { createRouter, type RoutedPlan, type Router } from './router.ts'
 import { seeded } from './seeded.ts'
 import type { StrategyName } from './strategies/mod.ts'
 
@@ -128,18 +128,8 @@ export async function simulateDay(day: SimulatedDay, storage: Storage): Promise<
     settings: () => settings,
   })
   const agenda = createAgenda<Session>()
-  for (let i = 0; i < day.sessions; i++) {
-    const turnsLeft = 3 + Math.floor(-Math.log(1 - random()) * 9)
-    agenda.add(startAt + random() * 23 * hour, {
-      headers: new Headers({ 'x-gw-session': `s${i}` }),
-      turnsLeft,
-      turn: 0,
-      account: null,
-      servedAt: 0,
-      prefix: 12_000 + Math.floor(random() * 16_000),
-    })
-  }
-  const count = { turns: 0, refused: 0, moves: 0, rebilled: 0, prompt: 0, attempts: 0, fresh: 0, soonest: 0 }
+  for (let i = 0; i < day.sessions; i++) agenda.add(...newSession(i, random))
+  const count = { ...nothingYet }
   const displaced = new Map<number, Map<string, number>>()
 
   for (let next = agenda.next(); next; next = agenda.next()) {
@@ -157,33 +147,7 @@ export async function simulateDay(day: SimulatedDay, storage: Storage): Promise<
       principal: { id: 'sim', models: null, providers: null, aliases: {}, account: null },
     })
     router.countRequest()
-    const tried: number[] = []
-    const failures: UpstreamFailure[] = []
-    let served: Vendor | null = null
-    for (;;) {
-      const step = router.next(plan, tried, failures)
-      if (step.is === 'over') break
-      tried.push(step.index)
-      const { target } = plan.targets[step.index]!
-      const vendor = pool.find(({ account }) => account.id === target.account)!
-      const claim = router.claim(plan, step.index)
-      count.attempts++
-      const cached = session.account === vendor.account.id && at - session.servedAt < cacheMs
-      const tokens = cached ? session.prefix * 0.1 + 2_000 : session.prefix + 2_000
-      const failure = answer(vendor, tokens, at)
-      if (failure) {
-        claim?.end({ is: 'failed', failure })
-        board.observe(target, { is: 'failure', failure })
-        failures.push(failure)
-        continue
-      }
-      claim?.end({ is: 'answered' })
-      board.observe(target, { is: 'success', windows: windowsOf(vendor) })
-      served = vendor
-      count.prompt += session.prefix
-      if (!cached && session.turn > 0) count.rebilled += session.prefix
-      break
-    }
+    const served = serve(plan, session, { at, router, board, pool, count })
     if (!served) {
       count.refused++
       // A caller that is told to wait comes back.
@@ -196,12 +160,7 @@ export async function simulateDay(day: SimulatedDay, storage: Storage): Promise<
       if (wanted === null || wanted === id) count.soonest++
     } else if (session.account !== id) {
       count.moves++
-      if (plan.session?.displaced) {
-        const slot = Math.floor(at / minute)
-        const taken = displaced.get(slot) ?? new Map<string, number>()
-        taken.set(id, (taken.get(id) ?? 0) + 1)
-        displaced.set(slot, taken)
-      }
+      if (plan.session?.displaced) noteDisplaced(displaced, at, id)
     }
     session.account = id
     session.servedAt = at
@@ -222,6 +181,64 @@ export async function simulateDay(day: SimulatedDay, storage: Storage): Promise<
     promptTokens: count.prompt,
     attempts: count.attempts,
   }
+}
+
+const nothingYet = { turns: 0, refused: 0, moves: 0, rebilled: 0, prompt: 0, attempts: 0, fresh: 0, soonest: 0 }
+
+/** A session, and when its first turn comes. */
+function newSession(number: number, random: () => number): [at: number, session: Session] {
+  const turnsLeft = 3 + Math.floor(-Math.log(1 - random()) * 9)
+  const at = startAt + random() * 23 * hour
+  const headers = new Headers({ 'x-gw-session': `s${number}` })
+  const prefix = 12_000 + Math.floor(random() * 16_000)
+  return [at, { headers, turnsLeft, turn: 0, account: null, servedAt: 0, prefix }]
+}
+
+/** One turn of a session: the targets of its plan are tried as the gateway tries them. `null` where none served. */
+function serve(
+  plan: RoutedPlan,
+  session: Session,
+  { at, router, board, pool, count }: {
+    readonly at: number
+    readonly router: Router
+    readonly board: Board
+    readonly pool: readonly Vendor[]
+    readonly count: typeof nothingYet
+  },
+): Vendor | null {
+  const tried: number[] = []
+  const failures: UpstreamFailure[] = []
+  for (;;) {
+    const step = router.next(plan, tried, failures)
+    if (step.is === 'over') return null
+    tried.push(step.index)
+    const { target } = plan.targets[step.index]!
+    const vendor = pool.find(({ account }) => account.id === target.account)!
+    const claim = router.claim(plan, step.index)
+    count.attempts++
+    const cached = session.account === vendor.account.id && at - session.servedAt < cacheMs
+    const tokens = cached ? session.prefix * 0.1 + 2_000 : session.prefix + 2_000
+    const failure = answer(vendor, tokens, at)
+    if (failure) {
+      claim?.end({ is: 'failed', failure })
+      board.observe(target, { is: 'failure', failure })
+      failures.push(failure)
+      continue
+    }
+    claim?.end({ is: 'answered' })
+    board.observe(target, { is: 'success', windows: windowsOf(vendor) })
+    count.prompt += session.prefix
+    if (!cached && session.turn > 0) count.rebilled += session.prefix
+    return vendor
+  }
+}
+
+/** Counts a session that lost its account, by the minute and by who took it. */
+function noteDisplaced(displaced: Map<number, Map<string, number>>, at: number, account: string): void {
+  const slot = Math.floor(at / minute)
+  const taken = displaced.get(slot) ?? new Map<string, number>()
+  taken.set(account, (taken.get(account) ?? 0) + 1)
+  displaced.set(slot, taken)
 }
 
 /** Windows whose time is over begin anew. */
