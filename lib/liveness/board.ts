@@ -86,6 +86,8 @@ const maxKeys = 10_000
 /** An answer must be this long for its speed to be the model's and not the network's. */
 const leastMeasuredTokens = 16
 const syncEveryMs = 1_000
+/** More changes than one key sees before its rows are on disk. */
+const rememberedRows = 8
 
 const upsert = `insert into liveness (key, version, value, updated_ms) values (?, ?, ?, ?)
   on conflict (key) do update set version = excluded.version, value = excluded.value, updated_ms = excluded.updated_ms
@@ -100,7 +102,8 @@ const upsertGoodNews = `${upsert} and json_extract(liveness.value, '$.liveness.a
  */
 export async function createBoard({ storage, clock, random, logger }: BoardOptions): Promise<Board> {
   const standings = new Map<TargetKey, Standing>()
-  const writtenAt = new Map<TargetKey, number>()
+  /** When the last rows of a key were written or read, newest first: a row of ours may still be on its way to the disk. */
+  const writtenAt = new Map<TargetKey, readonly number[]>()
   /** Keys of which the disk does not know the newest. */
   const unwritten = new Set<TargetKey>()
   const troubled = new Set<TargetKey>()
@@ -116,15 +119,19 @@ export async function createBoard({ storage, clock, random, logger }: BoardOptio
   function put(standing: Standing, urgent: boolean): void {
     standings.set(standing.key, standing)
     mark(standing)
-    const last = writtenAt.get(standing.key) ?? 0
+    const last = writtenAt.get(standing.key)?.[0] ?? 0
     if (urgent || standing.updatedAt - last >= lazyWriteMs) write(standing, urgent)
     else unwritten.add(standing.key)
     if (standings.size > maxKeys) evict()
   }
 
+  function remember({ key, updatedAt }: Standing): void {
+    writtenAt.set(key, [updatedAt, ...writtenAt.get(key)?.slice(0, rememberedRows - 1) ?? []])
+  }
+
   /** A change of state always goes down; routine good news never overwrites the trouble that another process saw. */
   function write(standing: Standing, urgent: boolean): void {
-    writtenAt.set(standing.key, standing.updatedAt)
+    remember(standing)
     unwritten.delete(standing.key)
     const row = toRow(standing)
     storage.batch.queue(urgent ? upsert : upsertGoodNews, [row.key, row.version, row.value, row.updated_ms])
@@ -192,7 +199,7 @@ export async function createBoard({ storage, clock, random, logger }: BoardOptio
       const standing = toStanding(row, now)
       if (standing) {
         standings.set(standing.key, standing)
-        writtenAt.set(standing.key, standing.updatedAt)
+        remember(standing)
         mark(standing)
       } else storage.batch.queue('delete from liveness where key = ? and updated_ms = ?', [row.key, row.updated_ms])
     }
@@ -205,7 +212,7 @@ export async function createBoard({ storage, clock, random, logger }: BoardOptio
     for (const row of rows) {
       seenMs = Math.max(seenMs, Math.min(row.updated_ms, now))
       const key = row.key as TargetKey
-      if (writtenAt.get(key) === row.updated_ms) continue
+      if (writtenAt.get(key)?.includes(row.updated_ms)) continue
       const standing = toStanding(row, now)
       if (!standing) continue
       const known = standings.get(key)
@@ -213,7 +220,7 @@ export async function createBoard({ storage, clock, random, logger }: BoardOptio
       const worse = known !== undefined && isGood(known) && !isGood(standing)
       if (known && known.updatedAt >= row.updated_ms + (worse ? 2 * syncEveryMs : 0)) continue
       standings.set(standing.key, standing)
-      writtenAt.set(standing.key, standing.updatedAt)
+      remember(standing)
       unwritten.delete(standing.key)
       mark(standing)
     }

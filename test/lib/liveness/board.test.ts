@@ -70,6 +70,22 @@ test('two processes share what they learn, and good news does not erase the trou
   }
 })
 
+test('a row of its own that is older than what it knows is not believed again', async () => {
+  const { clock, open } = await home()
+  const a = await open()
+  a.board.lost('anthropic', 'max', 'token_revoked')
+  await a.storage.batch.flush()
+  await clock.advance(50)
+  a.board.reset(keys.account)
+  await a.board.sync()
+  expect(summarize(a.board.get(keys.account)!)).toBe('available')
+  await a.storage.batch.flush()
+  await a.board.sync()
+  expect(summarize(a.board.get(keys.account)!)).toBe('available')
+  a.board.close()
+  await a.storage.close()
+})
+
 test('damaged and foreign rows are forgotten, not believed', async () => {
   const { open } = await home()
   const first = await open()
