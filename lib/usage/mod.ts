@@ -8,6 +8,6 @@
  */
 export { metricsContentType } from './metrics.ts'
 export { withCost, worstCostMicros } from './price.ts'
-export { groupings, type UsageFilter } from './queries.ts'
+export { groupings, type UsageFilter } from './sums.ts'
 export type { Attempt, Outcome, RequestRecord } from './record.ts'
 export { createUsage, type Usage } from './usage.ts'
