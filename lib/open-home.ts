@@ -1,7 +1,7 @@
 import { type Access, type Approvals, createAccess, createApprovals } from './access/mod.ts'
 import { type Accounts, formatTarget, openAccounts, openProviderStore, type ProviderStore } from './accounts/mod.ts'
 import { type AccountId, type Clock, GwError, type Logger } from './base/mod.ts'
-import { type Catalog, createCatalog, loadModelFacts, type ModelFacts, type Provider } from './catalog/mod.ts'
+import type { Catalog, Provider } from './catalog/mod.ts'
 import {
   type ConfigSources,
   type LiveConfig,
@@ -21,7 +21,8 @@ import {
   standardInput,
 } from './credentials/mod.ts'
 import type { Egress } from './egress/mod.ts'
-import { inventoryOf, spareProviders } from './inventory.ts'
+import { inventoryOf } from './inventory.ts'
+import { liveCatalog } from './live-catalog.ts'
 import { type Board, createBoard } from './liveness/mod.ts'
 import {
   type McpCredentials,
@@ -204,20 +205,13 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       grants: logins,
       ...(readInput ? { readStdin: readInput } : {}),
     })
-    let facts: ModelFacts | null = null
-    let catalog: Catalog | null = null
-    let discovery: ModelDiscovery | null = null
-    const providerStore = await openProviderStore({ storage, clock, onChange: () => catalog = null })
-    const catalogNow = () =>
-      catalog ??= createCatalog({
-        settings: config.current().config.catalog,
-        overlays: config.current().config.providers,
-        stored: providerStore.list(),
-        extra: options.providers ?? [],
-        spare: spareProviders(config.current().config),
-        discovered: new Map([...discovery?.found ?? [], ...options.models ?? []]),
-        facts,
-      })
+    const providerStore = await openProviderStore({ storage, clock })
+    const catalog = liveCatalog({
+      config,
+      providerStore,
+      providers: options.providers ?? [],
+      models: options.models ?? new Map(),
+    })
     const board = await createBoard({ storage, clock, random, logger })
     closers.push(() => board.close())
     const accounts = await openAccounts({
@@ -227,7 +221,7 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       secrets,
       sources,
       env,
-      providers: () => catalogNow().providers,
+      providers: () => catalog.now().providers,
       declared: () => config.current().config.accounts,
       // What was believed of an account was believed of the credential that it had.
       async replaced(those) {
@@ -250,7 +244,7 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       random,
       logger,
       board,
-      catalog: catalogNow,
+      catalog: catalog.now,
       accounts: () => accounts.list(),
       settings: () => config.current().config.routing,
       identityOf: (id) => accounts.identityOf(id),
@@ -290,26 +284,26 @@ export async function openHome(options: HomeOptions): Promise<Home> {
         env: (name) => env[name],
         approvalUrl: options.approvalUrl ?? null,
       })
-    const inventory = inventoryOf(config, accounts, catalogNow, mcpLogins)
+    const inventory = inventoryOf(config, accounts, catalog.now, mcpLogins)
     const upstream = egress
       ? createUpstream({
         egress,
-        provider: (id) => catalogNow().provider(id),
+        provider: (id) => catalog.now().provider(id),
         environment: env,
         clock,
         baseUrl: (id) => accounts.list().find((account) => account.id === id)?.baseUrl ?? null,
       })
       : null
-    const listed = discovery = await openDiscovery({
+    const discovery = await openDiscovery({
       storage,
       clock,
       logger,
       accounts,
-      provider: (id) => catalogNow().provider(id),
+      provider: (id) => catalog.now().provider(id),
       upstream,
-      changed: () => catalog = null,
+      changed: catalog.changed,
     })
-    catalog = null
+    catalog.listModels(() => discovery.found)
     const repair = createRepair({
       storage,
       clock,
@@ -323,7 +317,7 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       ...(upstream
         ? {
           relay: withToolServers(
-            relayAccounts({ accounts, provider: (id) => catalogNow().provider(id), upstream }),
+            relayAccounts({ accounts, provider: (id) => catalog.now().provider(id), upstream }),
             {
               credential: (server, force) =>
                 mcpCredential(server, config.current().config.mcp.servers[server]?.account ?? null, force),
@@ -341,7 +335,7 @@ export async function openHome(options: HomeOptions): Promise<Home> {
     raise = () => afloat.raise().catch((error) => logger.log('warn', 'repair.raise_failed', { error }))
     showGauges(usage.metrics, repair.context, afloat)
     config.onChange((next) => {
-      catalog = null
+      catalog.changed()
       vendors = vendorsNow()
       try {
         access.configure(next.config.access)
@@ -378,19 +372,15 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       approvals,
       audit: createAuditLog({ storage, clock }),
       usage,
-      discovery: listed,
+      discovery,
       board,
       router,
       receipts: createReceipts({ storage, clock, logger }),
       mcp: openMcp,
-      catalog: catalogNow,
+      catalog: catalog.now,
       repair,
       afloat,
-      async loadFacts() {
-        if (facts) return
-        facts = await loadModelFacts()
-        catalog = null
-      },
+      loadFacts: catalog.loadFacts,
       start() {
         access.start()
         usage.start()

@@ -5,7 +5,7 @@ import type { Rows, Storage } from '../storage/mod.ts'
 
 /** Providers of the owner's own that an operation added. */
 export interface ProviderStore {
-  /** As last read. Never waits. */
+  /** As last read: the same list until it changes. Never waits. */
   list(): readonly StoredProvider[]
   put(provider: StoredProvider): Promise<void>
   remove(name: string): Promise<void>
@@ -26,13 +26,9 @@ function fromRow({ value }: { readonly value: string }): StoredProvider[] {
   return isObject(read) ? [read as unknown as StoredProvider] : []
 }
 
-/**
- * Opens the {@link ProviderStore} of a home.
- *
- * @param onChange called after each change that this process sees
- */
+/** Opens the {@link ProviderStore} of a home. */
 export async function openProviderStore(
-  { storage, clock, onChange }: { storage: Storage; clock: Clock; onChange: () => void },
+  { storage, clock }: { storage: Storage; clock: Clock },
 ): Promise<ProviderStore> {
   let known: readonly StoredProvider[] = []
   let text = ''
@@ -44,7 +40,6 @@ export async function openProviderStore(
     if (next === text) return
     text = next
     known = rows.flatMap(fromRow)
-    onChange()
   })
 
   await reload()
