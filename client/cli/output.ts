@@ -1,7 +1,7 @@
 import { isObject, type Json, type JsonObject } from '../../lib/base/mod.ts'
 import type { OperationDescription } from '../../lib/operations/mod.ts'
 import type { CliIo } from './io.ts'
-import { alignColumns, columnsThatFit } from './table.ts'
+import { alignColumns, columnsThatFit, wrapWords } from './table.ts'
 import { heading, printable, valueText } from './words.ts'
 
 /**
@@ -117,7 +117,8 @@ export function printTable(io: CliIo, rows: readonly JsonObject[], columns: read
   for (const [i, line] of lines.entries()) io.out(`${i < heads.length ? bold(io, line) : line}\n`)
   if (shown < columns.length) {
     const left = named.slice(shown).map(heading).join(', ')
-    io.out(`${dim(io, `too narrow for ${left}: a wider terminal has room, --json shows all`)}\n`)
+    const note = `too narrow for ${left}: a wider terminal has room, --json shows all`
+    for (const line of wrapWords(note, io.columns)) io.out(`${dim(io, line)}\n`)
   }
 }
 

@@ -76,7 +76,8 @@ test('what names a row is never cut: the last columns are left out instead, and 
   expect(text.split('\n')).toEqual([
     'id                                    label       scopes',
     `${id}  a long la…  read, wri…`,
-    'too narrow for account: a wider terminal has room, --json shows all',
+    'too narrow for account: a wider terminal has room, --json',
+    'shows all',
     '',
   ])
 })

@@ -73,9 +73,11 @@ describe.skipIf(script === null)('a terminal', () => {
       const env = { NO_COLOR: '1' }
       const narrow = await atTerminal({ home, columns: 72, env }, 'accounts list')
       expect(columnsOf(narrow.text)).toBeLessThanOrEqual(72)
-      expect(narrow.text).toContain('…')
+      expect(narrow.text).toContain(id)
+      expect(narrow.text).toContain('too narrow for priority, plan, origin')
       const least = await atTerminal({ home, columns: 40, env }, 'accounts list')
-      expect(columnsOf(least.text)).toBeLessThanOrEqual(72)
+      expect(columnsOf(least.text)).toBeLessThanOrEqual(40)
+      expect(least.text).toContain('…')
       const unknown = await atTerminal({ home, columns: 0, env }, 'accounts list')
       expect(unknown.text).toContain(id)
       expect((await atTerminal({ home, columns: 0, env }, '--help')).code).toBe(0)
