@@ -1,5 +1,5 @@
 import { type Access, type Approvals, createAccess, createApprovals } from './access/mod.ts'
-import { type Accounts, formatTarget, openAccounts, openProviderStore, type ProviderStore } from './accounts/mod.ts'
+import { type Accounts, openAccounts, openProviderStore, type ProviderStore } from './accounts/mod.ts'
 import { type AccountId, type Clock, GwError, type Logger } from './base/mod.ts'
 import type { Catalog, Provider } from './catalog/mod.ts'
 import {
@@ -168,8 +168,8 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       mirrorFolder: at.data,
     })
     closers.push(() => access.close())
-    /** What was replaced may live again; set once there is somebody to look after it. */
-    let raise = (): Promise<void> => Promise.resolve()
+    /** Who looks after what was replaced, once there is somebody. */
+    let keeper: Host | null = null
     const mcpFetch: McpFetch = options.egress ? mcpFetchOver(options.egress) : () => noNetwork('')
     const mcpLogins = await openMcpLogins({
       storage,
@@ -191,7 +191,7 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       folder: at.auth,
       vendors: () => vendors,
       random,
-      made: () => raise(),
+      made: async () => await keeper?.raise(),
     })
     const loginSessions = createLoginSessions({ platform, clock, fetch, logger, secrets, logins })
     closers.push(() => loginSessions.close())
@@ -224,10 +224,7 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       providers: () => catalog.now().providers,
       declared: () => config.current().config.accounts,
       // What was believed of an account was believed of the credential that it had.
-      async replaced(those) {
-        await raise()
-        for (const { provider, id } of those) board.reset(formatTarget(provider, id))
-      },
+      replaced: (those) => keeper?.replaced(those.map(({ provider, id }) => ({ provider, account: id }))),
       removed: ({ provider, id }) => board.forget(provider, id),
     })
     const usage = createUsage({ storage, clock, config: loaded.config.usage, logger })
@@ -332,7 +329,7 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       return { enabled, execute, intervalMs: interval_secs * 1_000, refreshAheadMs: refresh_ahead_secs * 1_000 }
     }, random)
     closers.push(() => afloat.stop())
-    raise = () => afloat.raise().catch((error) => logger.log('warn', 'repair.raise_failed', { error }))
+    keeper = afloat
     showGauges(usage.metrics, repair.context, afloat)
     config.onChange((next) => {
       catalog.changed()

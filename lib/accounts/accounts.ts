@@ -78,7 +78,7 @@ export interface AccountsOptions {
   /** `accounts` of the config; called again after a reload of it. */
   readonly declared: () => Readonly<Record<string, AccountRecord>>
   /** Told of accounts that have another credential than before, whichever process of the home gave it. */
-  readonly replaced?: (accounts: readonly Account[]) => Promise<void>
+  readonly replaced?: (accounts: readonly Account[]) => void
   /** Told of an account that is gone. */
   readonly removed?: (account: Account) => void
 }
@@ -193,7 +193,7 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
 
   async function reload(): Promise<void> {
     await readInTurn()
-    if (untold.length > 0) await options.replaced?.(untold.splice(0))
+    if (untold.length > 0) options.replaced?.(untold.splice(0))
   }
 
   function get(id: string): Account {

@@ -10,8 +10,8 @@ export function inTurn(work: () => Promise<void>): () => Promise<void> {
 
   function run(): Promise<void> {
     next = null
-    const mine = running = work().finally(() => {
-      if (running === mine) running = null
+    const mine: Promise<void> = running = work().finally(() => {
+      if (running === mine && next === null) running = null
     })
     return mine
   }

@@ -106,8 +106,8 @@ const enough = 3
 const tryMs = 2000
 
 /**
- * The quickest of the first models listed that call a tool: lists begin with embeddings, or with models that are slow or
- * broken on purpose. Where none does, the first one listed.
+ * The one of the first models listed that call a tool which streams an answer soonest: lists begin with embeddings, or
+ * with models that are slow or broken on purpose. Where none does, the first one listed.
  */
 async function modelThatAnswers(base: string, options: ConformanceOptions): Promise<string> {
   const [first, ...others] = await listModels(base, options)
@@ -115,8 +115,8 @@ async function modelThatAnswers(base: string, options: ConformanceOptions): Prom
   for (const wire of wires) {
     const found: { readonly model: string; readonly ms: number }[] = []
     for (const model of [first, ...others].slice(0, maxTried)) {
-      const from = performance.now()
-      if (await callsTool(wire, base, model, hurried)) found.push({ model, ms: performance.now() - from })
+      const send = sender(wire, base, model, hurried)
+      if (await callsTool(wire, send, model)) found.push({ model, ms: await streamMs(wire, send, model) })
       if (found.length === enough) break
     }
     const [quickest] = found.toSorted((a, b) => a.ms - b.ms)
@@ -125,12 +125,24 @@ async function modelThatAnswers(base: string, options: ConformanceOptions): Prom
   return first
 }
 
-async function callsTool(wire: Wire, base: string, model: string, options: ConformanceOptions): Promise<boolean> {
+async function callsTool(wire: Wire, send: Bench['send'], model: string): Promise<boolean> {
   try {
-    const reply = await sender(wire, base, model, options)(wire.ask(model, 'Call the tool.', 'note'))
+    const reply = await send(wire.ask(model, 'Call the tool.', 'note'))
     return reply.ok && wire.calls(await reply.json() as JsonObject).length > 0
   } catch {
     return false
+  }
+}
+
+/** How long a streamed answer takes, ms; infinite where it does not come to its end. */
+async function streamMs(wire: Wire, send: Bench['send'], model: string): Promise<number> {
+  const from = performance.now()
+  try {
+    const reply = await send(wire.streamed(wire.ask(model, 'Say yes.')), { stream: true })
+    await reply.text()
+    return reply.ok ? performance.now() - from : Infinity
+  } catch {
+    return Infinity
   }
 }
 
@@ -138,7 +150,10 @@ async function callsTool(wire: Wire, base: string, model: string, options: Confo
 async function listModels(base: string, options: ConformanceOptions): Promise<readonly [string, ...string[]]> {
   let list: unknown
   try {
-    const reply = await options.fetch(`${base}/v1/models`, { headers: { authorization: `Bearer ${options.token}` } })
+    const reply = await options.fetch(`${base}/v1/models`, {
+      headers: { authorization: `Bearer ${options.token}` },
+      signal: AbortSignal.timeout(options.timeoutMs ?? 60_000),
+    })
     list = await reply.json()
   } catch (cause) {
     if (isGwError(cause)) throw cause

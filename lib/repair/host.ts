@@ -1,9 +1,10 @@
+import type { TargetKey } from '../accounts/mod.ts'
 import type { RepairContext } from './context.ts'
 import { planNow } from './context.ts'
 import { accountKey, policyFor } from './inventory/inventory.ts'
 import { admit, writebackFor } from './admission.ts'
 import type { Scope } from './inventory/scope.ts'
-import { handOverLost } from './hand-over.ts'
+import { handOverLost, settleAccount } from './hand-over.ts'
 import type { Handoff } from './handoffs.ts'
 import { refreshAccount } from './refresh.ts'
 import { mourn, raise } from './risen.ts'
@@ -28,8 +29,10 @@ export interface Host {
   pending(): readonly Handoff[]
   /** Until what has died in this process is in {@link Host.pending}; `null` when nothing is under way. */
   handing(): Promise<void> | null
-  /** Looks for credentials that were replaced, and brings their accounts back. */
+  /** Looks for credentials that were replaced, and brings their accounts back. Never rejects. */
   raise(): Promise<void>
+  /** Accounts that have another credential: what was believed of them is forgotten at once, their handoffs are done soon. */
+  replaced(accounts: readonly { readonly provider: string; readonly account: string }[]): void
 }
 
 /** What one look came to. */
@@ -56,6 +59,7 @@ export function createHost(
   let running: Promise<void> = Promise.resolve()
   let waiting: readonly Handoff[] = []
   let handing: Promise<void> | null = null
+  let settling: Promise<void> = Promise.resolve()
 
   async function step(): Promise<HostStep | null> {
     await context.board.sync()
@@ -89,18 +93,26 @@ export function createHost(
   }
 
   async function raiseAll(): Promise<void> {
-    if (await raise(context) > 0) waiting = await context.handoffs.list({ limit: 1000 })
+    try {
+      if (await raise(context) > 0) waiting = await context.handoffs.list({ limit: 1000 })
+    } catch (error) {
+      context.logger.log('warn', 'repair.raise_failed', { error })
+    }
+  }
+
+  async function settle(accounts: Parameters<Host['replaced']>[0]): Promise<void> {
+    try {
+      for (const account of accounts) await settleAccount(context, account)
+      waiting = await context.handoffs.list({ limit: 1000 })
+    } catch (error) {
+      context.logger.log('warn', 'repair.handoff_failed', { error })
+    }
   }
 
   async function watch(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      try {
-        await context.clock.sleep(raiseEveryMs, signal)
-        await raiseAll()
-      } catch (error) {
-        if (signal.aborted) return
-        context.logger.log('warn', 'repair.raise_failed', { error })
-      }
+      await context.clock.sleep(raiseEveryMs, signal).catch(() => {})
+      if (!signal.aborted) await raiseAll()
     }
   }
 
@@ -140,10 +152,15 @@ export function createHost(
       stopping?.abort()
       stopping = null
       await running
+      await settling
     },
     pending: () => waiting,
     handing: () => handing,
     raise: raiseAll,
+    replaced(accounts) {
+      for (const account of accounts) context.board.reset(accountKey(account) as TargetKey)
+      settling = settling.then(() => settle(accounts))
+    },
   }
 }
 
