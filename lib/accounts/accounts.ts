@@ -137,6 +137,8 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
     const written = new Map(secrets.map(({ ref, updated_ms }) => [ref, updated_ms]))
     const replaced = found.accounts.filter((account) => replacedSince(account, written))
     untold.push(...replaced)
+    // Another key may be another identity, though every record reads as before.
+    if (replaced.length > 0) printed = ''
     if (replaced.map(forget).includes(true)) found = make()
     takeUp(found)
   }

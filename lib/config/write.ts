@@ -124,7 +124,7 @@ async function replaced(
   try {
     if (temp !== null && also) {
       half = { path, after: etagOf(after), backup: there === null ? null : await stageFile(path, there) }
-      await inTurn(storage, (tx) => note(tx, half!, clock.now()))
+      await holdingTurn(storage, (tx) => note(tx, half!, clock.now()))
     }
     await storage.write(async (tx) => {
       await takeTurn(tx)
@@ -161,13 +161,13 @@ const halfFact = 'config.half_written'
 /** Undoes what a process that ended had changed in the file alone. @returns whether there was something */
 export async function undoHalf(storage: Storage): Promise<boolean> {
   if (storage.standIn || await halfOf(storage.db) === null) return false
-  return await inTurn(storage, () => Promise.resolve(true))
+  return await holdingTurn(storage, () => Promise.resolve(true))
 }
 
 /** Takes the write lock of the database, which the system gives back even for a process that is killed. */
 const takeTurn = (tx: Writing) => tx.updateTable('facts').set({ key: halfFact }).where('key', '=', halfFact).execute()
 
-const inTurn = <T>(storage: Storage, work: (tx: Writing) => Promise<T>): Promise<T> =>
+const holdingTurn = <T>(storage: Storage, work: (tx: Writing) => Promise<T>): Promise<T> =>
   storage.write(async (tx) => {
     await takeTurn(tx)
     await undo(tx)
@@ -179,9 +179,10 @@ async function undo(tx: Writing): Promise<void> {
   if (half === null) return
   const { path, after, backup } = half
   // A hand that wrote the file since then had the last word.
-  if (etagOf(await readConfigFile(path)) !== after) { if (backup !== null) await removeFile(backup) }
-  else if (backup === null) await removeFile(path)
-  else if (await statFile(backup)) await placeFile(backup, path)
+  const ours = etagOf(await readConfigFile(path)) === after
+  if (!ours && backup !== null) await removeFile(backup)
+  if (ours && backup === null) await removeFile(path)
+  if (ours && backup !== null && await statFile(backup)) await placeFile(backup, path)
   await forget(tx)
 }
 

@@ -1,4 +1,12 @@
-import { type ByteSink, type ByteSource, GwError, isGwError, type Ticker, type Watcher } from '../base/mod.ts'
+import {
+  type ByteSink,
+  type ByteSource,
+  GwError,
+  isGwError,
+  publicCode,
+  type Ticker,
+  type Watcher,
+} from '../base/mod.ts'
 import {
   type Continuation,
   type EventReader,
@@ -334,7 +342,7 @@ function ending({ because }: Answer): StreamFailure {
   if (because === null || because.code === 'cancelled') {
     return { type: null, code: 'cancelled', message: 'the request was ended' }
   }
-  return { type: 'api_error', code: because.code.replace('.', '_'), message: because.message }
+  return { type: 'api_error', code: publicCode(because.code), message: because.message }
 }
 
 /** The piece as far as the last event reaches, closed by a blank line; the piece itself when nothing comes behind. */

@@ -1,6 +1,6 @@
 import type { GwError } from '../base/mod.ts'
 import type { Answer } from './answer.ts'
-import type { Closer, Ledger } from './settle.ts'
+import type { Ledger } from './settle.ts'
 
 /** The answers that are being worked for, which may have to be ended all at once. */
 export class UnderWay {
@@ -9,8 +9,7 @@ export class UnderWay {
   /** Counts `answer` until its `ledger` is closed. */
   add(answer: Answer, ledger: Ledger): void {
     this.#answers.add(answer)
-    const closer: Closer = { closed: () => void this.#answers.delete(answer) }
-    ledger.onClose(closer)
+    ledger.onClose({ closed: () => this.#answers.delete(answer) })
   }
 
   /** Ends all of them: whoever has no answer yet gets `because`, and a stream ends with an event that says so. */

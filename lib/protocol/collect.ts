@@ -1,4 +1,12 @@
-import type { Choice, EndedEvent, InferenceEvent, InferenceResponse, PartHead, ResponsePart } from './event.ts'
+import {
+  type Choice,
+  type EndedEvent,
+  type InferenceEvent,
+  type InferenceResponse,
+  opened,
+  type PartHead,
+  type ResponsePart,
+} from './event.ts'
 import type { UpstreamFailure } from './failure.ts'
 import type { FinishReason } from './finish.ts'
 import type { TokenLogprob } from './logprobs.ts'
@@ -148,7 +156,7 @@ export function replay(response: InferenceResponse): InferenceEvent[] {
 /** Adds the parts of one answer, numbered from `first` on. Returns the number of the next one. */
 function replayParts({ parts }: Choice, choice: number, first: number, out: InferenceEvent[]): number {
   const open = (part: number, head: PartHead): void => {
-    out.push(choice === 0 ? { type: 'open', part, head } : { type: 'open', part, head, choice })
+    out.push(opened(part, head, choice))
   }
   parts.forEach((item, i) => {
     const part = first + i

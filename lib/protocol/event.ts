@@ -32,6 +32,10 @@ export interface OpenEvent {
   readonly choice?: number
 }
 
+/** The beginning of a part of the answer `choice`, counted from 0. */
+export const opened = (part: number, head: PartHead, choice: number): OpenEvent =>
+  choice === 0 ? { type: 'open', part, head } : { type: 'open', part, head, choice }
+
 /** More of a part that is open. */
 export interface DeltaEvent {
   readonly type: 'delta'
@@ -71,6 +75,10 @@ export type InferenceEvent =
   | { readonly type: 'usage'; readonly tokens: Partial<TokenCounts> }
   | { readonly type: 'finish'; readonly reason: FinishReason; readonly stopSequence: string | null }
   | { readonly type: 'failure'; readonly failure: UpstreamFailure }
+
+/** The end of the answer `choice`, counted from 0, where no stop sequence is told. */
+export const endOf = (choice: number, reason: FinishReason): InferenceEvent =>
+  choice === 0 ? { type: 'finish', reason, stopSequence: null } : { type: 'ended', choice, reason, stopSequence: null }
 
 /** A part of a whole answer. */
 export type ResponsePart =

@@ -1,4 +1,4 @@
-import type { InferenceEvent, OpenEvent, PartHead } from './event.ts'
+import { type InferenceEvent, opened, type OpenEvent, type PartHead } from './event.ts'
 import { upstreamFailure } from './failure.ts'
 import { type CustomUnwrapper, customUnwrapper, type ToolIds, type ToolNames } from './tools.ts'
 
@@ -38,7 +38,7 @@ export function createRestorer(names: ToolNames, ids: ToolIds, choices = 1): Res
     draft.opened = true
     hasContent = true
     const { head, choice } = draft
-    out.push(choice === 0 ? { type: 'open', part, head } : { type: 'open', part, head, choice })
+    out.push(opened(part, head, choice))
   }
   function open({ part, head, choice = 0 }: OpenEvent, out: InferenceEvent[]): void {
     if (choice >= choices) return

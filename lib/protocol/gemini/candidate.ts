@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '../../base/mod.ts'
-import type { InferenceEvent, PartHead } from '../event.ts'
+import { endOf, type InferenceEvent, opened, type PartHead } from '../event.ts'
 import { type UpstreamFailure, upstreamFailure } from '../failure.ts'
 import { type FinishReason, finishWords } from '../finish.ts'
 import { readLogprobsResult, type TokenLogprob } from '../logprobs.ts'
@@ -73,19 +73,14 @@ export class CandidateReader {
     for (const value of besideParts(this.#beside)) {
       out.push({ type: 'close', part: this.#begin({ type: 'native', value }, out) })
     }
-    const choice = this.#index
-    out.push(
-      choice === 0
-        ? { type: 'finish', reason, stopSequence: null }
-        : { type: 'ended', choice, reason, stopSequence: null },
-    )
+    out.push(endOf(this.#index, reason))
     return null
   }
 
   #begin(head: PartHead, out: InferenceEvent[]): number {
     const part = this.#shared.parts++
     const choice = this.#index
-    out.push(choice === 0 ? { type: 'open', part, head } : { type: 'open', part, head, choice })
+    out.push(opened(part, head, choice))
     return part
   }
 

@@ -3,6 +3,7 @@ import type { Migration } from './mod.ts'
 /** Eight days, as the sums of stretches have. */
 const stretchMs = 8 * 86_400_000
 
+/** The columns of that time: what the code counts later is no matter of this step. */
 const sums = [
   'requests',
   'errors',

@@ -140,6 +140,18 @@ describe('accounts', () => {
     expect(accounts.sameIdentity(accounts.get('c'))).toEqual([])
   })
 
+  test('a key that is replaced by that of another account is known to be the same before it is used', async () => {
+    const { accounts } = await home({})
+    await accounts.add({ provider: 'beta', id: 'x' }, new Secret('sk-one'))
+    await accounts.add({ provider: 'beta', id: 'y' }, new Secret('sk-two'))
+    await accounts.learnIdentities()
+    expect(accounts.sameIdentity(accounts.get('x'))).toEqual([])
+    await accounts.update('y', {}, new Secret('sk-one'))
+    // It is learnt beside the reading of the store.
+    for (let turn = 0; turn < 1000 && accounts.identityOf('y') === null; turn++) await new Promise(setImmediate)
+    expect(accounts.sameIdentity(accounts.get('x')).map((account) => account.id as string)).toEqual(['y'])
+  })
+
   test('an account on this machine needs no secret', async () => {
     const { accounts } = await home({ llama: { provider: 'here' }, keyless: { provider: 'beta' } })
     expect((await accounts.credentialFor(accounts.get('llama'))).kind).toBe('none')

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../../base/mod.ts'
-import type { DeltaEvent, InferenceEvent, PartHead } from '../../event.ts'
+import { type DeltaEvent, endOf, type InferenceEvent, opened, type PartHead } from '../../event.ts'
 import { type UpstreamFailure, upstreamFailure } from '../../failure.ts'
 import { readLogprobs } from '../../logprobs.ts'
 import { numberOf, objectOf, objectsOf, stringOf } from '../../read.ts'
@@ -79,12 +79,7 @@ export class ChoiceReader {
       if (call.part < 0) return upstreamFailure('malformed', 'a tool call without a name')
       out.push({ type: 'close', part: call.part })
     }
-    const choice = this.#index
-    out.push(
-      choice === 0
-        ? { type: 'finish', reason, stopSequence: null }
-        : { type: 'ended', choice, reason, stopSequence: null },
-    )
+    out.push(endOf(this.#index, reason))
     return null
   }
 
@@ -106,7 +101,7 @@ export class ChoiceReader {
   #begin(head: PartHead, out: InferenceEvent[]): number {
     const part = this.#shared.parts++
     const choice = this.#index
-    out.push(choice === 0 ? { type: 'open', part, head } : { type: 'open', part, head, choice })
+    out.push(opened(part, head, choice))
     return part
   }
 
