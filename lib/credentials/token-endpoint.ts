@@ -56,9 +56,10 @@ const finalErrors = new Set([
  * Asks a token endpoint. Its body never leaves the process: errors carry the OAuth error code and a redacted
  * description only.
  *
- * @throws GwError `credential.refresh_failed` when it may work later (network, 429, 5xx, nonsense), with
- * `details.oauth` absent; `login.failed` when the endpoint refused, with its code in `details.oauth` and
- * `details.final` telling whether the grant itself was refused
+ * @throws GwError `upstream.unreachable`, `upstream.timeout` or `egress.denied` when nobody was asked;
+ * `credential.refresh_failed` when it may work later (429, 5xx, nonsense), with `details.oauth` absent; `login.failed`
+ * when the endpoint refused, with its code in `details.oauth` and `details.final` telling whether the grant itself was
+ * refused
  */
 export async function tokenRequest(call: TokenCall, context: TokenContext): Promise<TokenAnswer> {
   const sentAt = context.clock.now()
@@ -145,7 +146,8 @@ async function send(call: TokenCall, { fetch, signal }: TokenContext): Promise<R
     // What stopped gw on its way out knows what helps: a network that is not there wants no new login.
     const stopped = !deadline.aborted && isGwError(cause) ? cause : null
     const why = deadline.aborted ? `did not answer within ${limitMs} ms` : 'cannot be reached'
-    throw new GwError('credential.refresh_failed', `${call.what}: ${stopped?.message ?? `the token endpoint ${why}`}`, {
+    const code = stopped?.code ?? (deadline.aborted ? 'upstream.timeout' : 'upstream.unreachable')
+    throw new GwError(code, `${call.what}: ${stopped?.message ?? `the token endpoint ${why}`}`, {
       cause,
       ...(stopped?.hint ? { hint: stopped.hint } : {}),
     })

@@ -378,24 +378,40 @@ function mergeWindows(
 ): readonly SeenWindow[] {
   const byIdentity = new Map<string, SeenWindow>(before.map((window) => [windowIdentity(window), window]))
   for (const window of seen) {
-    const known = byIdentity.get(windowIdentity(window))
+    const twin = twinOf(window, byIdentity)
+    const known = byIdentity.get(windowIdentity(window)) ?? twin
     const same = known?.resetsAt !== undefined && (known.resetsAt === null || known.resetsAt > now)
-    byIdentity.set(windowIdentity(window), {
+    const next = {
       ...window,
+      lengthMs: window.lengthMs ?? twin?.lengthMs ?? null,
       used: window.used ?? (same ? known?.used ?? null : null),
       limit: window.limit ?? known?.limit ?? null,
       resetsAt: window.resetsAt ?? (same ? known?.resetsAt ?? null : null),
       seenAt: now,
-    })
+    }
+    if (twin) byIdentity.delete(windowIdentity(twin))
+    byIdentity.set(windowIdentity(next), next)
   }
   return [...byIdentity.values()].sort((a, b) => (a.lengthMs ?? 0) - (b.lengthMs ?? 0)).slice(-maxWindows)
+}
+
+/**
+ * The same window as a report without its length knew it, or with: one provider names requests a minute by their length
+ * on one protocol and without it on another. Of several lengths none is meant.
+ */
+function twinOf(window: QuotaWindow, known: ReadonlyMap<string, SeenWindow>): SeenWindow | undefined {
+  if (unitOf(window) === 'use') return undefined
+  const named = [...known.values()].filter(({ id, model }) => id === window.id && model === window.model)
+  const others = named.filter(({ lengthMs }) => (lengthMs === null) !== (window.lengthMs === null))
+  return others.length === 1 && !named.some(({ lengthMs }) => lengthMs === window.lengthMs) ? others[0] : undefined
 }
 
 /** What tells two windows apart: kind of unit, length and model; position and label do not count. */
 function windowIdentity(window: QuotaWindow): string {
   if (window.lengthMs === null) return `${window.id}/${window.model ?? ''}`
   // Requests and tokens per minute have one length and are two windows.
-  const unit = /token|request|input|output/i.exec(window.id)?.[0].toLowerCase() ?? 'use'
-  const name = unit === 'use' ? unit : window.id
+  const name = unitOf(window) === 'use' ? 'use' : window.id
   return `${name}@${window.lengthMs}/${window.model ?? ''}`
 }
+
+const unitOf = ({ id }: QuotaWindow): string => /token|request|input|output/i.exec(id)?.[0].toLowerCase() ?? 'use'

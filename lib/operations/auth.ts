@@ -248,7 +248,7 @@ export const auth = area({
     input: z.object({
       token: z.string().regex(
         /^sk-ant-oat01-[\w-]{67,}$/,
-        'must begin with sk-ant-oat01- and be at least 80 characters',
+        'is not what claude setup-token prints, which is one word of at least 80 characters',
       )
         .meta({ secret: true }),
       binding,

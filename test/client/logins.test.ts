@@ -356,9 +356,33 @@ describe('bad input keeps the stored login, says what it is, and what to do', ()
       },
     },
     {
+      what: 'a device login without a network',
+      code: 204,
+      says: /Qwen: .*\n.*/,
+      act: (at) => at.run(['auth', 'login', 'qwen', '--device', '--egress-proxy', 'http://127.0.0.1:9'], '', {}),
+    },
+    {
+      what: 'somebody to log in with who is misspelt',
+      code: 1,
+      says: /nobody called chatgtp to log in with\n.*did you mean chatgpt\?/,
+      act: (at) => at.run(['auth', 'login', 'chatgtp']),
+    },
+    {
+      what: 'a device login where there is no login at all',
+      code: 2,
+      says: /MiniMax has no device login\n {2}see https/,
+      act: (at) => at.run(['auth', 'login', 'minimax', '--device']),
+    },
+    {
+      what: 'a setup token that is none',
+      code: 2,
+      says: /token: is not what claude setup-token prints/,
+      act: (at) => at.run(['auth', 'setup-token'], 'sk-ant-oat01-short'),
+    },
+    {
       what: 'an issuer that cannot be reached',
-      code: 203,
-      says: /OpenID metadata cannot be had\n.*issuer URL/,
+      code: 204,
+      says: /could not connect to 127\.0\.0\.1:9\b.*\n.*look whether the network is up/,
       act: (at) => at.run(['auth', 'login', 'corp'], '', { GW_LOGIN_CORP_ISSUER: 'http://127.0.0.1:9' }),
     },
   ]

@@ -28,7 +28,11 @@ const slowDownMs = 5_000
 const longestIntervalMs = 60_000
 const defaultLifeMs = 15 * 60_000
 
-/** Asks for a code that a person enters on another device. @throws GwError `request.unsupported`, `login.failed` */
+/**
+ * Asks for a code that a person enters on another device.
+ *
+ * @throws GwError `request.unsupported`, `login.failed`, and as {@link tokenRequest} does
+ */
 export async function beginDevice(
   vendor: Vendor,
   scopes: readonly string[],
@@ -37,7 +41,7 @@ export async function beginDevice(
   const { device } = vendor
   if (!device) {
     throw new GwError('request.unsupported', `${vendor.name} has no device login`, {
-      hint: `gw auth login ${vendor.id}, or with --paste`,
+      hint: vendor.authorizeUrl || vendor.issuer ? `gw auth login ${vendor.id}, or with --paste` : `see ${vendor.docs}`,
     })
   }
   const codex = device.style === 'codex'
@@ -134,7 +138,7 @@ function nextInterval(vendor: Vendor, login: DeviceLogin, error: unknown): numbe
   if (code === 'authorization_pending') return login.intervalMs
   if (vendor.device!.style === 'codex' && (status === 403 || status === 404)) return login.intervalMs
   // A poll that got no answer says nothing about the login (RFC 8628 §3.5: back off and go on).
-  if (error.code === 'credential.refresh_failed') return slower
+  if (error.code === 'credential.refresh_failed' || error.code.startsWith('upstream.')) return slower
   if (code === 'expired_token') throw expired(vendor)
   if (code === 'access_denied') {
     throw new GwError('login.denied', `${vendor.name}: the login was declined`, { hint: 'start the login again' })

@@ -1,4 +1,4 @@
-import { type Clock, GwError, isObject, Secret } from '../../base/mod.ts'
+import { type Clock, GwError, isGwError, isObject, Secret } from '../../base/mod.ts'
 import { originsOf } from '../audience.ts'
 import { readTime } from '../payload.ts'
 import type { Fetch } from '../sources/source.ts'
@@ -19,8 +19,8 @@ const limitMs = 30_000
 /**
  * Swaps a GitHub login for a Copilot token. Its `proxy-ep` field names the host of the API.
  *
- * @throws GwError `credential.login_required` when the login is refused, `credential.refresh_failed` when asking again
- * can help
+ * @throws GwError `credential.login_required` when the login is refused, `upstream.unreachable` and its like when nobody
+ * was asked, `credential.refresh_failed` when asking again can help
  */
 export async function exchangeToken(
   vendor: Vendor,
@@ -35,7 +35,12 @@ export async function exchangeToken(
       signal: AbortSignal.timeout(limitMs),
     })
   } catch (cause) {
-    throw new GwError('credential.refresh_failed', `${vendor.name}: the token exchange cannot be reached`, { cause })
+    const stopped = isGwError(cause) ? cause : null
+    throw new GwError(
+      stopped?.code ?? 'upstream.unreachable',
+      `${vendor.name}: ${stopped?.message ?? 'the token exchange cannot be reached'}`,
+      { cause, ...(stopped?.hint ? { hint: stopped.hint } : {}) },
+    )
   }
   const text = await boundedBody(response, vendor.name)
   if (response.status === 401 || response.status === 403 || response.status === 404) {

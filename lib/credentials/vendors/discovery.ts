@@ -1,5 +1,5 @@
 import * as oauth from 'oauth4webapi'
-import { type Clock, GwError } from '../../base/mod.ts'
+import { type Clock, GwError, isGwError } from '../../base/mod.ts'
 import type { Fetch } from '../sources/source.ts'
 import type { Vendor } from './vendor.ts'
 
@@ -8,8 +8,8 @@ export interface Discovery {
   /**
    * The vendor with its endpoints filled in from its issuer's metadata; what its row states wins.
    *
-   * @throws GwError `credential.refresh_failed` when the metadata cannot be had, `login.failed` when it is another
-   * issuer's
+   * @throws GwError `upstream.unreachable` and its like when the issuer is not reached, `credential.refresh_failed` when
+   * it serves no metadata, `login.failed` when they are another issuer's
    */
   endpointsOf(vendor: Vendor): Promise<Vendor>
   /** The metadata of an issuer. */
@@ -84,6 +84,8 @@ async function discover(issuer: string, fetch: Fetch): Promise<oauth.Authorizati
       if ((error as { code?: string }).code === 'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED') {
         throw new GwError('login.failed', `${issuer}: its metadata names another issuer`, { cause: error })
       }
+      // Where nobody is reached there is no second place to look at.
+      if (isGwError(error)) throw error
       last = error
     }
   }

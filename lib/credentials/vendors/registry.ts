@@ -1,4 +1,4 @@
-import { GwError, type Secret } from '../../base/mod.ts'
+import { GwError, nearest, type Secret } from '../../base/mod.ts'
 import { originsOf } from '../audience.ts'
 import { chatgpt } from './chatgpt.ts'
 import { claude } from './claude.ts'
@@ -69,8 +69,11 @@ export function resolveVendors(
     get(id) {
       const vendor = byName.get(id)
       if (vendor) return vendor
-      throw new GwError('request.not_found', `nobody called ${id} to log in to`, {
-        hint: `known are ${vendors.map((vendor) => vendor.id).join(', ')}; add an issuer as [logins.${id}]`,
+      const ids = vendors.map((vendor) => vendor.id)
+      const [meant] = nearest(id, ids, 1)
+      const known = `known are ${ids.join(', ')}; add an issuer as [logins.${id}]`
+      throw new GwError('request.not_found', `there is nobody called ${id} to log in with`, {
+        hint: meant === undefined ? known : `did you mean ${meant}? ${known}`,
       })
     },
     clientSecret(vendor) {

@@ -195,6 +195,21 @@ test('a window is the same one by its length, not by its name or place', () => {
   expect(both.windows).toHaveLength(3)
 })
 
+test('a window whose length one report leaves out is the same one, unless several could be meant', () => {
+  const allowed = { used: 0.1, status: 'allowed', id: 'requests' } as const
+  const seen = (before: Standing, ...windows: QuotaWindow[]) =>
+    observe(before, { is: 'windows', source: 'serving', windows }, t0)
+  for (const [first, second] of [[null, 60_000], [60_000, null]]) {
+    const known = seen(fresh, window({ ...allowed, lengthMs: first! }))
+    const { windows } = seen(known, window({ ...allowed, lengthMs: second!, used: 0.4 }))
+    expect(windows.map(({ id, lengthMs, used }) => [id, lengthMs, used])).toEqual([['requests', 60_000, 0.4]])
+  }
+  const two = seen(fresh, window({ ...allowed, lengthMs: 60_000 }), window({ ...allowed, lengthMs: 86_400_000 }))
+  expect(seen(two, window({ ...allowed, lengthMs: null })).windows).toHaveLength(3)
+  const other = seen(fresh, window({ ...allowed, lengthMs: null, model: 'm' }))
+  expect(seen(other, window({ ...allowed, lengthMs: 60_000 })).windows).toHaveLength(2)
+})
+
 test('the score falls by 20 for a failure and 10 for a limit, rises by 1, and heals 2 an hour', () => {
   expect(observe(fresh, success, t0).score).toBe(51)
   expect(observe(fresh, failure('timeout'), t0).score).toBe(30)
