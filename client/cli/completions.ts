@@ -1,4 +1,5 @@
 import tab from '@bomb.sh/tab/commander'
+import { settings } from './manifest.ts'
 import type { AddCommands } from './program.ts'
 
 /** `gw complete <shell>` prints the completion script; the script calls `gw complete -- …` while one types. */
@@ -6,8 +7,22 @@ export const completions: AddCommands = (program, { completing, argv, io }) => {
   if (argv.at(-1) === 'bash' && !argv.includes('--')) {
     program.command('complete').argument('[shell]').action(() => io.out(bashScript))
   } // It goes through all commands at once; a run that completes nothing only needs its name.
-  else if (completing) tab(program)
-  else program.command('complete').argument('[shell]')
+  else if (completing) {
+    const { commands } = tab(program)
+    // Flags of the program itself may stand behind any command.
+    for (const command of commands.values()) {
+      for (const { long, description, hidden, required } of program.options) {
+        const name = long?.slice(2)
+        if (name === undefined || hidden || command.options.has(name)) continue
+        if (required) command.option(name, description, () => {})
+        else command.option(name, description)
+      }
+    }
+    for (const name of ['get', 'set', 'unset']) {
+      const key = commands.get(`config ${name}`)?.arguments.get('key')
+      if (key) key.handler = (complete) => settings.forEach(({ path, description }) => complete(path, description))
+    }
+  } else program.command('complete').argument('[shell]')
   const command = program.commands.find((one) => one.name() === 'complete')
   command?.description('Print the completion script of a shell: bash, zsh, fish or powershell').alias('completions')
 }

@@ -5,6 +5,7 @@ import type { Home } from '../../lib/open-home.ts'
 import type { Presence } from '../../lib/presence.ts'
 import type { CliIo } from './io.ts'
 import { callRemote, readToken, type Remote } from './remote.ts'
+import { answersWithoutConfig } from './without-config.ts'
 
 /** What the options that every command takes came to. */
 export interface GlobalOptions {
@@ -107,6 +108,8 @@ export async function openSession(io: CliIo, options: GlobalOptions, version: st
     token,
     async call(operation, input) {
       if (remote) return callRemote(remote, operation, input, io.signal)
+      const answer = answersWithoutConfig[operation.name]
+      if (answer) return answer({ io, options, version })
       const [home, { operationContext }, { callOperation }, { operator }, serving] = await Promise.all([
         opened ?? (operation.effect === 'reads' ? reading ??= open(true) : opened = open()),
         import('../../lib/operation-context.ts'),

@@ -269,13 +269,16 @@ function assign(tree: Record<string, Json>, path: readonly string[], value: Json
   return true
 }
 
+/** A step of a dotted key, quoted where it holds what would part it. */
+const stepText = (step: string): string => /[."]/.test(step) ? JSON.stringify(step) : step
+
 function fileOrigins(tree: Record<string, Json>, map: TomlMap, path: string): Map<string, ConfigOrigin> {
   const line = lineFinder(map)
   const out = new Map<string, ConfigOrigin>()
   const visit = (value: Json, at: readonly string[]) => {
     if (isObject(value)) {
       for (const [key, item] of Object.entries(value)) visit(item as Json, [...at, key])
-    } else out.set(at.join('.'), { layer: 'file', from: `${path}:${line(at) ?? 1}` })
+    } else out.set(at.map(stepText).join('.'), { layer: 'file', from: `${path}:${line(at) ?? 1}` })
   }
   visit(tree, [])
   return out

@@ -205,7 +205,7 @@ export const configFile = {
           path: key,
           value: value === undefined || value === null
             ? undefined
-            : at(restoreSecrets(under(key, value), before) as JsonObject, key),
+            : valueAt(restoreSecrets(under(key, value), before) as JsonObject, key),
         }))
         return applying(edits)(text)
       },
@@ -307,7 +307,8 @@ export const configFile = {
   }),
 }
 
-function at(tree: JsonObject, path: readonly string[]): Json | undefined {
+/** What stands at a path, if anything. */
+export function valueAt(tree: Json, path: readonly string[]): Json | undefined {
   let value: Json | undefined = tree
   for (const step of path) value = isObject(value) && Object.hasOwn(value, step) ? value[step] as Json : undefined
   return value
@@ -318,5 +319,5 @@ const under = (key: readonly string[], value: Json): JsonObject =>
   [...key].reverse().reduce<Json>((inner, step) => ({ [step]: inner }), value) as JsonObject
 
 /** A value without secrets, as it is shown where it stands. */
-const shownAt = (key: readonly string[], value: Json): Json =>
-  at(redactConfig(under(key, value)) as JsonObject, key) ?? null
+export const shownAt = (key: readonly string[], value: Json): Json =>
+  valueAt(redactConfig(under(key, value)) as JsonObject, key) ?? null

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { GwError, isObject, type Json } from '../base/mod.ts'
+import { GwError, type Json, nearest } from '../base/mod.ts'
 import { configJsonSchema, fromText, type LoadedConfig, redactConfig, settings } from '../config/mod.ts'
-import { asked, configFile } from './config-file.ts'
+import { asked, configFile, shownAt, valueAt } from './config-file.ts'
 import { anyJson, area, nothing, operation } from './operation.ts'
 
 const key = z.string().min(1).max(300).regex(/^[^.\s][^\s]*$/, 'must be a dotted key such as server.port')
@@ -17,27 +17,34 @@ function steps(text: string): string[] {
 }
 
 function rows(loaded: LoadedConfig, all: boolean) {
-  const known = settings()
-  const byPath = new Map(known.map((setting) => [setting.path, setting]))
-  const paths = [...new Set([...(all ? byPath.keys() : []), ...loaded.origins.keys()])].sort()
-  return paths.map((path) => {
+  const rowOf = rowsOf(loaded)
+  const paths = [...new Set([...(all ? settings().map(({ path }) => path) : []), ...loaded.origins.keys()])].sort()
+  return paths.map(rowOf)
+}
+
+/** Tells of a key what it is set to and where. What is secret is known by where it stands, so the whole is redacted. */
+function rowsOf(loaded: LoadedConfig) {
+  const byPath = new Map(settings().map((setting) => [setting.path, setting]))
+  const shown = redactConfig(loaded.config)
+  return (path: string) => {
     const setting = byPath.get(path)
-    let value: unknown = loaded.config
-    for (const step of path.split('.')) value = isObject(value) ? value[step] : undefined
+    const origin = loaded.origins.get(path)
     return {
       key: path,
-      value: redactConfig(value, path.split('.').pop()!),
-      from: loaded.origins.get(path)?.from ?? 'default',
+      value: valueAt(shown, steps(path)) ?? null,
+      from: origin?.from ?? 'default',
+      layer: origin?.layer ?? 'default',
       variable: setting?.variable ?? null,
       description: setting?.description ?? null,
     }
-  })
+  }
 }
 
 const row = z.object({
   key: z.string(),
   value: anyJson,
   from: z.string().describe('where it was written'),
+  layer: z.enum(['flag', 'environment', '.lenv', '.env', 'file', 'default']),
   variable: z.string().nullable(),
   description: z.string().nullable(),
 })
@@ -73,6 +80,36 @@ export const config = area({
     return { path: loaded.path, data: rows(loaded, input.all), warnings: [...loaded.warnings] }
   }),
 
+  get: operation({
+    summary: 'Show one key of the configuration in force, without secrets, and where its value comes from',
+    description: 'Of a table it shows the whole; its keys have places of their own: gw config show.',
+    scope: 'admin',
+    effect: 'reads',
+    mcp: true,
+    input: z.object({ key: key.meta({ positional: 0 }) }).strict(),
+    output: row.extend({
+      from: row.shape.from.nullable().describe('where it was written; null for a table'),
+      layer: row.shape.layer.nullable(),
+    }),
+    cli: { print: 'value', example: 'gw config get server.port' },
+  }).query(({ ctx: { rooms }, input }) => {
+    const loaded = rooms.config.current()
+    const known = settings().map(({ path }) => path)
+    const found = rowsOf(loaded)(input.key)
+    if (known.includes(input.key) || loaded.origins.has(input.key)) return found
+    // A default within a table that its owner named has no place of its own; neither has a table.
+    if (found.value !== null) {
+      return typeof found.value === 'object' && !Array.isArray(found.value)
+        ? { ...found, from: null, layer: null }
+        : found
+    }
+    const [meant] = nearest(input.key, [...known, ...loaded.origins.keys()], 1)
+    throw new GwError('request.not_found', `there is no setting ${input.key}`, {
+      hint: meant === undefined ? 'gw config show --all lists them' : `did you mean ${meant}?`,
+      param: 'key',
+    })
+  }),
+
   validate: operation({
     summary: 'Read the configuration anew and say what is wrong with it',
     scope: 'admin',
@@ -102,8 +139,8 @@ export const config = area({
       value: anyJson.meta({ positional: 1 }).describe('JSON, TOML, or a plain text'),
     }).strict(),
     output: written,
-    before: ({ rooms }, input) => Promise.resolve(valueAt(rooms.config.current(), String(input.key))),
-    hide: (input) => ({ ...input, value: redactConfig(input.value, String(input.key).split('.').pop()!) }),
+    before: ({ rooms }, input) => Promise.resolve(shownNow(rooms.config.current(), String(input.key))),
+    hide: (input) => ({ ...input, value: shownAt(steps(String(input.key)), (input.value ?? null) as Json) }),
     cli: { example: 'gw config set server.port 8090' },
   }).mutation(async ({ ctx: { rooms }, input }) => {
     const setting = settings().find(({ path }) => path === input.key)
@@ -120,7 +157,7 @@ export const config = area({
     idempotent: true,
     input: z.object({ key: key.meta({ positional: 0 }) }).strict(),
     output: written,
-    before: ({ rooms }, input) => Promise.resolve(valueAt(rooms.config.current(), String(input.key))),
+    before: ({ rooms }, input) => Promise.resolve(shownNow(rooms.config.current(), String(input.key))),
   }).mutation(async ({ ctx: { rooms }, input }) => {
     const { path, before, after } = await asked(rooms.config.write([{ path: steps(input.key), value: undefined }]))
     return { path, key: input.key, changed: before !== after }
@@ -136,8 +173,4 @@ export const config = area({
   }).query(async () => ({ schema: await configJsonSchema() })),
 })
 
-function valueAt(loaded: LoadedConfig, path: string): Json {
-  let value: unknown = loaded.config
-  for (const step of steps(path)) value = isObject(value) ? value[step] : undefined
-  return redactConfig(value, path.split('.').pop()!)
-}
+const shownNow = (loaded: LoadedConfig, path: string): Json => valueAt(redactConfig(loaded.config), steps(path)) ?? null

@@ -228,6 +228,8 @@ const cases: readonly (readonly [operation: string, input: JsonObject])[] = [
   ['config.edit', { edits: [{ key: ['log', 'level'] }], etag: 'another' }],
   ['config.import', { name: 'imported', document, replace: true }],
   ['config.import', { name: '../outside', document }],
+  ['config.get', { key: 'log.level' }],
+  ['config.get', { key: 'log.levle' }],
   ['config.path', {}],
   ['config.save', { name: 'saved', replace: true }],
   ['config.export', { name: 'saved' }],
