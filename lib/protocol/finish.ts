@@ -91,6 +91,7 @@ export const finishWords: Readonly<
     tool_use: 'tool-calls',
     refusal: 'refusal',
     pause_turn: 'pause',
+    compaction: 'pause',
   },
   chat: {
     stop: 'stop',
@@ -118,6 +119,7 @@ export const finishWords: Readonly<
   gemini: {
     STOP: 'stop',
     MAX_TOKENS: 'length',
+    CONTINUATION: 'length',
     SAFETY: 'content-filter',
     RECITATION: 'content-filter',
     LANGUAGE: 'content-filter',

@@ -28,8 +28,8 @@ const openaiShared = new Set([
   'prompt_cache_key',
   'prompt_cache_options',
   'prompt_cache_retention',
-  'safety_identifier',
   'moderation',
+  'stream_options',
 ])
 
 /**
@@ -49,7 +49,9 @@ const harmlessValues: Readonly<Record<string, readonly Json[]>> = {
   truncation: ['disabled'],
   include_obfuscation: [true, false],
   include: [],
-  modalities: [],
+  detail: ['auto'],
+  speed: ['standard'],
+  clear_at: ['never'],
   phase: [],
   status: ['completed'],
   defer_loading: [false],
@@ -57,18 +59,38 @@ const harmlessValues: Readonly<Record<string, readonly Json[]>> = {
   annotations: [],
   // How finely arguments are streamed, not what they are.
   eager_input_streaming: [true, false],
+  // Gemini's switches that are off unless turned on.
+  willContinue: [false],
+  streamFunctionCallArguments: [false],
+  includeServerSideToolInvocations: [false],
+  audioTimestamp: [false],
+  enableAffectiveDialog: [false],
+  enableEnhancedCivicAnswers: [false],
+  behavior: ['BLOCKING'],
 }
+
+/** What objects say that say no more than their absence would, by their names. */
+const harmlessObjects: Readonly<Record<string, string>> = {
+  // Called by the model itself, or allowed to it: what a call is without saying so.
+  caller: '{"type":"direct"}',
+  allowed_callers: '["direct"]',
+  citations: '{"enabled":false}',
+  modalities: '["text"]',
+  responseModalities: '["TEXT"]',
+}
+
+/** How Gemini writes that a choice among words was not made. */
+const unspecified = /^(?:[A-Z]+_)*UNSPECIFIED$/
 
 /** Whether a value says nothing that its absence would not say. */
 export function isHarmless(key: string, value: Json | undefined): boolean {
   if (value === undefined || value === null) return true
-  if (Array.isArray(value) && value.length === 0) return true
   if (typeof value === 'object') {
     const entries = Object.entries(value)
-    // Called by the model itself, or allowed to it: what a call is without saying so.
-    if (key === 'caller' || key === 'allowed_callers') return entries.length === 1 && entries[0]![1] === 'direct'
-    return entries.length === 0
+    if (key === 'stream_options') return entries.every(([name, item]) => isHarmless(name, item))
+    return entries.length === 0 || harmlessObjects[key] === JSON.stringify(value)
   }
+  if (typeof value === 'string' && unspecified.test(value)) return true
   return harmlessValues[key]?.includes(value) ?? false
 }
 
@@ -77,6 +99,9 @@ export function isHarmless(key: string, value: Json | undefined): boolean {
  * encoders say.
  */
 const places: Readonly<Partial<Record<ProtocolId, Readonly<Record<string, string>>>>> = {
+  'anthropic-messages': {
+    'thinking.summary': 'thinking.display',
+  },
   gemini: {
     'temperature': 'generationConfig.temperature',
     'top_p': 'generationConfig.topP',
@@ -98,7 +123,8 @@ const places: Readonly<Partial<Record<ProtocolId, Readonly<Record<string, string
 function placeOf(source: ProtocolId, path: string): string {
   const known = places[source]
   if (known === undefined) return path
-  return known[path] ?? path.replace(/\.is_error$/, '.functionResponse.response.error')
+  if (known[path] !== undefined) return known[path]
+  return source === 'gemini' ? path.replace(/\.is_error$/, '.functionResponse.response.error') : path
 }
 
 /** A fresh account of a translation between two protocols. */
@@ -122,7 +148,8 @@ export function createLedger(source: ProtocolId, target: ProtocolId): Ledger {
         for (const name in found.nested) {
           for (const [key, value] of Object.entries(found.nested[name] ?? {})) {
             if (!isHarmless(key, value)) {
-              losses.push({ path: joinPath(joinPath(found.path, name), key), reason: noEquivalent })
+              const inside = found.path === '' ? name : `${found.path}.${name}`
+              losses.push({ path: joinPath(inside, key), reason: noEquivalent })
             }
           }
         }

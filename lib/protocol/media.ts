@@ -1,4 +1,5 @@
 import type { JsonObject } from '../base/mod.ts'
+import type { Ledger } from './ledger.ts'
 import { toBase64 } from './reasoning.ts'
 import type { CustomTool, MediaSource } from './request.ts'
 
@@ -42,6 +43,11 @@ export function customToolDescription(tool: CustomTool): string {
   if (tool.format === null) return about
   const grammar = `The input must match this ${tool.format.syntax} grammar:\n${tool.format.definition}`
   return about === '' ? grammar : `${about}\n\n${grammar}`
+}
+
+/** Where the caller wrote the grammar of a custom tool. */
+export function formatPath({ path }: CustomTool, { source }: Ledger): string {
+  return source === 'openai-chat' ? `${path}.custom.format` : `${path}.format`
 }
 
 /** How the client's own tool search is declared when the client left it to the provider. */

@@ -20,10 +20,11 @@ export interface Found {
 
 /** A wish to cache the prompt up to and including the thing that carries it. */
 export interface CacheMark {
+  readonly path: string
   /** As written by the caller: `5m`, `1h`, `30m`, `12h`; `null` for the protocol's default. */
   readonly ttl: string | null
   /** As written, for its own protocol. */
-  readonly raw?: JsonObject
+  readonly raw: JsonObject
 }
 
 interface Marked extends Found {
@@ -206,6 +207,8 @@ export type ToolChoice =
     readonly type: 'allowed'
     readonly mode: 'auto' | 'required'
     readonly names: readonly string[]
+    /** Paths of the others among them, which their provider runs. */
+    readonly unnamed: readonly string[]
     readonly value: Json
   }
   | { readonly type: 'native'; readonly value: Json }
@@ -272,6 +275,8 @@ export interface InferenceRequest extends Found {
   readonly includeUsage: boolean
   /** The caller's word for its end user. */
   readonly user: string | null
+  /** The same, for finding abuse and nothing else. */
+  readonly safetyId: string | null
   readonly store: boolean | null
   /** `auto`, `default`, `flex`, `priority`. */
   readonly serviceTier: string | null

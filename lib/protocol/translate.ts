@@ -153,7 +153,10 @@ export function translator(client: ProtocolId, upstream: ProtocolId, options: Tr
         maxOutputTokens: context.maxOutputTokens ?? null,
         autoCache: options.autoCache === true && client.startsWith('openai'),
       })
-      if (!ledger.same) loseNamespaces(request, ledger)
+      if (!ledger.same) {
+        loseNamespaces(request, ledger)
+        loseUnnamed(request, ledger)
+      }
       const upstreamBody = applyQuirks(
         upstream,
         encoded,
@@ -233,6 +236,12 @@ function loseNamespaces({ tools }: InferenceRequest, ledger: Ledger): void {
       ledger.lose(`${namespace.path}.description`, `${ledger.target} has no namespaces of tools`)
     }
   }
+}
+
+/** A choice among some tools names those of the caller; the ones that a provider runs go by no name elsewhere. */
+function loseUnnamed({ toolChoice }: InferenceRequest, ledger: Ledger): void {
+  if (toolChoice?.type !== 'allowed') return
+  for (const path of toolChoice.unnamed) ledger.lose(path, `a tool that only ${ledger.source} runs`)
 }
 
 /** Refuses what cannot be carried whole. @throws GwError `request.lossy` with the path of the first loss */

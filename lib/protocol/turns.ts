@@ -9,17 +9,28 @@ import type { InferenceRequest, Message, Part } from './request.ts'
  */
 export function leadingSystem(
   request: InferenceRequest,
-  same: boolean,
+  ledger: Ledger,
 ): { readonly system: readonly Part[]; readonly rest: readonly Message[] } {
-  if (same) return { system: request.instructions, rest: request.messages }
+  if (ledger.same) return { system: request.instructions, rest: request.messages }
   const system = [...request.instructions]
   let first = 0
   for (const message of request.messages) {
-    if (message.role !== 'system' && message.role !== 'developer') break
+    if ((message.role !== 'system' && message.role !== 'developer') || message.parts.length === 0) break
     system.push(...message.parts.map((part) => withExtra(part, message)))
     first++
   }
-  return { system, rest: request.messages.slice(first) }
+  return { system: systemText(system, ledger), rest: request.messages.slice(first) }
+}
+
+/** What of a system message is text, which is all that most protocols take there; the rest is in the ledger. */
+export function systemText(parts: readonly Part[], ledger: Ledger): readonly Part[] {
+  return parts.filter((part) => {
+    // Tools that it brings stand among the tools.
+    if (part.type !== 'text' && part.type !== 'additional-tools') {
+      ledger.lose(part.path, `${ledger.target} instructions are text`)
+    }
+    return part.type === 'text'
+  })
 }
 
 /** The message's own unknown fields ride on its part, so that the encoder accounts for them. */

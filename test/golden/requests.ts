@@ -90,6 +90,29 @@ const chatCases: Cases = {
   unknown: chat({ x_vendor: { deep: [1, 2] } }),
   stream: chat({ stream: true, stream_options: { include_usage: true } }),
   refusal: chat({ messages: [user, { role: 'assistant', content: null, refusal: 'I will not.' }, user] }),
+  'cache-breakpoint': chat({
+    prompt_cache_options: { mode: 'explicit', ttl: '30m' },
+    messages: [{
+      role: 'user',
+      content: [{ type: 'text', text: 'What?', prompt_cache_breakpoint: { mode: 'explicit', ttl: '12h' } }],
+    }],
+  }),
+  'safety-identifier': chat({ safety_identifier: 'u-1' }),
+  'end-user': chat({ user: 'u-1', safety_identifier: 'u-2' }),
+  'usual-values': chat({
+    modalities: ['text'],
+    stream: true,
+    stream_options: { include_obfuscation: false },
+    service_tier: 'auto',
+    store: false,
+  }),
+  'some-tools': chat({
+    tools: [chatTool, { type: 'function', function: { name: 'time' } }],
+    tool_choice: {
+      type: 'allowed_tools',
+      allowed_tools: { mode: 'auto', tools: [{ type: 'function', function: { name: 'time' } }] },
+    },
+  }),
 }
 
 const said = { type: 'message', role: 'user', content: [{ type: 'input_text', text: 'Weather in Köln? 🦊' }] }
@@ -185,6 +208,38 @@ const responsesCases: Cases = {
   truncation: responses({ truncation: 'auto', background: true, max_tool_calls: 3 }),
   unknown: responses({ x_vendor: { deep: [1, 2] } }),
   stream: responses({ stream: true }),
+  'cache-breakpoint': responses({
+    input: [{
+      role: 'user',
+      content: [{ type: 'input_text', text: 'What?', prompt_cache_breakpoint: { mode: 'explicit', ttl: '30m' } }],
+    }],
+  }),
+  'safety-identifier': responses({ safety_identifier: 'u-1' }),
+  'usual-values': responses({
+    reasoning: { effort: 'low', context: 'auto', mode: 'standard' },
+    stream: true,
+    stream_options: { include_obfuscation: false },
+  }),
+  'summary-by-first-name': responses({ reasoning: { effort: 'low', generate_summary: 'detailed' } }),
+  'system-image': responses({
+    input: [{
+      role: 'developer',
+      content: [
+        { type: 'input_text', text: 'Draw like this.' },
+        { type: 'input_image', image_url: 'https://example.com/a.png' },
+      ],
+    }, said],
+  }),
+  'tools-first': responses({ input: [{ type: 'additional_tools', role: 'developer', tools: [responsesTool] }, said] }),
+  'some-tools': responses({
+    tools: [responsesTool, { type: 'function', name: 'time' }, { type: 'web_search' }],
+    tool_choice: {
+      type: 'allowed_tools',
+      mode: 'required',
+      tools: [{ type: 'function', name: 'time' }, { type: 'web_search' }],
+    },
+  }),
+  'service-tier': responses({ service_tier: 'ultrafast' }),
 }
 
 const messages = (more: JsonObject): JsonObject => ({ model: 'm', max_tokens: 1000, messages: [user], ...more })
@@ -307,6 +362,30 @@ const messagesCases: Cases = {
   }),
   unknown: messages({ x_vendor: { deep: [1, 2] } }),
   stream: messages({ stream: true }),
+  'early-output-format': messages({ output_format: { type: 'json_schema', schema } }),
+  'thinking-updates': messages({
+    max_tokens: 9000,
+    thinking: { type: 'enabled', budget_tokens: 4096, display: 'updates' },
+  }),
+  'thinking-shown': messages({ thinking: { type: 'adaptive', display: 'summarized' } }),
+  'system-settings': messages({
+    messages: [user, { role: 'system', output_config: { effort: 'low' } }, {
+      role: 'system',
+      content: 'Be brief.',
+      clear_at: 'next_user_message',
+    }],
+  }),
+  'usual-values': messages({
+    speed: 'standard',
+    messages: [{
+      role: 'user',
+      content: [{
+        type: 'document',
+        source: { type: 'text', media_type: 'text/plain', data: 'Rain.' },
+        citations: { enabled: false },
+      }],
+    }],
+  }),
 }
 
 const geminiUser = { role: 'user', parts: [{ text: 'Weather in Köln? 🦊' }] }
@@ -447,6 +526,38 @@ const geminiCases: Cases = {
   bookkeeping: gemini({ serviceTier: 'flex', labels: { team: 'a' } }),
   unknown: gemini({ x_vendor: { deep: [1, 2] } }),
   stream: gemini({ stream: true }),
+  'named-file': geminiParts({ inlineData: { mimeType: 'application/pdf', data: pdf, displayName: 'a.pdf' } }),
+  'usual-values': gemini({
+    serviceTier: 'unspecified',
+    generationConfig: {
+      responseModalities: ['TEXT'],
+      mediaResolution: 'MEDIA_RESOLUTION_UNSPECIFIED',
+      audioTimestamp: false,
+    },
+    tools: [{ functionDeclarations: [{ name: 'time', behavior: 'BLOCKING' }] }],
+    toolConfig: {
+      functionCallingConfig: { mode: 'MODE_UNSPECIFIED', streamFunctionCallArguments: false },
+      includeServerSideToolInvocations: false,
+    },
+  }),
+  'streamed-arguments': gemini({
+    tools: [geminiTool],
+    toolConfig: { functionCallingConfig: { mode: 'AUTO', streamFunctionCallArguments: true } },
+  }),
+  'some-tools': gemini({
+    tools: [{ functionDeclarations: [{ name: 'time' }, { name: 'weather' }] }],
+    toolConfig: { functionCallingConfig: { mode: 'AUTO', allowedFunctionNames: ['time'] } },
+  }),
+  'nullable-schema': geminiConfig({
+    responseMimeType: 'application/json',
+    responseSchema: {
+      type: 'OBJECT',
+      properties: {
+        sky: { type: 'STRING', enum: ['rain', 'sun'], nullable: true },
+        wind: { anyOf: [{ type: 'INTEGER' }, { type: 'STRING' }], nullable: true },
+      },
+    },
+  }),
 }
 
 /** What clients ask, by protocol and feature. */

@@ -30,6 +30,8 @@ const block = is.byTag('type', {
   }),
 })
 
+const said = is.record({ content: is.required(is.textOr(block)) })
+
 /** What gw checks of a tool definition; only tools with a schema of their own are looked into. */
 const tool = is.byTag('type', {
   custom: is.record({
@@ -46,7 +48,12 @@ const fields = {
   messages: is.list(
     is.both(
       is.record({ role: is.oneOf('user', 'assistant', 'system') }),
-      is.record({ content: is.required(is.textOr(block)) }),
+      is.byTag('role', {
+        user: said,
+        assistant: said,
+        // It may be there for its settings alone.
+        system: is.record({ content: is.textOr(block) }),
+      }),
     ),
     1,
   ),
@@ -60,6 +67,7 @@ const fields = {
     effort: is.text,
     format: is.optional(is.byTag('type', { json_schema: is.record({ schema: is.anyObject }) })),
   })),
+  output_format: is.optional(is.byTag('type', { json_schema: is.record({ schema: is.anyObject }) })),
   cache_control: cache,
 }
 

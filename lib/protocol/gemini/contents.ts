@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from '../../base/mod.ts'
+import { loseMark } from '../cache.ts'
 import type { EncodeOptions } from '../codec.ts'
 import { compact } from '../read.ts'
 import { toBase64 } from '../reasoning.ts'
@@ -44,11 +45,7 @@ export function encodeInstruction(
 ): JsonObject | undefined {
   const { ledger } = options
   const pen: Pen = { ...options, third: false, calls: new Map() }
-  const out = parts.flatMap((part) => {
-    if (part.type === 'text' || ledger.same) return encodePart(part, pen)
-    ledger.lose(part.path, 'gemini instructions are text')
-    return []
-  })
+  const out = parts.flatMap((part) => encodePart(part, pen))
   const role = ledger.same && request.again?.systemRole !== undefined ? { role: request.again.systemRole } : {}
   const extras = ledger.inner(request, 'systemInstruction')
   if (out.length === 0 && !(ledger.same && (extras !== undefined || 'role' in role))) return undefined
@@ -131,13 +128,9 @@ function isSeal(part: Part): part is ReasoningPart {
     (part.id === null || part.id === onText || part.id === onItself || part.summary.length === 0)
 }
 
-function loseMark(part: Part, { ledger }: Pen): void {
-  if (part.cache !== undefined) ledger.lose(`${part.path}.cache_control`, 'gemini caches without marks')
-}
-
 function encodePart(part: Part, pen: Pen): Draft[] {
   const { ledger } = pen
-  loseMark(part, pen)
+  loseMark(part, ledger)
   switch (part.type) {
     case 'text': {
       const extras = ledger.extras(part)
@@ -203,7 +196,7 @@ function inputOf(part: ToolCallPart, ledger: EncodeOptions['ledger']): Json {
 /** A result; media that older models do not take inside it are put to `later`. */
 function encodeResult(part: ToolResultPart, pen: Pen, later: Draft[]): Draft[] {
   const { ledger, ids, calls } = pen
-  loseMark(part, pen)
+  loseMark(part, ledger)
   const extras = ledger.extras(part)
   const id = isMadeId(part.callId) ? undefined : ids.short(part.callId)
   if (ledger.same) {
@@ -216,7 +209,7 @@ function encodeResult(part: ToolResultPart, pen: Pen, later: Draft[]): Draft[] {
   for (const item of part.content) {
     if (item.type === 'text') {
       ledger.extras(item)
-      loseMark(item, pen)
+      loseMark(item, ledger)
       texts.push(item.text)
       continue
     }
@@ -270,7 +263,8 @@ function encodeMedia(part: ImagePart | FilePart | AudioPart, pen: Pen): Draft[] 
   const media = ledger.same && kind === 'fileData'
     ? compact({ mimeType: part.again?.mimeType, fileUri: uriOf(part.source) })
     : sourceOf(part.source, part.type)
-  return [{ [kind]: { ...media, ...ledger.inner(part, kind) }, ...extras } as Draft]
+  const named = ledger.same && part.type === 'file' && part.name !== null ? { displayName: part.name } : {}
+  return [{ [kind]: { ...media, ...named, ...ledger.inner(part, kind) }, ...extras } as Draft]
 }
 
 function uriOf(source: MediaSource): string {

@@ -152,12 +152,13 @@ function decodeMedia(part: JsonObject, path: string): Part | null {
       extra: unknownFields(part, blobFields),
       nested: { inlineData: unknownFields(blob, new Set(['mimeType', 'data'])) },
     }
+    const { displayName: _, ...nameless } = found.nested.inlineData ?? {}
     const format = sounds[mediaType]
     if (format !== undefined) return { type: 'audio', ...found, again: { mimeType: mediaType }, data, format }
     const source: MediaSource = { kind: 'base64', mediaType, data }
     return mediaType.startsWith('image/')
       ? { type: 'image', ...found, source, detail: null }
-      : { type: 'file', ...found, source, name: null }
+      : { type: 'file', ...found, nested: { inlineData: nameless }, source, name: stringOf(blob.displayName) }
   }
   const file = objectOf(part.fileData)
   if (file === undefined) return null
@@ -172,9 +173,10 @@ function decodeMedia(part: JsonObject, path: string): Part | null {
     nested: { fileData: unknownFields(file, new Set(['mimeType', 'fileUri'])) },
     again: mediaType === null ? {} : { mimeType: mediaType },
   }
+  const { displayName: _, ...nameless } = found.nested.fileData ?? {}
   return mediaType?.startsWith('image/')
     ? { type: 'image', ...found, source, detail: null }
-    : { type: 'file', ...found, source, name: null }
+    : { type: 'file', ...found, nested: { fileData: nameless }, source, name: stringOf(file.displayName) }
 }
 
 /** The fields that say what a part is. */

@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from '../../base/mod.ts'
 import type { EncodeOptions } from '../codec.ts'
+import { loseMark } from '../cache.ts'
 import { choicesFor } from '../choices.ts'
 import { isHarmless, unknownFields } from '../ledger.ts'
 import { compact, numberOf, objectOf, objectsOf, stringOf } from '../read.ts'
@@ -93,10 +94,15 @@ export function decodeRequest(given: JsonObject): InferenceRequest {
     stream: body.stream === true,
     includeUsage: true,
     user: null,
+    safetyId: null,
     store: null,
-    serviceTier: body.serviceTier === 'standard' ? 'default' : stringOf(body.serviceTier),
+    serviceTier: decodeTier(stringOf(body.serviceTier)),
     cache: null,
   }
+}
+
+function decodeTier(tier: string | null): string | null {
+  return tier === 'standard' ? 'default' : tier === 'unspecified' ? null : tier
 }
 
 function decodeLogprobs(config: JsonObject): LogprobsWish | null {
@@ -151,7 +157,7 @@ function decodeOutput(config: JsonObject): OutputFormat | null {
 export function encodeRequest(request: InferenceRequest, options: EncodeOptions): JsonObject {
   const { ledger, model } = options
   const extras = ledger.extras(request)
-  const { system, rest } = leadingSystem(request, ledger.same)
+  const { system, rest } = leadingSystem(request, ledger)
   const systemInstruction = encodeInstruction(system, request, options)
   const contents = encodeContents(rest, request, options)
   const tools = encodeTools(request, options)
@@ -250,7 +256,8 @@ function loseOthers(request: InferenceRequest, { ledger }: EncodeOptions): void 
   }
   if (request.store === true) ledger.lose('store', none)
   if (request.user !== null) ledger.lose(fromMessages ? 'metadata.user_id' : 'user', none)
-  if (request.cache !== null) ledger.lose('cache_control', 'gemini caches without marks')
+  if (request.safetyId !== null) ledger.lose('safety_identifier', none)
+  loseMark(request, ledger)
   for (const tool of request.tools) {
     if (tool.type === 'function' && tool.strict === true && !isHarmless('strict', tool.strict)) {
       ledger.lose(`${tool.path}.${request.source === 'openai-chat' ? 'function.strict' : 'strict'}`, none)

@@ -181,7 +181,10 @@ export function jsonSchema(schema: JsonObject): JsonObject {
     } else if (/^(min|max)(Items|Length|Properties)$/.test(key) && typeof value === 'string') out[key] = Number(value)
     else if (key !== 'nullable') out[key] = value as Json | undefined
   }
-  if (schema.nullable === true && typeof out.type === 'string') out.type = [out.type, 'null']
+  if (schema.nullable !== true) return out as JsonObject
+  if (typeof out.type === 'string') out.type = [out.type, 'null']
+  if (Array.isArray(out.enum)) out.enum = [...out.enum as Json[], null]
+  if (Array.isArray(out.anyOf)) out.anyOf = [...out.anyOf as Json[], { type: 'null' }]
   return out as JsonObject
 }
 

@@ -1,7 +1,9 @@
 import type { Json, JsonObject } from '../../base/mod.ts'
+import { loseMark } from '../cache.ts'
+import { offeredTools } from '../choices.ts'
 import type { EncodeOptions } from '../codec.ts'
 import { unknownFields } from '../ledger.ts'
-import { customToolDescription, customToolSchema, toolSearchDefaults } from '../media.ts'
+import { customToolDescription, customToolSchema, formatPath, toolSearchDefaults } from '../media.ts'
 import { compact, objectOf, objectsOf, stringOf } from '../read.ts'
 import type { InferenceRequest, ToolChoice, ToolDefinition } from '../request.ts'
 import { hostedTool } from '../hosted.ts'
@@ -43,17 +45,25 @@ export function decodeTools(tools: Json | undefined): ToolDefinition[] {
 /** `functionCallingConfig` in neutral form. */
 export function decodeToolChoice(config: JsonObject | undefined): ToolChoice | null {
   const names = Array.isArray(config?.allowedFunctionNames) ? config.allowedFunctionNames as string[] : []
+  const allowed = (mode: 'auto' | 'required'): ToolChoice => ({
+    type: 'allowed',
+    mode,
+    names,
+    unnamed: [],
+    value: config!,
+  })
   switch (config?.mode) {
     case undefined:
     case null:
+    case 'MODE_UNSPECIFIED':
       return null
     case 'NONE':
       return { type: 'none' }
     case 'AUTO':
-      return { type: 'auto' }
+      return names.length === 0 ? { type: 'auto' } : allowed('auto')
     case 'ANY':
       if (names.length === 1) return { type: 'tool', name: names[0]!, kind: 'function' }
-      return names.length === 0 ? { type: 'required' } : { type: 'allowed', mode: 'required', names, value: config! }
+      return names.length === 0 ? { type: 'required' } : allowed('required')
     default:
       return { type: 'native', value: config! }
   }
@@ -66,15 +76,14 @@ export function encodeTools(request: InferenceRequest, options: EncodeOptions): 
   const { ledger } = options
   const choice = request.toolChoice
   // Which of the tools may be called at will cannot be said: the others are not offered.
-  const allowed = choice?.type === 'allowed' && choice.mode === 'auto' && !ledger.same ? new Set(choice.names) : null
+  const offered = choice?.type === 'allowed' && choice.mode === 'auto' ? offeredTools(request, ledger) : request.tools
   const groups = new Map<string, Record<string, Json>>()
   const searches: ToolDefinition[] = []
-  for (const tool of request.tools) {
-    if (allowed !== null && 'name' in tool && !allowed.has(tool.name)) continue
+  for (const tool of offered) {
     const place = ledger.same ? /^tools\[\d+\]/.exec(tool.path)?.[0] ?? '' : ''
     const group = groups.get(place) ?? {}
     groups.set(place, group)
-    if (tool.cache !== undefined) ledger.lose(`${tool.path}.cache_control`, 'gemini caches without marks')
+    loseMark(tool, ledger)
     if (tool.type === 'native') {
       const hosted = !ledger.same && options.quirks.has('web-search') ? hostedTool(tool, ledger) : null
       if (ledger.same) Object.assign(group, tool.value)
@@ -106,7 +115,7 @@ function encodeFunction(tool: Exclude<ToolDefinition, { type: 'native' }>, optio
       }
     case 'custom':
       if (tool.format !== null) {
-        ledger.lose(`${tool.path}.format`, 'the grammar is described to the model, not enforced')
+        ledger.lose(formatPath(tool, ledger), 'the grammar is described to the model, not enforced')
       }
       return {
         name: names.flat(tool.name, tool.namespace?.name ?? null),

@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from '../../../base/mod.ts'
+import { readMark } from '../../cache.ts'
 import { isForeignCitation } from '../../citations.ts'
 import { unknownFields } from '../../ledger.ts'
 import { objectOf, objectsOf, stringOf } from '../../read.ts'
@@ -6,9 +7,8 @@ import { unpackReasoning } from '../../reasoning.ts'
 import type { CacheMark, MediaSource, Part, ReasoningPart } from '../../request.ts'
 
 /** The cache mark of a block, a tool or a request. */
-export function decodeCache(value: JsonObject): CacheMark | null {
-  const mark = objectOf(value.cache_control)
-  return mark === undefined ? null : { ttl: stringOf(mark.ttl), raw: mark }
+export function decodeCache(value: JsonObject, path: string): CacheMark | null {
+  return readMark(value, path, 'cache_control') ?? null
 }
 
 /** The content of a message, a result or the system prompt as parts. */
@@ -39,7 +39,7 @@ const blockFields: Readonly<Record<string, ReadonlySet<string>>> = {
 function decodeBlock(block: JsonObject, path: string): Part {
   const type = block.type as string
   const fields = Object.hasOwn(blockFields, type) ? blockFields[type] : undefined
-  const cache = decodeCache(block)
+  const cache = decodeCache(block, path)
   const marked = cache === null ? {} : { cache }
   if (fields === undefined) return { type: 'native', path, value: block, ...marked }
   const base = { path, extra: unknownFields(block, fields), ...marked }

@@ -28,7 +28,9 @@ const requestFields = new Set([
 
 /** The fields of each thing that have a place of their own in the neutral form. */
 const metadataFields = new Set(['user_id'])
-const configFields = new Set(['effort', 'format'])
+const configFields = new Set(['effort'])
+const configWithFormat = new Set(['effort', 'format'])
+const fieldsWithFormat = new Set([...requestFields, 'output_format'])
 const messageFields = new Set(['role', 'content'])
 const formatFields = new Set(['type', 'schema'])
 
@@ -38,9 +40,12 @@ export function decodeRequest(body: JsonObject): InferenceRequest {
   const metadata = objectOf(body.metadata)
   const metadataExtra = metadata && unknownFields(metadata, metadataFields)
   const config = objectOf(body.output_config)
-  const configExtra = config && unknownFields(config, configFields)
+  const format = decodeOutput(objectOf(config?.format), 'output_config.format')
+  // Its name before it came out of its beta.
+  const early = format === null ? decodeOutput(objectOf(body.output_format), 'output_format') : null
+  const configExtra = config && unknownFields(config, format === null ? configFields : configWithFormat)
   const extra: JsonObject = {
-    ...unknownFields(body, requestFields),
+    ...unknownFields(body, early === null ? requestFields : fieldsWithFormat),
     ...(metadataExtra ? { metadata: metadataExtra } : {}),
     ...(configExtra ? { output_config: configExtra } : {}),
   }
@@ -78,22 +83,30 @@ export function decodeRequest(body: JsonObject): InferenceRequest {
     choices: null,
     logprobs: null,
     reasoning: decodeThinking(objectOf(body.thinking), stringOf(config?.effort)),
-    output: decodeOutput(objectOf(config?.format)),
+    output: format ?? early,
     verbosity: null,
     stream: body.stream === true,
     includeUsage: true,
     user: stringOf(metadata?.user_id),
+    safetyId: null,
     store: null,
     serviceTier: body.service_tier === 'standard_only' ? 'default' : stringOf(body.service_tier),
-    cache: decodeCache(body),
+    cache: decodeCache(body, ''),
   }
 }
+
+/** What is shown of the thoughts. */
+const displays: Readonly<Record<string, string>> = { summarized: 'auto', omitted: 'omitted' }
 
 function decodeThinking(thinking: JsonObject | undefined, effort: string | null): ReasoningOptions | null {
   if (thinking === undefined && effort === null) return null
   const type = thinking?.type
   const known = type === undefined || type === 'enabled' || type === 'disabled' || type === 'adaptive'
-  const extra = thinking && unknownFields(thinking, new Set(known ? ['type', 'budget_tokens', 'display'] : []))
+  const summary = displays[String(thinking?.display)] ?? null
+  const extra = thinking && unknownFields(
+    thinking,
+    new Set([...(known ? ['type', 'budget_tokens'] : []), ...(summary === null ? [] : ['display'])]),
+  )
   return {
     path: 'thinking',
     extra,
@@ -102,16 +115,16 @@ function decodeThinking(thinking: JsonObject | undefined, effort: string | null)
     effort,
     effortPath: 'output_config.effort',
     budgetTokens: numberOf(thinking?.budget_tokens),
-    summary: thinking?.display === 'summarized' ? 'auto' : thinking?.display === 'omitted' ? 'omitted' : null,
+    summary,
   }
 }
 
-function decodeOutput(format: JsonObject | undefined): OutputFormat | null {
+function decodeOutput(format: JsonObject | undefined, path: string): OutputFormat | null {
   const schema = objectOf(format?.schema)
   if (format === undefined || format.type !== 'json_schema' || schema === undefined) return null
   return {
     type: 'json-schema',
-    path: 'output_config.format',
+    path,
     extra: unknownFields(format, formatFields),
     name: null,
     description: null,

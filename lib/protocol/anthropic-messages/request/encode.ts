@@ -2,7 +2,7 @@ import type { JsonObject } from '../../../base/mod.ts'
 import type { EncodeOptions } from '../../codec.ts'
 import { choicesFor } from '../../choices.ts'
 import { loseLogprobs } from '../../logprobs.ts'
-import { isHarmless } from '../../ledger.ts'
+import { isHarmless, type Ledger } from '../../ledger.ts'
 import { compact } from '../../read.ts'
 import type { InferenceRequest, OutputFormat, Part } from '../../request.ts'
 import { leadingSystem } from '../../turns.ts'
@@ -19,7 +19,7 @@ export function encodeRequest(request: InferenceRequest, options: EncodeOptions)
   const extras = ledger.extras(request)
   const { metadata: metadataExtra, output_config: configExtra, ...rest } = extras ?? {}
   const tools = encodeTools(request, pen)
-  const { system, rest: conversation } = leadingSystem(request, ledger.same)
+  const { system, rest: conversation } = leadingSystem(request, ledger)
   const systemText = encodeSystem(system, ledger.same && request.instructionsPlain, pen)
   const messages = encodeMessages(conversation, pen)
   limitMarks(pen)
@@ -42,13 +42,14 @@ export function encodeRequest(request: InferenceRequest, options: EncodeOptions)
   if (request.store === true) ledger.lose('store', 'no equivalent in anthropic-messages')
   if (options.autoCache && pen.marks.length === 0) markTail(tools, systemText, messages)
   const format = encodeOutput(request.output, pen)
+  const early = ledger.same && request.output?.type === 'json-schema' && request.output.path === 'output_format'
   const config = {
     ...(thinking.effort === undefined ? {} : { effort: thinking.effort }),
-    ...(format === undefined ? {} : { format }),
+    ...(format === undefined || early ? {} : { format }),
     ...(configExtra as object | undefined),
   }
   const metadata = {
-    ...(request.user === null ? {} : { user_id: request.user }),
+    ...encodeUser(request, ledger),
     ...(metadataExtra as object | undefined),
   }
   return compact({
@@ -62,10 +63,11 @@ export function encodeRequest(request: InferenceRequest, options: EncodeOptions)
     stop_sequences: sampling.stop ?? undefined,
     thinking: thinking.thinking,
     output_config: Object.keys(config).length > 0 ? config : undefined,
+    output_format: early ? format : undefined,
     stream: request.stream ? true : undefined,
     metadata: Object.keys(metadata).length > 0 ? metadata : undefined,
     service_tier: encodeTier(request.serviceTier, pen),
-    cache_control: request.cache === null ? undefined : encodeMark(request.cache, 'cache_control', pen),
+    cache_control: request.cache === null ? undefined : encodeMark(request.cache, pen),
     ...rest,
   })
 }
@@ -101,6 +103,15 @@ function encodeSampling(request: InferenceRequest, thinking: boolean, { ledger, 
     return { temperature: heat, top_k: topK ?? undefined }
   }
   return { temperature: heat, top_p: topP ?? undefined, top_k: topK ?? undefined }
+}
+
+/** The one word for the end user, which is here for finding abuse. */
+function encodeUser({ user, safetyId }: InferenceRequest, ledger: Ledger): { user_id?: string } {
+  if (user !== null && safetyId !== null && safetyId !== user) {
+    ledger.lose('safety_identifier', 'anthropic-messages has one word for the end user')
+  }
+  const id = user ?? safetyId
+  return id === null ? {} : { user_id: id }
 }
 
 function encodeTier(tier: string | null, { ledger }: Pen): string | undefined {

@@ -17,24 +17,24 @@ export interface Pen extends EncodeOptions {
 const maxMarks = 4
 
 /** A cache mark in this protocol's words. */
-export function encodeMark(cache: CacheMark, path: string, { ledger }: Pen): JsonObject {
-  if (ledger.same && cache.raw !== undefined) return cache.raw
+export function encodeMark(cache: CacheMark, { ledger }: Pen): JsonObject {
+  if (ledger.same) return cache.raw
   if (cache.ttl === null || cache.ttl === '5m' || cache.ttl === '1h') {
     return cache.ttl === null ? { type: 'ephemeral' } : { type: 'ephemeral', ttl: cache.ttl }
   }
-  ledger.lose(`${path}.ttl`, 'anthropic-messages keeps a cache for 5 minutes or an hour: became an hour')
+  ledger.lose(`${cache.path}.ttl`, 'anthropic-messages keeps a cache for 5 minutes or an hour: became an hour')
   return { type: 'ephemeral', ttl: '1h' }
 }
 
 /** The block, with the cache mark of its part. */
 export function marked(
   block: Record<string, unknown>,
-  part: { path: string; cache?: CacheMark | undefined },
+  part: { readonly cache?: CacheMark | undefined },
   pen: Pen,
 ): JsonObject {
   if (part.cache !== undefined) {
-    block.cache_control = encodeMark(part.cache, `${part.path}.cache_control`, pen)
-    pen.marks.push({ block, path: `${part.path}.cache_control` })
+    block.cache_control = encodeMark(part.cache, pen)
+    pen.marks.push({ block, path: part.cache.path })
   }
   return block as JsonObject
 }

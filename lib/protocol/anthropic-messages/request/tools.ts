@@ -1,7 +1,8 @@
 import type { JsonObject } from '../../../base/mod.ts'
+import { offeredTools } from '../../choices.ts'
 import { hostedTool } from '../../hosted.ts'
 import { unknownFields } from '../../ledger.ts'
-import { customToolDescription, customToolSchema, toolSearchDefaults } from '../../media.ts'
+import { customToolDescription, customToolSchema, formatPath, toolSearchDefaults } from '../../media.ts'
 import { booleanOf, compact, objectOf, stringOf } from '../../read.ts'
 import type { InferenceRequest, ToolChoice, ToolDefinition } from '../../request.ts'
 import { toolSearchName } from '../../tools.ts'
@@ -15,7 +16,7 @@ const toolFields = new Set(['type', 'name', 'description', 'input_schema', 'stri
 
 /** A tool in neutral form. */
 export function decodeTool(tool: JsonObject, path: string): ToolDefinition {
-  const cache = decodeCache(tool)
+  const cache = decodeCache(tool, path)
   const marked = cache === null ? {} : { cache }
   const schema = objectOf(tool.input_schema)
   if ((tool.type != null && tool.type !== 'custom') || schema === undefined) {
@@ -55,13 +56,9 @@ export function decodeToolChoice(choice: JsonObject | undefined): ToolChoice | n
 
 /** The tools of a request, as far as they may be called. */
 export function encodeTools(request: InferenceRequest, pen: Pen): JsonObject[] {
-  const choice = request.toolChoice
-  // Only some of the tools may be called: the others are not offered, which is how this protocol says it.
-  const allowed = choice?.type === 'allowed' && !pen.ledger.same ? new Set(choice.names) : null
-  return request.tools.filter((tool) => tool.origin === 'tools' || !pen.ledger.same).flatMap((tool) => {
-    if (allowed !== null && 'name' in tool && !allowed.has(tool.name)) return []
-    return encodeTool(tool, pen)
-  })
+  return offeredTools(request, pen.ledger).flatMap((tool) =>
+    tool.origin === 'tools' || !pen.ledger.same ? encodeTool(tool, pen) : []
+  )
 }
 
 function encodeTool(tool: ToolDefinition, pen: Pen): JsonObject[] {
@@ -87,7 +84,7 @@ function encodeTool(tool: ToolDefinition, pen: Pen): JsonObject[] {
     case 'custom': {
       ledger.extras(tool)
       if (tool.format !== null) {
-        ledger.lose(`${tool.path}.format`, 'the grammar is described to the model, not enforced')
+        ledger.lose(formatPath(tool, ledger), 'the grammar is described to the model, not enforced')
       }
       const name = names.flat(tool.name, tool.namespace?.name ?? null)
       return [marked({ name, description: customToolDescription(tool), input_schema: customToolSchema }, tool, pen)]

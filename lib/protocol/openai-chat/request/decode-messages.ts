@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from '../../../base/mod.ts'
+import { readMark } from '../../cache.ts'
 import { unknownFields } from '../../ledger.ts'
 import { mediaOf } from '../../media.ts'
 import { compact, objectOf, objectsOf, stringOf } from '../../read.ts'
@@ -161,7 +162,7 @@ function decodePart(part: JsonObject, path: string): Part {
   const type = part.type as string
   const field = partFields[type]
   if (field === undefined) return { type: 'native', path, value: part }
-  const cache = decodeCache(part)
+  const cache = decodeCache(part, path)
   const extra = unknownFields(part, knownOf[field]!)
   const base = { path, extra, ...(cache === undefined ? {} : { cache }) }
   switch (field) {
@@ -198,7 +199,6 @@ function decodePart(part: JsonObject, path: string): Part {
 }
 
 /** A part's wish to be cached, in OpenAI's own words or in Anthropic's, which OpenAI-shaped callers use too. */
-export function decodeCache(part: JsonObject): CacheMark | undefined {
-  const mark = objectOf(part.prompt_cache_breakpoint) ?? objectOf(part.cache_control)
-  return mark === undefined ? undefined : { ttl: stringOf(mark.ttl), raw: mark }
+export function decodeCache(part: JsonObject, path: string): CacheMark | undefined {
+  return readMark(part, path, 'prompt_cache_breakpoint', 'cache_control')
 }

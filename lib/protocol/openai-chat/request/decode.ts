@@ -32,6 +32,7 @@ const requestFields = new Set([
   'stream',
   'stream_options',
   'user',
+  'safety_identifier',
   'store',
   'service_tier',
 ])
@@ -94,6 +95,7 @@ export function decodeRequest(body: JsonObject): InferenceRequest {
     stream: body.stream === true,
     includeUsage: streamOptions?.include_usage === true,
     user: stringOf(body.user),
+    safetyId: stringOf(body.safety_identifier),
     store: booleanOf(body.store),
     serviceTier: stringOf(body.service_tier),
     cache: null,

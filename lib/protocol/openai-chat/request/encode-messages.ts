@@ -1,15 +1,16 @@
 import type { Json, JsonObject } from '../../../base/mod.ts'
+import { breakpointOf, loseMark } from '../../cache.ts'
 import type { EncodeOptions } from '../../codec.ts'
 import { dataUrl } from '../../media.ts'
 import { compact } from '../../read.ts'
 import type { InferenceRequest, Message, Part, ReasoningPart, ToolCallPart, ToolResultPart } from '../../request.ts'
 import { wrapCustomInput } from '../../tools.ts'
-import { leadingSystem, mergeTurns } from '../../turns.ts'
+import { leadingSystem, mergeTurns, systemText } from '../../turns.ts'
 
 /** The messages of a request, the system message first. */
 export function encodeMessages(request: InferenceRequest, options: EncodeOptions): JsonObject[] {
   const out: JsonObject[] = []
-  const { system, rest } = leadingSystem(request, options.ledger.same)
+  const { system, rest } = leadingSystem(request, options.ledger)
   if (system.length > 0) out.push({ role: 'system', content: encodeContent(system, 'system', false, options) })
   for (const message of mergeTurns(rest, options.ledger)) encodeMessage(message, options, out)
   return out
@@ -22,6 +23,8 @@ function encodeMessage(message: Message, options: EncodeOptions, out: JsonObject
     out.push(encodeAssistant(message, extras, options))
     return
   }
+  const system = message.role === 'system' || message.role === 'developer'
+  const said = system && !ledger.same ? systemText(message.parts, ledger) : message.parts
   const later: Part[] = []
   let rest: Part[] = []
   const flush = (): void => {
@@ -38,7 +41,7 @@ function encodeMessage(message: Message, options: EncodeOptions, out: JsonObject
     const content = encodeContent(parts, role, plain, options)
     if (content !== null) out.push({ role, content, ...extras })
   }
-  for (const part of message.parts) {
+  for (const part of said) {
     if (part.type !== 'tool-result') rest.push(part)
     else {
       if (rest.length > 0) flush()
@@ -57,7 +60,7 @@ function encodeToolResult(
   const { ledger } = options
   ledger.extras(part)
   if (part.isError) ledger.lose(`${part.path}.is_error`, 'openai-chat results have no error flag')
-  if (part.cache !== undefined) ledger.lose(`${part.path}.cache_control`, 'openai-chat caches without marks')
+  loseMark(part, ledger)
   const words: Part[] = []
   for (const item of part.content) {
     if (item.type === 'text' || ledger.same) words.push(item)
@@ -138,7 +141,7 @@ function encodeReasoning(
 function encodeToolCall(part: ToolCallPart, options: EncodeOptions): JsonObject {
   const { ledger, names, ids } = options
   const extras = ledger.extras(part)
-  if (part.cache !== undefined) ledger.lose(`${part.path}.cache_control`, 'openai-chat caches without marks')
+  loseMark(part, ledger)
   const name = names.flat(part.name, part.namespace)
   const id = ids.short(part.id)
   if (part.kind === 'custom' && (ledger.same || options.quirks.has('custom-tools'))) {
@@ -156,20 +159,12 @@ function encodeToolCall(part: ToolCallPart, options: EncodeOptions): JsonObject 
 const joints: Readonly<Record<string, string>> = { system: '\n\n', developer: '\n\n', assistant: '' }
 
 function encodeContent(parts: readonly Part[], role: string, plain: boolean, options: EncodeOptions): Json {
-  const { ledger, quirks } = options
-  const marks = ledger.same || quirks.has('cache-control')
+  const { ledger } = options
   const out: JsonObject[] = []
   for (const part of parts) {
     const encoded = encodeContentPart(part, options)
     if (encoded === null) continue
-    if (part.cache !== undefined && !marks) {
-      ledger.lose(`${part.path}.cache_control`, 'openai-chat caches without marks')
-    }
-    const mark = part.cache !== undefined && ledger.same && part.cache.raw !== undefined
-      ? { [part.cache.raw.mode === undefined ? 'cache_control' : 'prompt_cache_breakpoint']: part.cache.raw }
-      : part.cache !== undefined && marks
-      ? { cache_control: compact({ type: 'ephemeral', ttl: part.cache.ttl ?? undefined }) }
-      : {}
+    const mark = encodeMark(part, options)
     const extras = part.type === 'native' ? undefined : ledger.extras(part)
     out.push({ ...encoded, ...mark, ...extras })
   }
@@ -180,6 +175,17 @@ function encodeContent(parts: readonly Part[], role: string, plain: boolean, opt
     return out.map((part) => part.text as string).join(joints[role])
   }
   return out
+}
+
+/** The cache mark of a part; one that cannot be set is in the ledger. */
+function encodeMark(part: Part, { ledger, quirks }: EncodeOptions): JsonObject {
+  const { cache } = part
+  if (cache === undefined) return {}
+  if (breakpointOf(part, ledger) !== undefined) return { prompt_cache_breakpoint: cache.raw }
+  if (ledger.same) return { cache_control: cache.raw }
+  if (quirks.has('cache-control')) return { cache_control: compact({ type: 'ephemeral', ttl: cache.ttl ?? undefined }) }
+  loseMark(part, ledger)
+  return {}
 }
 
 function encodeContentPart(part: Part, { ledger }: EncodeOptions): JsonObject | null {
@@ -231,9 +237,11 @@ function encodeContentPart(part: Part, { ledger }: EncodeOptions): JsonObject | 
     case 'reasoning':
       ledger.lose(part.path, 'reasoning stands only in answers of the model')
       return null
-    case 'additional-tools':
     case 'tool-call':
     case 'tool-result':
+      ledger.lose(part.path, 'calls stand only in answers of the model, results only behind them')
+      return null
+    case 'additional-tools':
       return null
   }
 }

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../../base/mod.ts'
+import { loseMark } from '../../cache.ts'
 import type { EncodeOptions } from '../../codec.ts'
 import { choicesFor } from '../../choices.ts'
 import { compact } from '../../read.ts'
@@ -19,7 +20,7 @@ export function encodeRequest(request: InferenceRequest, options: EncodeOptions)
   const sampling = samplingFor(options.model, request, effort, ledger)
   const extras = ledger.extras(request)
   const { stream_options: streamExtra, ...rest } = extras ?? {}
-  if (request.cache !== null) ledger.lose('cache_control', 'openai-chat caches without marks')
+  loseMark(request, ledger)
   if (sampling.topK !== null && !ledger.same && !options.quirks.has('top-k')) {
     ledger.lose('top_k', 'no equivalent in openai-chat')
   }
@@ -49,10 +50,17 @@ export function encodeRequest(request: InferenceRequest, options: EncodeOptions)
     // Without it a stream says nothing about usage.
     stream_options: request.stream || streamExtra ? { ...(streamExtra as object), include_usage: true } : undefined,
     user: request.user ?? undefined,
+    safety_identifier: request.safetyId ?? undefined,
     store: request.store ?? undefined,
-    service_tier: request.serviceTier ?? undefined,
+    service_tier: encodeTier(request.serviceTier, options),
     ...rest,
   })
+}
+
+function encodeTier(tier: string | null, { ledger }: EncodeOptions): string | undefined {
+  if (tier !== 'ultrafast' || ledger.same) return tier ?? undefined
+  ledger.lose('service_tier', 'no equivalent in openai-chat')
+  return undefined
 }
 
 function encodeEffort(request: InferenceRequest, { ledger, quirks, model }: EncodeOptions): string | undefined {

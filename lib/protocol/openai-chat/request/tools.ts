@@ -1,9 +1,11 @@
 import type { Json, JsonObject } from '../../../base/mod.ts'
+import { loseMark } from '../../cache.ts'
+import { allowedTools } from '../../choices.ts'
 import type { EncodeOptions } from '../../codec.ts'
 import { hostedTool } from '../../hosted.ts'
 import { type Ledger, unknownFields } from '../../ledger.ts'
-import { customToolDescription, customToolSchema, toolSearchDefaults } from '../../media.ts'
-import { booleanOf, compact, objectOf, objectsOf, stringOf } from '../../read.ts'
+import { customToolDescription, customToolSchema, formatPath, toolSearchDefaults } from '../../media.ts'
+import { booleanOf, compact, objectOf, stringOf } from '../../read.ts'
 import type { InferenceRequest, ToolChoice, ToolDefinition } from '../../request.ts'
 import { toolSearchName } from '../../tools.ts'
 import { decodeCache } from './decode-messages.ts'
@@ -28,7 +30,7 @@ export function legacyChoice(value: Json | undefined): Json | undefined {
 /** A tool in neutral form. */
 export function decodeTool(tool: JsonObject, path: string): ToolDefinition {
   const origin = 'tools'
-  const cache = decodeCache(tool)
+  const cache = decodeCache(tool, path)
   const custom = objectOf(tool.custom)
   const fn = objectOf(tool.function)
   if (tool.type === 'custom' && custom !== undefined) {
@@ -77,10 +79,7 @@ export function decodeToolChoice(choice: Json | undefined): ToolChoice | null {
   return {
     type: 'allowed',
     mode: allowed.mode as 'auto' | 'required',
-    names: objectsOf(allowed.tools).flatMap((tool) => {
-      const name = stringOf((objectOf(tool.function) ?? objectOf(tool.custom) ?? tool).name)
-      return name === null ? [] : [name]
-    }),
+    ...allowedTools(allowed.tools, 'tool_choice.allowed_tools.tools'),
     value: choice,
   }
 }
@@ -101,7 +100,7 @@ const silent = (ledger: Ledger): Ledger => ({ ...ledger, lose: () => {} })
 export function encodeTool(tool: ToolDefinition, options: EncodeOptions): JsonObject[] {
   const { ledger, names } = options
   if (tool.cache !== undefined && !ledger.same && !options.quirks.has('cache-control')) {
-    ledger.lose(`${tool.path}.cache_control`, 'openai-chat caches without marks')
+    loseMark(tool, ledger)
   }
   const cache = tool.cache === undefined
     ? {}
@@ -144,7 +143,7 @@ export function encodeTool(tool: ToolDefinition, options: EncodeOptions): JsonOb
         return [{ type: 'custom', custom, ...cache, ...extras } as JsonObject]
       }
       if (tool.format !== null) {
-        ledger.lose(`${tool.path}.format`, 'the grammar is described to the model, not enforced')
+        ledger.lose(formatPath(tool, ledger), 'the grammar is described to the model, not enforced')
       }
       const description = customToolDescription(tool)
       return [

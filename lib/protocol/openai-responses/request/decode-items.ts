@@ -1,10 +1,10 @@
 import type { Json, JsonObject } from '../../../base/mod.ts'
+import { readMark } from '../../cache.ts'
 import { unknownFields } from '../../ledger.ts'
 import { mediaOf } from '../../media.ts'
-import { compact, objectOf, objectsOf, stringOf } from '../../read.ts'
+import { compact, objectsOf, stringOf } from '../../read.ts'
 import { unpackReasoning } from '../../reasoning.ts'
 import type {
-  CacheMark,
   MediaSource,
   Message,
   Part,
@@ -168,8 +168,7 @@ function decodeReasoning(item: JsonObject, path: string): ReasoningPart {
 const textFields = new Set(['type', 'text', 'prompt_cache_breakpoint'])
 
 function decodePart(part: JsonObject, path: string): Part {
-  const mark = objectOf(part.prompt_cache_breakpoint)
-  const cache: { cache?: CacheMark } = mark === undefined ? {} : { cache: { ttl: stringOf(mark.ttl), raw: mark } }
+  const cache = { cache: readMark(part, path, 'prompt_cache_breakpoint') }
   switch (part.type) {
     case 'input_text':
     case 'output_text':

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../../base/mod.ts'
+import type { Json, JsonObject } from '../../../base/mod.ts'
 import { unknownFields } from '../../ledger.ts'
 import { booleanOf, compact, numberOf, objectOf, stringOf } from '../../read.ts'
 import type { InferenceRequest, OutputFormat, ReasoningOptions } from '../../request.ts'
@@ -24,6 +24,7 @@ const requestFields = new Set([
   'stream',
   'stream_options',
   'user',
+  'safety_identifier',
   'store',
   'service_tier',
 ])
@@ -38,7 +39,9 @@ export const alwaysIncluded = 'reasoning.encrypted_content'
 
 const textConfigFields = new Set(['format', 'verbosity'])
 const choiceFields = new Set(['type', 'name'])
-const reasoningFields = new Set(['effort', 'summary'])
+const reasoningFields = new Set(['effort', 'summary', 'generate_summary'])
+/** What these say when they are left out. */
+const usualReasoning: Readonly<Record<string, Json>> = { context: 'auto', mode: 'standard' }
 const formatFields = new Set(['type', 'name', 'description', 'schema', 'strict'])
 
 /** A responses request in neutral form. @throws GwError `request.invalid` with the JSON path */
@@ -95,6 +98,7 @@ export function decodeRequest(body: JsonObject): InferenceRequest {
     stream: body.stream === true,
     includeUsage: true,
     user: stringOf(body.user),
+    safetyId: stringOf(body.safety_identifier),
     store: booleanOf(body.store),
     serviceTier: stringOf(body.service_tier),
     cache: null,
@@ -106,14 +110,19 @@ function decodeReasoningOptions(reasoning: JsonObject | undefined): ReasoningOpt
   const effort = stringOf(reasoning.effort)
   return {
     path: 'reasoning',
-    extra: unknownFields(reasoning, reasoningFields),
+    extra: unknownFields(unusual(reasoning), reasoningFields),
     again: { reasoning },
     mode: effort === 'none' ? 'off' : effort === null ? 'auto' : 'on',
     effort,
     effortPath: 'reasoning.effort',
     budgetTokens: null,
-    summary: stringOf(reasoning.summary),
+    // The first name of the field still goes.
+    summary: stringOf(reasoning.summary) ?? stringOf(reasoning.generate_summary),
   }
+}
+
+function unusual(reasoning: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(reasoning).filter(([name, value]) => usualReasoning[name] !== value))
 }
 
 function decodeOutput(format: JsonObject | undefined): OutputFormat | null {

@@ -1,17 +1,21 @@
 import type { JsonObject } from '../../../base/mod.ts'
+import { breakpointOf, loseMark } from '../../cache.ts'
 import type { EncodeOptions } from '../../codec.ts'
 import { dataUrl } from '../../media.ts'
 import { compact } from '../../read.ts'
-import type { CacheMark, Message, Part, ReasoningPart, ToolCallPart, ToolResultPart } from '../../request.ts'
+import type { Message, Part, ReasoningPart, ToolCallPart, ToolResultPart } from '../../request.ts'
 import { mergeTurns } from '../../turns.ts'
 
-/** Takes down a cache mark that this upstream has no form for. */
-export function loseMark(
-  part: { path: string; cache?: CacheMark | undefined },
-  { ledger, quirks }: EncodeOptions,
-): void {
-  if (part.cache === undefined || ledger.same || quirks.has('cache-breakpoints')) return
-  ledger.lose(`${part.path}.cache_control`, 'openai-responses caches without marks')
+/** The cache mark of a part in this protocol's words; one that cannot be set is in the ledger. */
+function encodeMark(part: Part, { ledger, quirks }: EncodeOptions): { prompt_cache_breakpoint?: JsonObject } {
+  if (part.cache === undefined) return {}
+  const written = ledger.same ? part.cache.raw : breakpointOf(part, ledger)
+  if (written !== undefined) return { prompt_cache_breakpoint: written }
+  if (quirks.has('cache-breakpoints')) {
+    return { prompt_cache_breakpoint: compact({ mode: 'explicit', ttl: part.cache.ttl ?? undefined }) }
+  }
+  loseMark(part, ledger)
+  return {}
 }
 
 /** The conversation as input items. */
@@ -69,7 +73,7 @@ function encodeItem(part: ReasoningPart | ToolCallPart | ToolResultPart, options
   if (ledger.same && part.type === 'reasoning' && part.again !== undefined) return part.again
   if (ledger.same && part.type !== 'reasoning' && part.kind === 'tool-search') return part.again ?? null
   const extras = { ...(ledger.same ? part.again : {}), ...ledger.extras(part) }
-  loseMark(part, options)
+  loseMark(part, ledger)
   switch (part.type) {
     case 'reasoning': {
       if (part.proof?.issuer !== 'openai-responses') {
@@ -125,14 +129,7 @@ function encodeResult(part: ToolResultPart, extras: JsonObject, options: EncodeO
 function encodePart(part: Part, role: string, options: EncodeOptions): JsonObject | null {
   const { ledger } = options
   const extras = ledger.extras(part)
-  loseMark(part, options)
-  const mark = part.cache !== undefined && (ledger.same || options.quirks.has('cache-breakpoints'))
-    ? {
-      prompt_cache_breakpoint: ledger.same
-        ? part.cache.raw
-        : compact({ mode: 'explicit', ttl: part.cache.ttl ?? undefined }),
-    }
-    : {}
+  const mark = encodeMark(part, options)
   switch (part.type) {
     case 'text': {
       const type = ledger.same && part.again !== undefined

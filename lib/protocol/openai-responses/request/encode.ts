@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from '../../../base/mod.ts'
+import { loseMark } from '../../cache.ts'
 import type { EncodeOptions } from '../../codec.ts'
 import { isHarmless } from '../../ledger.ts'
 import { choicesFor } from '../../choices.ts'
@@ -10,7 +11,7 @@ import type { InferenceRequest, OutputFormat, Part, Sampling } from '../../reque
 import { leadingSystem } from '../../turns.ts'
 import { encodeToolChoice, encodeTools } from './tools.ts'
 import { alwaysIncluded, includedLogprobs } from './decode.ts'
-import { encodeItems, loseMark } from './encode-items.ts'
+import { encodeItems } from './encode-items.ts'
 
 /** The body of a responses request; what it cannot say is in the ledger. */
 export function encodeRequest(request: InferenceRequest, options: EncodeOptions): JsonObject {
@@ -20,7 +21,7 @@ export function encodeRequest(request: InferenceRequest, options: EncodeOptions)
   const sampling = samplingFor(options.model, request, effort, ledger)
   const extras = ledger.extras(request)
   const { text: textExtra, ...rest } = extras ?? {}
-  const { system, rest: conversation } = leadingSystem(request, ledger.same)
+  const { system, rest: conversation } = leadingSystem(request, ledger)
   const tools = encodeTools(request, options)
   loseSampling(request, sampling, options)
   choicesFor(request, ledger, 1)
@@ -32,7 +33,7 @@ export function encodeRequest(request: InferenceRequest, options: EncodeOptions)
   }
   const instructions = encodeInstructions(system, options)
   const input = encodeItems(conversation, options)
-  if (request.cache !== null) ledger.lose('cache_control', 'openai-responses caches without marks')
+  loseMark(request, ledger)
   return compact({
     model: options.model,
     instructions,
@@ -51,6 +52,7 @@ export function encodeRequest(request: InferenceRequest, options: EncodeOptions)
     text: Object.keys(text).length > 0 ? text : undefined,
     stream: request.stream ? true : undefined,
     user: encodeUser(request, options),
+    safety_identifier: request.safetyId ?? undefined,
     // Elsewhere nothing is kept unless asked for; here everything is unless refused.
     store: request.store ?? (ledger.same ? undefined : false),
     service_tier: request.serviceTier ?? undefined,
@@ -88,12 +90,9 @@ function loseSampling(request: InferenceRequest, sampling: Sampling, { ledger }:
 function encodeInstructions(system: readonly Part[], options: EncodeOptions): string | undefined {
   if (system.length === 0) return undefined
   const texts = system.flatMap((part) => {
-    if (part.type !== 'text') {
-      options.ledger.lose(part.path, 'openai-responses instructions are text')
-      return []
-    }
+    if (part.type !== 'text') return []
     options.ledger.extras(part)
-    loseMark(part, options)
+    loseMark(part, options.ledger)
     return [part.text]
   })
   return texts.join('\n\n')

@@ -1,4 +1,6 @@
 import type { Json, JsonObject } from '../../../base/mod.ts'
+import { loseMark } from '../../cache.ts'
+import { allowedTools } from '../../choices.ts'
 import type { EncodeOptions } from '../../codec.ts'
 import { unknownFields } from '../../ledger.ts'
 import { hostedTool } from '../../hosted.ts'
@@ -116,7 +118,7 @@ export function encodeTools(request: InferenceRequest, options: EncodeOptions): 
 function encodeTool(tool: ToolDefinition, options: EncodeOptions): JsonObject | null {
   const { ledger } = options
   const extras = ledger.extras(tool)
-  if (tool.cache !== undefined) ledger.lose(`${tool.path}.cache_control`, 'openai-responses caches without marks')
+  loseMark(tool, ledger)
   switch (tool.type) {
     case 'native':
       if (ledger.same) return tool.value
@@ -180,8 +182,12 @@ export function decodeToolChoice(choice: Json | undefined): ToolChoice | null {
     return { type: 'tool', kind: value.type, name: value.name }
   }
   if (value.type !== 'allowed_tools') return { type: 'native', value: choice }
-  const names = objectsOf(value.tools).flatMap((tool) => stringOf(tool.name) ?? [])
-  return { type: 'allowed', mode: value.mode as 'auto' | 'required', names, value: choice }
+  return {
+    type: 'allowed',
+    mode: value.mode as 'auto' | 'required',
+    ...allowedTools(value.tools, 'tool_choice.tools'),
+    value: choice,
+  }
 }
 
 /** `tool_choice`; what it cannot say is in the ledger. */
