@@ -15,6 +15,8 @@ export type FinishReason =
   | 'refusal'
   /** A long turn paused by the provider, to be sent back and continued. */
   | 'pause'
+  /** The same, after the provider has shortened the conversation. */
+  | 'compacted'
 
 /** How one end of an answer is written in every protocol. */
 export interface FinishRow {
@@ -74,10 +76,21 @@ export const finishTable: Readonly<Record<FinishReason, FinishRow>> = {
     responses: { status: 'incomplete', reason: 'max_output_tokens' },
     gemini: 'OTHER',
   },
+  'compacted': {
+    anthropic: 'compaction',
+    chat: 'length',
+    responses: { status: 'incomplete', reason: 'max_output_tokens' },
+    gemini: 'OTHER',
+  },
 }
 
 /** Ends whose exact name the other protocols cannot say: it rides along as `native_finish_reason`. */
-export const inexactFinish: ReadonlySet<FinishReason> = new Set<FinishReason>(['context-window', 'refusal', 'pause'])
+export const inexactFinish: ReadonlySet<FinishReason> = new Set<FinishReason>([
+  'context-window',
+  'refusal',
+  'pause',
+  'compacted',
+])
 
 /** Words that decoders understand, by protocol. A word that is not here ends the answer as `malformed`. */
 export const finishWords: Readonly<
@@ -91,7 +104,7 @@ export const finishWords: Readonly<
     tool_use: 'tool-calls',
     refusal: 'refusal',
     pause_turn: 'pause',
-    compaction: 'pause',
+    compaction: 'compacted',
   },
   chat: {
     stop: 'stop',

@@ -170,3 +170,36 @@ for (const [client, upstream] of pairs) {
     })
   })
 }
+
+test('events of a response are numbered in the order they stand in, thoughts with a summary included', () => {
+  const thought: readonly InferenceEvent[] = [
+    { type: 'start', id: 'u1', model: 'um' },
+    { type: 'open', part: 0, head: { type: 'reasoning', id: 'rs_1' } },
+    { type: 'delta', part: 0, text: 'in short', summary: true, section: 0 },
+    { type: 'delta', part: 0, text: 'at length', section: 0 },
+    { type: 'close', part: 0, proof: null },
+    { type: 'finish', reason: 'stop', stopSequence: null },
+  ]
+  const wire = wireOf('openai-responses', thought)
+  const numbers = [...wire.matchAll(/"sequence_number":(\d+)/g)].map((match) => Number(match[1]))
+  expect(numbers).toEqual(numbers.map((_, i) => i))
+})
+
+test('the summary of a compacted conversation comes through a stream', () => {
+  const exchange = translator('anthropic-messages', 'anthropic-messages', { id: 'x1', now: 0 })
+  exchange.request({ ...bodies['anthropic-messages'], stream: false }, { model: 'um', stream: true })
+  const aggregator = exchange.aggregate()
+  const block = { type: 'compaction', content: null }
+  const events: JsonObject[] = [
+    { type: 'message_start', message: { id: 'm1', model: 'um', content: [], usage: { input_tokens: 1 } } },
+    { type: 'content_block_start', index: 0, content_block: block },
+    { type: 'content_block_delta', index: 0, delta: { type: 'compaction_delta', content: 'what was said' } },
+    { type: 'content_block_stop', index: 0 },
+    { type: 'message_delta', delta: { stop_reason: 'compaction' }, usage: { output_tokens: 1 } },
+    { type: 'message_stop' },
+  ]
+  for (const event of events) aggregator.push(utf8.encode(`data: ${JSON.stringify(event)}\n\n`))
+  const { body } = aggregator.end()
+  expect(body.content).toEqual([{ ...block, content: 'what was said' }])
+  expect(body.stop_reason).toBe('compaction')
+})

@@ -12,7 +12,7 @@ import { decodeFinish, decodeToolUse, decodeUsage } from '../response.ts'
 interface Block {
   readonly part: number
   readonly type: string
-  readonly value: JsonObject
+  value: JsonObject
   closed: boolean
   deltas: number
   /** JSON text of a native block's input. */
@@ -93,6 +93,12 @@ export function streamDecoder(_stem: string): StreamDecoder {
         return
       case 'citations_delta':
         if (objectOf(value.citation)) block.citations.push(objectOf(value.citation)!)
+        return
+      // The summary that stands for what was compacted comes as one.
+      case 'compaction_delta': {
+        const { type: _, ...summary } = value
+        block.value = { ...block.value, ...summary }
+      }
     }
   }
   function closeBlock(block: Block, out: InferenceEvent[]): void {

@@ -205,12 +205,14 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
         const { content, summary } = draft
         const part = { type: 'reasoning', id: draft.head.id, content, summary, proof: event.proof ?? null } as const
         const own = call.upstream === 'openai-responses'
+        // Each event takes its number where it stands.
+        const summarised = sectionDone(draft, own)
         const texts = own
           ? content.map((item, i) =>
             write('response.reasoning_text.done', `${draft.place},"content_index":${i},"text":${JSON.stringify(item)}`)
           )
           : []
-        return sectionDone(draft, own) + texts.join('') + itemDone(draft, reasoningItem(part, draft.id, call))
+        return summarised + texts.join('') + itemDone(draft, reasoningItem(part, draft.id, call))
       }
       case 'tool-call': {
         const item = toolCallItem(draft.head, draft.id, draft.text, 'completed')
