@@ -1,7 +1,7 @@
 import { isObject, type Json, type JsonObject } from '../../lib/base/mod.ts'
 import type { OperationDescription } from '../../lib/operations/mod.ts'
 import type { CliIo } from './io.ts'
-import { alignColumns, columnsThatFit, wrapWords } from './table.ts'
+import { alignColumns, columnsThatFit, leastWidths, shortMoments, wrapWords } from './table.ts'
 import { heading, printable, valueText } from './words.ts'
 
 /**
@@ -15,7 +15,9 @@ export function printResult(io: CliIo, operation: OperationDescription, result: 
     const value = result[hints.print]
     return io.out(`${typeof value === 'string' ? value : JSON.stringify(value, null, 2)}\n`)
   }
-  const lists = Object.entries(result).filter(([name]) => isTable(operation, name))
+  const lists = Object.entries(result).filter(([name]) =>
+    (name === 'data' || hints.columns !== undefined) && isTable(operation, name)
+  )
   const isDocument = io.terminal &&
     Object.entries(result).some(([name, value]) => name !== lists[0]?.[0] && isDeep(value as Json))
   if (lists.length !== 1 || isDocument) return printFields(io, result as JsonObject)
@@ -91,12 +93,17 @@ function printPlainFields(io: CliIo, fields: JsonObject): void {
   const labels = Object.keys(fields).map((name) => io.terminal ? heading(name) : name)
   const width = Math.max(0, ...labels.map((label) => label.length))
   Object.entries(fields).forEach(([name, value], i) => {
-    io.out(
-      io.terminal
-        ? `${dim(io, labels[i]!.padEnd(width))}  ${valueText(name, value)}\n`
-        : `${name}\t${plainText(value)}\n`,
-    )
+    if (!io.terminal) return io.out(`${name}\t${plainText(value)}\n`)
+    const [first, ...more] = lines(name, value, io.columns - width - 2)
+    io.out(`${dim(io, labels[i]!.padEnd(width))}  ${first}\n`)
+    for (const line of more) io.out(`${' '.repeat(width + 2)}${line}\n`)
   })
+}
+
+/** A value that has parts, in lines between them; any other in one, as it may be something to copy. */
+function lines(name: string, value: Json | undefined, columns: number): readonly string[] {
+  const text = valueText(name, value)
+  return typeof value === 'object' ? wrapWords(text, Math.max(columns, 20), /(?<=[,;]) /) : [text]
 }
 
 /** A table: aligned with a heading on a terminal; elsewhere tab-separated, names and values as `--json` has them. */
@@ -107,25 +114,33 @@ export function printTable(io: CliIo, rows: readonly JsonObject[], columns: read
     for (const line of [columns, ...cells]) io.out(`${line.join('\t')}\n`)
     return
   }
-  const named = columns.map((column) => column.split('.').at(-1)!)
-  const all = rows.map((row) => columns.map((column, i) => valueText(named[i]!, valueAt(row, column))))
+  const names = columns.map((column) => column.split('.').at(-1)!)
+  const titles = columns.map(columnTitle)
+  const full = rows.map((row) => columns.map((column, i) => valueText(names[i]!, valueAt(row, column))))
+  const all = widthOf([titles, ...full]) > io.columns ? shortMoments(full) : full
   // What names the row is needed whole: it is what other commands take. Rather than cut it, the last columns are left out.
-  const shown = columnsThatFit([named.map(heading), ...all], io.columns)
+  const shown = columnsThatFit([titles, ...all], io.columns)
   const cells = all.map((line) => line.slice(0, shown))
-  const heads = stacked(named.slice(0, shown).map(heading), cells, io.columns)
-  const lines = alignColumns([...heads, ...cells], io.columns)
+  const heads = stacked(titles.slice(0, shown), cells, io.columns)
+  const lines = alignColumns([...heads, ...cells], io.columns, leastWidths(titles.slice(0, shown), cells))
   for (const [i, line] of lines.entries()) io.out(`${i < heads.length ? bold(io, line) : line}\n`)
   if (shown < columns.length) {
-    const left = named.slice(shown).map(heading).join(', ')
-    const note = `too narrow for ${left}: a wider terminal has room, --json shows all`
+    const note = `too narrow for ${titles.slice(shown).join(', ')}: a wider terminal has room, --json shows all`
     for (const line of wrapWords(note, io.columns)) io.out(`${dim(io, line)}\n`)
   }
 }
 
+/** The heading of a column; prices are those of a million tokens. */
+const columnTitle = (column: string): string =>
+  `${heading(column.split('.').at(-1)!)}${column.startsWith('price.') ? ' per M' : ''}`
+
+/** How wide lines of cells are in full. */
+const widthOf = (lines: readonly (readonly string[])[]): number =>
+  (lines[0] ?? []).reduce((sum, _, i) => sum + Math.max(...lines.map((line) => line[i]!.length)) + 2, -2)
+
 /** Headings as lines: one where that fits the terminal, else one word above the other. */
 function stacked(heads: readonly string[], cells: readonly (readonly string[])[], columns: number): string[][] {
-  const widths = heads.map((head, i) => Math.max(head.length, ...cells.map((line) => line[i]!.length)))
-  if (widths.reduce((sum, width) => sum + width + 2, -2) <= columns) return [[...heads]]
+  if (widthOf([heads, ...cells]) <= columns) return [[...heads]]
   const words = heads.map((head) => head.split(' '))
   const height = Math.max(...words.map(({ length }) => length))
   return Array.from({ length: height }, (_, line) => words.map((all) => all[line - height + all.length] ?? ''))

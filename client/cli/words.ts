@@ -14,7 +14,10 @@ const unitEnding = /(?:Micros|_micros|At|_at|Ms|_ms|Percent)$/
 
 /** A field's name as a heading: `cachedInputMicros` is `cached input`. */
 export function heading(name: string): string {
-  const words = name.replace(unitEnding, '').replaceAll('_', ' ').replace(/([a-z0-9])([A-Z])/g, '$1 $2').toLowerCase()
+  const words = name.replace(/Micros(?=Per[A-Z])/, '').replace(unitEnding, '').replaceAll('_', ' ').replace(
+    /([a-z0-9])([A-Z])/g,
+    '$1 $2',
+  ).toLowerCase()
   return words === '' ? name : words
 }
 
@@ -47,12 +50,13 @@ const isEmpty = (value: Json | undefined): boolean =>
 const millennium = 1_000_000_000_000
 
 function numberText(name: string, value: number): string {
-  if (/(?:_at)$/.test(name)) return momentText(value * 1_000)
+  if (/_at$|^ts$/.test(name)) return momentText(value * 1_000)
   if (/(?:At|^at)$/.test(name)) return momentText(value)
-  if (/(?:Micros|_micros)$/.test(name)) return moneyText(value)
+  if (/(?:Micros(?:Per[A-Z]\w*)?|_micros)$/.test(name)) return moneyText(value)
   if (/(?:Ms|_ms)$/.test(name)) return spanText(value)
   if (/Percent$/.test(name)) return `${value} %`
-  return Number.isInteger(value) && value > millennium && value < 4 * millennium ? momentText(value) : String(value)
+  if (!Number.isInteger(value)) return String(Number(value.toFixed(3)) || value)
+  return value > millennium && value < 4 * millennium ? momentText(value) : String(value)
 }
 
 /** A moment in UTC, to the second; the number itself where it is no date. */

@@ -55,6 +55,8 @@ export interface LoginSessions {
   begin(input: BeginLogin): Promise<LoginSession>
   /** How it stands; asks the vendor when a device login is due. @throws GwError `request.not_found` */
   poll(id: string): Promise<LoginState>
+  /** Whether {@link LoginSessions.poll} would now only say that a person is waited for. */
+  waits(id: string): Promise<boolean>
   /** Finishes it with what a person pasted; a wrong paste leaves it pending. */
   complete(id: string, pasted: string): Promise<LoginState>
   /** Waits until it is over. @throws the login's own error; `login.timeout`; `cancelled` */
@@ -256,6 +258,11 @@ export function createLoginSessions(options: LoginSessionsOptions): LoginSession
       : { state: 'pending', session }
   }
 
+  async function waits(id: string): Promise<boolean> {
+    const { session, outcome, device, nextPollAt } = await load(id)
+    return outcome === null && clock.now() < session.expiresAt && !(device && clock.now() >= nextPollAt)
+  }
+
   async function pollOnce(kept: Kept, device: DeviceLogin): Promise<LoginState> {
     const vendor = await endpoints(kept.session.vendor)
     try {
@@ -325,6 +332,7 @@ export function createLoginSessions(options: LoginSessionsOptions): LoginSession
   return {
     begin,
     poll,
+    waits,
     complete,
     wait,
     cancel,

@@ -183,7 +183,7 @@ function countWindow(
   return [{
     id: name,
     lengthMs: kind === 'minute' ? 60_000 : per === undefined ? null : lengths[per]!,
-    used: limit !== null && limit > 0 && remaining !== null ? share(1 - remaining / limit) : null,
+    used: limit !== null && limit > 0 && remaining !== null ? share((limit - remaining) / limit) : null,
     limit,
     remaining,
     resetsAt,

@@ -161,6 +161,7 @@ export const auth = area({
     effect: 'interactive',
     input: z.object({ session }).strict(),
     output: loginState,
+    idle: ({ rooms }, input) => rooms.loginSessions.waits(String(input.session)),
     cli: { hidden: true },
   }).mutation(async ({ ctx: { rooms }, input }) =>
     await viewLoginState(rooms, await rooms.loginSessions.poll(input.session))

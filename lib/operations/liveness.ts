@@ -54,7 +54,7 @@ function viewStanding(of: Standing, now: number): z.output<typeof standing> {
     score: of.score,
     successes: of.successes,
     failures: of.failures,
-    latencyMs: of.latencyMs,
+    latencyMs: of.latencyMs === null ? null : Math.round(of.latencyMs),
     windows: of.windows.map((window) => ({ ...window, used: usedNow(window, now) })),
     updatedAt: of.updatedAt,
   }

@@ -54,6 +54,8 @@ export interface OperationMeta {
   readonly hide?: (input: JsonObject) => JsonObject
   /** What stood there before, for the audit record; never a secret. */
   readonly before?: (context: OperationContext, input: JsonObject) => Promise<Json>
+  /** Whether this call would find nothing to do yet: who asks every half second fills no record with it. */
+  readonly idle?: (context: OperationContext, input: JsonObject) => Promise<boolean>
 }
 
 /** The meta and the two schemas of an operation. */
@@ -115,6 +117,7 @@ const audited = t.middleware(async ({ ctx, meta, path, input, next }) => {
   const given = input as JsonObject
   const fields = redactFields(meta!.hide ? meta!.hide(given) : given) as JsonObject
   await ctx.gate?.({ operation: path, effect: meta!.effect, destructive: meta!.destructive ?? false, input: fields })
+  if (await meta!.idle?.(ctx, given).catch(() => false)) return next()
   const record = await ctx.audit.begin({
     principal: ctx.principal.id,
     surface: ctx.surface,

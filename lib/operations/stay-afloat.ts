@@ -62,7 +62,7 @@ export const repair = area({
     mcp: true,
     input: scoped,
     output: z.object({ ok: z.boolean(), refreshed: reports }),
-    cli: { command: 'stay-afloat refresh' },
+    cli: { command: 'stay-afloat refresh', columns: ['provider', 'account', 'outcome', 'reason', 'executed'] },
   }).mutation(async ({ ctx: { rooms }, input }) => {
     const done = await rooms.repair.refresh(input)
     return { ok: done.every(({ ok }) => ok), refreshed: plain<JsonObject[]>(done) }

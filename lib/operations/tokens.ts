@@ -192,7 +192,7 @@ export const tokens = area({
       usable: z.boolean().default(false).describe('leave out what is revoked or has run out'),
     }).strict(),
     output: z.object({ data: z.array(token), next: z.string().nullable() }),
-    cli: { columns: ['id', 'label', 'issued_at', 'expires_at', 'revoked', 'scopes', 'account'] },
+    cli: { columns: ['id', 'label', 'expires_at', 'revoked', 'issued_at', 'scopes', 'account'] },
   }).query(async ({ ctx, input }) => {
     const { usable, ...query } = input
     const page = await ctx.rooms.access.list(

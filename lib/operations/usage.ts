@@ -153,7 +153,7 @@ export const usage = area({
     }).strict(),
     output: z.object({ data: z.array(request), next: z.string().nullable() }),
     cli: {
-      columns: ['id', 'at', 'model', 'account', 'outcome', 'status', 'inputTokens', 'outputTokens', 'costMicros'],
+      columns: ['id', 'at', 'model', 'account', 'outcome', 'costMicros', 'inputTokens', 'outputTokens', 'status'],
     },
   }).query(async ({ ctx, input }) => {
     const page = await ctx.rooms.usage.requests({ ...input, ...own(ctx.principal) })

@@ -1,9 +1,11 @@
 import { Command } from 'commander'
 import { expect, test } from 'bun:test'
 import { modules } from '../../client/cli/modules.ts'
-import { printFields, printTable } from '../../client/cli/output.ts'
+import { printFields, printResult, printTable } from '../../client/cli/output.ts'
 import { buildProgram } from '../../client/cli/program.ts'
 import { alignColumns } from '../../client/cli/table.ts'
+import type { JsonObject } from '../../lib/base/mod.ts'
+import { operationNamed } from '../../client/cli/manifest.ts'
 import { silentIo } from '../docs/silent-io.ts'
 import { heading, valueText } from '../../client/cli/words.ts'
 
@@ -82,6 +84,54 @@ test('what names a row is never cut: the last columns are left out instead, and 
   ])
 })
 
+const tableAt = (columns: number, rows: JsonObject[], named: string[]): string[] => {
+  let text = ''
+  printTable({ ...silentIo, terminal: true, columns, out: (more) => void (text += more) }, rows, named)
+  return text.trimEnd().split('\n')
+}
+
+test('a moment and a number are never cut: a moment gives up its year, then whole columns are left out', () => {
+  const row = { id: 'req_0123456789', at: Date.UTC(2026, 10, 22, 13, 48, 5), model: 'm'.repeat(20), tokens: 1_000_001 }
+  const named = ['id', 'at', 'model', 'tokens']
+  expect(tableAt(70, [row], named)[1]).toBe('req_0123456789  2026-11-22 13:48:05Z  mmmmmmmmmmmmmmmmmmmm  1000001')
+  expect(tableAt(60, [row], named)[1]).toBe('req_0123456789  11-22 13:48Z  mmmmmmmmmmmmmmmmmmmm  1000001')
+  expect(tableAt(52, [row], named)[1]).toBe('req_0123456789  11-22 13:48Z  mmmmmmmmmmmm…  1000001')
+  expect(tableAt(44, [row], named).slice(1)).toEqual([
+    'req_0123456789  11-22 13:48Z  mmmmmmmmmmmmm…',
+    'too narrow for tokens: a wider terminal has',
+    'room, --json shows all',
+  ])
+  // The year stays where it tells two rows apart.
+  const older = { ...row, at: Date.UTC(2025, 10, 22) }
+  expect(tableAt(60, [row, older], named)[2]).toStartWith('req_0123456789  2025-11-22 00:00:00Z')
+})
+
+test('prices say what they are for', () => {
+  const row = { id: 'm', price: { inputMicros: 2_500_000 } }
+  expect(tableAt(60, [row], ['id', 'price.inputMicros'])).toEqual(['id  input per M', 'm   $2.50'])
+})
+
+test('one record is shown as its fields, whatever lists it has', () => {
+  let text = ''
+  const io = { ...silentIo, terminal: true, columns: 60, out: (more: string) => void (text += more) }
+  const operation = operationNamed('tokens.show')
+  printResult({ ...io, err: (more) => void (text += more) }, operation, { id: 'x', tools: [] }, false)
+  expect(text).toBe('id     x\ntools  -\n')
+})
+
+test('a field with many parts is wrapped between them, under its value', () => {
+  let text = ''
+  const io = { ...silentIo, terminal: true, columns: 40, out: (more: string) => void (text += more) }
+  printFields(io, { by: 'day', totals: { requests: 3, inputTokens: 1_000_001, costMicros: 250_000, meanMs: 15 } })
+  expect(text.split('\n')).toEqual([
+    'by      day',
+    'totals  requests 3,',
+    '        input tokens 1000001,',
+    '        cost $0.25, mean 15 ms',
+    '',
+  ])
+})
+
 test('every command of the first page stands under a title', () => {
   const program = buildProgram(silentIo, '0.0.0', modules, () => {}, [])
   const shown = program.createHelp().visibleCommands(program)
@@ -92,6 +142,9 @@ test.each([
   ['costMicros', 1_250_000, '$1.25'],
   ['costMicros', 0, '$0.00'],
   ['costMicros', 3, '$0.000003'],
+  ['spendMicrosPerDay', 2_000_000, '$2.00'],
+  ['ts', 1_700_000_000, '2023-11-14 22:13:20Z'],
+  ['headroom', 0.9989999999, '0.999'],
   ['price', { inputMicros: 2_500_000, cachedInputMicros: null }, 'input $2.50'],
   ['issued_at', 1_700_000_000, '2023-11-14 22:13:20Z'],
   ['resetsAt', 1_700_000_000_000, '2023-11-14 22:13:20Z'],

@@ -260,3 +260,18 @@ test('one area by itself is the area of the whole list', async () => {
   }
   expect(await loadArea('constructor')).toBeNull()
 })
+
+test('who waits for a login fills no record with asking; how it ended stands there', async () => {
+  const call = (name: string, input: object) => callOperation(name, input, home.context())
+  const { session } = await call('auth.begin', { vendor: 'claude', method: 'paste' }) as { session: string }
+  const polls = async () => {
+    const { data } = await call('audit.list', { limit: 50 }) as { data: { operation: string }[] }
+    return data.filter(({ operation }) => operation === 'auth.poll').length
+  }
+  const before = await polls()
+  for (let i = 0; i < 3; i++) expect(await call('auth.poll', { session })).toMatchObject({ state: 'pending' })
+  expect(await polls()).toBe(before)
+  await call('auth.cancel', { session })
+  expect(await call('auth.poll', { session })).toMatchObject({ state: 'failed' })
+  expect(await polls()).toBe(before + 1)
+})
