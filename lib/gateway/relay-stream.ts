@@ -95,12 +95,14 @@ class Relay implements ByteSink, EventReader, Serving, Watcher {
   #content = false
   #ended = false
   #broke = false
+  /** Whether it broke because an event could not stand where it stood: that one is not passed on. */
+  #faulty = false
   #empty = false
   #seen = false
   #lastIn: number
   #lastOut: number
   /** Where the last event of the protocol ended: what an upstream sends behind it is not passed on. */
-  #lastEvent: { readonly bytes: Uint8Array; readonly end: number } | null = null
+  #lastEvent: Place | null = null
   #rest: Continuation | null = null
 
   constructor(parts: StreamParts, resolve: (failure: UpstreamFailure | null) => void) {
@@ -139,6 +141,10 @@ class Relay implements ByteSink, EventReader, Serving, Watcher {
       case 'failure':
         this.#broke = true
         this.#lastEvent = { bytes, end }
+        break
+      case 'fault':
+        this.#broke = this.#faulty = true
+        this.#lastEvent = { bytes, end: start }
     }
   }
 
@@ -163,7 +169,9 @@ class Relay implements ByteSink, EventReader, Serving, Watcher {
       return this.#cut('malformed', isGwError(error) ? error.message : 'the stream could not be read')
     }
     if (pieces.length === 0) return
+    if (this.#faulty && this.#opening !== null) return this.#cut('malformed', this.#tracker.fault!)
     this.#forward(pieces)
+    if (this.#faulty) return this.#cut('malformed', this.#tracker.fault!)
     if (this.#opening !== null) {
       if (this.#empty) return this.#cut('empty', 'the answer was empty')
       if (this.#broke && !this.#content) {
@@ -282,11 +290,12 @@ class Relay implements ByteSink, EventReader, Serving, Watcher {
 
   #forward(pieces: readonly Uint8Array<ArrayBuffer>[]): void {
     for (const piece of pieces) {
-      const cutPiece = this.#lastEvent ? upTo(piece, this.#lastEvent) : piece
-      const out = this.#broke ? this.#books.clean(cutPiece) : cutPiece
+      const last = this.#lastEvent !== null && piece.buffer === this.#lastEvent.bytes.buffer ? this.#lastEvent : null
+      const cutPiece = last === null ? piece : this.#faulty ? before(piece, last) : upTo(piece, last)
+      const out = this.#broke && !this.#faulty ? this.#books.clean(cutPiece) : cutPiece
       if (this.#opening) this.#opening.held.push(out)
-      else this.#write(out)
-      if (cutPiece !== piece) break
+      else if (out.length > 0) this.#write(out)
+      if (last !== null) break
     }
   }
 }
@@ -345,14 +354,15 @@ function ending({ because }: Answer): StreamFailure {
   return { type: 'api_error', code: publicCode(because.code), message: because.message }
 }
 
+/** A place in the bytes of a piece. */
+interface Place {
+  readonly bytes: Uint8Array
+  readonly end: number
+}
+
 /** The piece as far as the last event reaches, closed by a blank line; the piece itself when nothing comes behind. */
-function upTo(
-  piece: Uint8Array<ArrayBuffer>,
-  last: { readonly bytes: Uint8Array; readonly end: number },
-): Uint8Array<ArrayBuffer> {
-  if (piece.buffer !== last.bytes.buffer) return piece
-  const end = last.bytes.byteOffset + last.end - piece.byteOffset
-  if (end < 0 || end > piece.length) return piece
+function upTo(piece: Uint8Array<ArrayBuffer>, last: Place): Uint8Array<ArrayBuffer> {
+  const end = placeIn(piece, last)
   for (let at = end; at < piece.length; at++) {
     const byte = piece[at]
     if (byte !== 10 && byte !== 13) {
@@ -363,4 +373,13 @@ function upTo(
     }
   }
   return piece
+}
+
+/** The events of a piece before a place where another begins. */
+function before(piece: Uint8Array<ArrayBuffer>, place: Place): Uint8Array<ArrayBuffer> {
+  return piece.subarray(0, placeIn(piece, place))
+}
+
+function placeIn(piece: Uint8Array, { bytes, end }: Place): number {
+  return bytes.byteOffset + end - piece.byteOffset
 }

@@ -220,6 +220,8 @@ export function streamSource(
     get failure() {
       return stream.failure && { type: null, code: stream.failure.code, message: stream.failure.message }
     },
+    // The translator tells a fault as a failure.
+    fault: null,
     get finished() {
       return stream.state === 'done'
     },

@@ -37,6 +37,18 @@ export function readData(bytes: Uint8Array, start: number, end: number): Record<
   }
 }
 
+/** Whether an event of which {@link readData} made nothing has data all the same: garbage, or half of an event. */
+export function isGarbage(bytes: Uint8Array, start: number, end: number): boolean {
+  const data = readEvent(bytes, start, end).data.trim()
+  return data !== '' && data !== doneMark
+}
+
+/** What is wrong with an event of garbage. */
+export const notJson = 'an event of the stream is not JSON'
+
+/** Ends the streams of one protocol; some gateways write it behind those of the others. */
+const doneMark = '[DONE]'
+
 /** Where the data of an event begins, when it is one line; -1 when the event is of another make. */
 export function dataStart(bytes: Uint8Array, start: number, end: number): number {
   let at = start
@@ -75,6 +87,24 @@ export function eventType(bytes: Uint8Array, start: number, end: number): string
   const close = bytes.indexOf(34, at + 1)
   return close < 0 || close > end || close - at > 64 ? null : latin(bytes, at + 1, close)
 }
+
+/**
+ * The plain number behind a mark such as `"index":`, found by a native search; `null` when there is none. Quotes inside
+ * strings are escaped, so that a mark is always a name.
+ */
+export function numberBehind(bytes: Uint8Array, mark: Uint8Array, start: number, end: number): number | null {
+  let at: number = Buffer.prototype.indexOf.call(bytes, mark, start)
+  if (at < 0 || at >= end) return null
+  at += mark.length
+  if (bytes[at] === 32) at++
+  let value = 0
+  const from = at
+  for (let c = bytes[at]!; c >= 48 && c <= 57 && at - from < 15; c = bytes[++at]!) value = value * 10 + c - 48
+  return at === from || at > end ? null : value
+}
+
+/** The bytes of a mark. */
+export const markOf = (text: string): Uint8Array => Buffer.from(text, 'latin1')
 
 const typePrefix = [...'{"type":'].map((c) => c.charCodeAt(0))
 

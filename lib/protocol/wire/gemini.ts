@@ -1,6 +1,6 @@
 import { formatSse } from '../../base/mod.ts'
 import { addTokens, noTokens, type TokenCounts } from '../usage.ts'
-import { dataStart, Marks, readData } from './events.ts'
+import { dataStart, isGarbage, Marks, notJson, readData } from './events.ts'
 import { count, member, text } from './numbers.ts'
 import { errorOf, ownGemini } from './own-gemini.ts'
 import type { EventRole, StreamFailure, StreamTracker, Wire } from './wire.ts'
@@ -33,14 +33,31 @@ function isContent(part: unknown): boolean {
   return Object.entries(part).some(([name, value]) => name !== 'thought' && (name !== 'text' || value !== ''))
 }
 
+/** Whether a part says or does something: a signature alone may come behind the words. */
+function isWord(part: unknown): boolean {
+  if (typeof part !== 'object' || part === null) return false
+  return Object.entries(part).some(([name, value]) =>
+    name !== 'thought' && name !== 'thoughtSignature' && (name !== 'text' || value !== '')
+  )
+}
+
 /** What an event holds that must be opened although the model has begun. */
 const marks = new Marks('"finishReason"', '"error"', '"blockReason"')
 
+/**
+ * Reads the first pieces, each that names a finish, and all that come behind one. Of the others it reads that they begin
+ * and end like an object.
+ */
 class GeminiTracker implements StreamTracker {
   failure: StreamFailure | null = null
+  fault: string | null = null
   #tokens = noTokens
   #content = false
   #ended = false
+  /** The candidates that have finished with words before; `null` while there are none. */
+  #finished: Set<number> | null = null
+  /** Whether a finish is no end to this upstream: some models name one in every piece. */
+  #loose = false
   #id = ''
   #model = ''
   /** The piece that was searched last, and where its next mark is. */
@@ -68,21 +85,28 @@ class GeminiTracker implements StreamTracker {
   }
 
   read(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): EventRole {
-    if (dataStart(bytes, start, end) < 0) return 'idle'
+    const data = dataStart(bytes, start, end)
+    if (data < 0) return 'idle'
     if (this.#piece !== bytes || this.#mark < start) {
       this.#piece = bytes
       this.#mark = marks.next(bytes, start)
     }
     // Once the model has begun, an event is opened only for what it may say besides.
-    if (this.#content && this.#mark >= end) {
+    if (
+      this.#content && this.#mark >= end && this.#finished === null && bytes[data] === 123 && bytes[end - 1] === 125
+    ) {
       this.#last = bytes
       this.#lastStart = start
       this.#lastEnd = end
+      // A finish before the words was none.
+      this.#ended = false
       return 'content'
     }
     this.#last = null
     const piece = readData(bytes, start, end)
-    if (!piece) return this.#content ? 'content' : 'idle'
+    if (!piece) {
+      return isGarbage(bytes, start, end) ? this.#wrong(notJson) : this.#content ? 'content' : 'idle'
+    }
     const error = piece['error']
     if (error !== undefined && error !== null) {
       this.failure = {
@@ -92,21 +116,41 @@ class GeminiTracker implements StreamTracker {
       }
       return 'failure'
     }
-    this.#id ||= text(piece, 'responseId') ?? ''
+    const id = text(piece, 'responseId') ?? ''
+    this.#id ||= id
     this.#model ||= text(piece, 'modelVersion') ?? ''
     this.#tokens = addTokens(this.#tokens, contentUsage(piece['usageMetadata']))
     const blocked = text(piece['promptFeedback'], 'blockReason')
     const candidates = piece['candidates']
+    const begun = this.#content
     for (const candidate of Array.isArray(candidates) ? candidates as unknown[] : []) {
+      const index = count(member(candidate, 'index')) ?? 0
       const reason = text(candidate, 'finishReason')
       const parts = member(member(candidate, 'content'), 'parts')
-      if (Array.isArray(parts) && (parts as unknown[]).some(isContent)) this.#content = true
+      const list = Array.isArray(parts) ? parts as unknown[] : []
+      const says = list.some(isWord)
+      // A finish may be named once more, by the same answer.
+      if (says && this.#finished?.has(index) && (reason === null || (id !== '' && id !== this.#id))) {
+        return this.#wrong('the stream went on after its finishReason')
+      }
+      if (list.some(isContent)) this.#content = true
       // Stopping of itself with nothing said is no answer yet; any other reason is one.
       if (reason !== null && reason !== 'STOP') this.#content = true
-      this.#ended ||= reason !== null
+      if (reason === null) {
+        if (says) this.#ended = false
+        continue
+      }
+      this.#ended = true
+      if (!begun) this.#loose = true
+      else if (!this.#loose) (this.#finished ??= new Set()).add(index)
     }
     if (blocked !== null) this.#content = this.#ended = true
     return this.#content ? 'content' : 'opening'
+  }
+
+  #wrong(fault: string): EventRole {
+    this.fault = fault
+    return 'fault'
   }
 
   keepAlive(): Uint8Array<ArrayBuffer> {

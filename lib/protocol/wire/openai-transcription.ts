@@ -1,6 +1,6 @@
 import { formatSse } from '../../base/mod.ts'
 import { noTokens } from '../usage.ts'
-import { eventType, readData } from './events.ts'
+import { eventType, isGarbage, notJson, readData } from './events.ts'
 import { member, text } from './numbers.ts'
 import { openaiChatWire } from './openai-chat.ts'
 import type { EventRole, StreamFailure, StreamTracker, Wire } from './wire.ts'
@@ -11,6 +11,7 @@ class TranscriptTracker implements StreamTracker {
   readonly id = null
   tokens = noTokens
   failure: StreamFailure | null = null
+  fault: string | null = null
   finished = false
 
   read(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): EventRole {
@@ -29,6 +30,10 @@ class TranscriptTracker implements StreamTracker {
         message: text(error, 'message') ?? 'the upstream reported an error',
       }
       return 'failure'
+    }
+    if (event === null && isGarbage(bytes, start, end)) {
+      this.fault = notJson
+      return 'fault'
     }
     return type?.startsWith('transcript.') ? 'content' : 'idle'
   }

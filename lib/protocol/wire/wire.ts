@@ -7,9 +7,10 @@ import type { OwnStream, OwnStreamOptions } from './own-stream.ts'
  * What one event of a stream is to a relay.
  *
  * `opening`: says that an answer begins and holds nothing the model made, so it can still be taken back. `content`: the
- * model's work, or a sign of it. `end`: the answer is complete. `failure`: the upstream says that it broke. `idle`: means nothing.
+ * model's work, or a sign of it. `end`: the answer is complete. `failure`: the upstream says that it broke. `fault`: it
+ * cannot stand where it stands, so that neither it nor what follows is to be believed. `idle`: means nothing.
  */
-export type EventRole = 'opening' | 'content' | 'end' | 'failure' | 'idle'
+export type EventRole = 'opening' | 'content' | 'end' | 'failure' | 'fault' | 'idle'
 
 /** An upstream's failure inside a stream that began well. */
 export interface StreamFailure {
@@ -28,6 +29,8 @@ export interface StreamTracker {
   readonly id: string | null
   /** Set when an event had the role `failure`. */
   readonly failure: StreamFailure | null
+  /** What was wrong with the event that had the role `fault`. */
+  readonly fault: string | null
   /** Whether the model said that it is done, even if the protocol's last event has not come. */
   readonly finished: boolean
   /** An event that carries data and means nothing, legal at this point of this stream. */

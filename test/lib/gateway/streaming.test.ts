@@ -58,7 +58,8 @@ const protocols = [
     protocol: 'anthropic-messages' as const,
     prefix: '',
     opening: (id: string) =>
-      `event: message_start\ndata: {"type":"message_start","message":{"id":"${id}","usage":{"input_tokens":3,"output_tokens":1}}}\n\n`,
+      `event: message_start\ndata: {"type":"message_start","message":{"id":"${id}","usage":{"input_tokens":3,"output_tokens":1}}}\n\n` +
+      'event: content_block_start\ndata: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}\n\n',
     content: (_id: string) =>
       'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"hi"}}\n\n',
     end: (_id: string) =>
@@ -72,7 +73,7 @@ const protocols = [
     opening: (id: string) =>
       `event: response.created\ndata: {"type":"response.created","sequence_number":0,"response":{"id":"${id}","status":"in_progress"}}\n\n`,
     content: (_id: string) =>
-      'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","sequence_number":1,"delta":"hi"}\n\n',
+      'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","delta":"hi"}\n\n',
     end: (id: string) =>
       `event: response.completed\ndata: {"type":"response.completed","sequence_number":2,"response":{"id":"${id}","status":"completed","usage":{"input_tokens":3,"output_tokens":5}}}\n\n`,
     keepAlive: /event: keepalive\ndata: \{"type":"keepalive"[^\n]*\n\n/,
