@@ -58,6 +58,13 @@ export interface StreamParts {
 const blankLine = new Uint8Array([10, 10])
 
 /**
+ * How long, ms, and with how many bytes an upstream may end its answer behind the last event. Its connection then serves
+ * another request; one that goes on is closed.
+ */
+const tailMs = 2000
+const tailBytes = 64 * 1024
+
+/**
  * Passes an upstream's event stream on.
  *
  * Until the first event with content everything is held, so that a stream that fails in its opening can be replaced by
@@ -101,6 +108,8 @@ class Relay implements ByteSink, EventReader, Serving, Watcher {
   #seen = false
   #lastIn: number
   #lastOut: number
+  /** How many bytes came behind the last event. */
+  #behind = 0
   /** Where the last event of the protocol ended: what an upstream sends behind it is not passed on. */
   #lastEvent: Place | null = null
   #rest: Continuation | null = null
@@ -149,7 +158,7 @@ class Relay implements ByteSink, EventReader, Serving, Watcher {
   }
 
   chunk(bytes: Uint8Array<ArrayBuffer>): void {
-    if (this.#over) return
+    if (this.#over) return this.#tail(bytes.length)
     this.#lastIn = this.#ticker.now
     const { down } = this.#answer
     // Nearly every piece of a stream whose pieces are judged as they are: content behind content.
@@ -185,11 +194,13 @@ class Relay implements ByteSink, EventReader, Serving, Watcher {
       return
     }
     this.#endDown()
-    this.#finish(this.#broke ? this.#books.reported(this.#tracker.failure) : null)
+    if (!this.#broke) return this.#finish(null, true)
+    this.#source.cancel()
+    this.#finish(this.#books.reported(this.#tracker.failure))
   }
 
   end(): void {
-    if (this.#over) return
+    if (this.#over) return this.#ticker.unwatch(this)
     const pending = this.#scanner.pending
     if (!pending && this.#tracker.finished) {
       if (this.#opening) this.#commit(this.#opening)
@@ -203,11 +214,12 @@ class Relay implements ByteSink, EventReader, Serving, Watcher {
   }
 
   fail(error: unknown): void {
+    if (this.#over) return this.#ticker.unwatch(this)
     this.#cut('truncated', error instanceof GwError ? error.message : 'the connection broke off')
   }
 
   beat(now: number): void {
-    if (this.#over) return
+    if (this.#over) return now - this.#lastIn > tailMs ? this.#letGo() : undefined
     const { down } = this.#answer
     // A caller that does not read keeps its upstream waiting: that silence is not the upstream's.
     if (down?.full) this.#lastIn = now
@@ -252,10 +264,22 @@ class Relay implements ByteSink, EventReader, Serving, Watcher {
     down.end()
   }
 
-  #finish(failure: UpstreamFailure | null): void {
+  /** @param tail whether the upstream has yet to end its answer */
+  #finish(failure: UpstreamFailure | null, tail = false): void {
     this.#over = true
-    this.#ticker.unwatch(this)
+    if (!tail) this.#ticker.unwatch(this)
     this.#books.ended({ failure, guessedTokens: this.#written.tokens })
+  }
+
+  /** Bytes behind the last event. */
+  #tail(length: number): void {
+    this.#behind += length
+    if (this.#behind > tailBytes) this.#letGo()
+  }
+
+  #letGo(): void {
+    this.#source.cancel()
+    this.#ticker.unwatch(this)
   }
 
   /** Nothing has gone out: another target may serve. */

@@ -43,3 +43,8 @@ export function jsonOf(text: string): unknown {
     return undefined
   }
 }
+
+/** Whether the data of an event is empty: a sign of life from some gateways. */
+export function isBlank(data: string): boolean {
+  return data.trim() === ''
+}

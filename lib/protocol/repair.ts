@@ -20,6 +20,7 @@ export const repairs = {
   'missing-item': 'a delta for an item that was never added opens it',
   'items-at-the-end': 'output that stands only in the closing event is read from there',
   'missing-finish': 'an answer that ended without saying why ended normally',
+  'finish-everywhere': 'a finish before the words, or with the first of them, ends nothing while words follow',
   'finish-mismatch': 'a normal stop although tools were called is a stop for the calls',
   'empty-arguments': 'a call without arguments has an empty object',
   'arguments-object': 'arguments that are an object instead of its JSON text are written as text',

@@ -7,7 +7,7 @@ import { objectOf, objectsOf, stringOf } from '../read.ts'
 import type { PackedReasoning } from '../reasoning.ts'
 import type { ReasoningProof } from '../request.ts'
 import { citationsOf } from './citations.ts'
-import { nativeValue, proofOf, shownText } from './parts.ts'
+import { isWord, nativeValue, proofOf, shownText } from './parts.ts'
 import { callIdFor, onItself, onText, unpackSignature } from './signature.ts'
 
 /** What the candidates of one answer have in common. */
@@ -30,6 +30,10 @@ export class CandidateReader {
   #said = ''
   #proof: ReasoningProof | null = null
   #word: string | null = null
+  /** Whether anything was said, whether a finish is no end here, and whether there was one that is. */
+  #begun = false
+  #loose = false
+  #ended = false
   #why: string | null = null
   #beside: JsonObject = {}
   /** Of the piece that is being read, until its first text takes them. */
@@ -52,14 +56,30 @@ export class CandidateReader {
     this.#why = why
   }
 
-  read(candidate: JsonObject, out: InferenceEvent[]): void {
+  /**
+   * Reads a piece. False when it goes on after its finish: one that comes behind words is the end, but for a piece of the
+   * same answer that names it once more. Some models name one in every piece, and some gateways one before the words.
+   *
+   * @param same whether the piece is of the answer that began the stream
+   */
+  read(candidate: JsonObject, out: InferenceEvent[], same = true): boolean {
+    const parts = objectsOf(objectOf(candidate.content)?.parts)
+    const says = parts.some(isWord)
+    const word = stringOf(candidate.finishReason)
+    if (says && this.#ended && (word === null || !same)) return false
     for (const name of metadata) {
       if (objectOf(candidate[name]) !== undefined) this.#beside = { ...this.#beside, [name]: candidate[name] as Json }
     }
     this.#logprobs = readLogprobsResult(candidate.logprobsResult)
-    for (const part of objectsOf(objectOf(candidate.content)?.parts)) this.#part(part, out)
-    this.#word = stringOf(candidate.finishReason) ?? this.#word
+    for (const part of parts) this.#part(part, out)
+    if (word !== null) {
+      this.#word = word
+      if (!this.#begun) this.#loose = true
+      else if (!this.#loose) this.#ended = true
+    } else if (says) this.#word = null
+    this.#begun ||= says
     this.#why = stringOf(candidate.finishMessage) ?? this.#why
+    return true
   }
 
   /** Ends the candidate, or says why that is no end. */

@@ -191,3 +191,11 @@ function nativePart(part: JsonObject, path: string): Part {
 export function nativeValue(part: JsonObject): JsonObject {
   return { type: kinds.find((kind) => part[kind] !== undefined) ?? Object.keys(part)[0] ?? 'part', part }
 }
+
+/** Whether a part of an answer says or does something: a signature alone may come behind the words. */
+export function isWord(part: unknown): boolean {
+  if (typeof part !== 'object' || part === null) return false
+  return Object.entries(part).some(([name, value]) =>
+    name !== 'thought' && name !== 'thoughtSignature' && (name !== 'text' || value !== '')
+  )
+}

@@ -19,6 +19,7 @@ export class Reader {
   readonly #first: CandidateReader
   readonly #others = new Map<number, CandidateReader>()
   #started = false
+  #id: string | null = null
   #done = false
 
   constructor(stem: string) {
@@ -32,16 +33,21 @@ export class Reader {
 
   read(piece: JsonObject, out: InferenceEvent[]): void {
     if (this.#done) return
+    const id = stringOf(piece.responseId)
     if (!this.#started) {
       this.#started = true
-      out.push({ type: 'start', id: stringOf(piece.responseId), model: stringOf(piece.modelVersion) })
+      this.#id = id
+      out.push({ type: 'start', id, model: stringOf(piece.modelVersion) })
     }
+    const same = id === null || this.#id === null || id === this.#id
     const usage = objectOf(piece.usageMetadata)
     if (usage !== undefined) out.push({ type: 'usage', tokens: decodeUsage(usage) })
     const blocked = stringOf(objectOf(piece.promptFeedback)?.blockReason)
     if (blocked !== null) this.#first.block(blocked)
     for (const candidate of objectsOf(piece.candidates)) {
-      this.#candidate(numberOf(candidate.index) ?? 0)?.read(candidate, out)
+      if (this.#candidate(numberOf(candidate.index) ?? 0)?.read(candidate, out, same) === false) {
+        return this.#fail(upstreamFailure('malformed', 'the stream went on after its finishReason'), out)
+      }
     }
   }
 

@@ -4,7 +4,7 @@ import type { CloseEvent, DeltaEvent, InferenceEvent, PartHead } from '../event.
 import { upstreamFailure } from '../failure.ts'
 import { type FinishReason, finishTable } from '../finish.ts'
 import { type TokenLogprob, writeLogprobsResult } from '../logprobs.ts'
-import { jsonOf, objectOf } from '../read.ts'
+import { isBlank, jsonOf, objectOf } from '../read.ts'
 import { type Sections, showReasoning } from '../sections.ts'
 import { addTokens, noTokens } from '../usage.ts'
 import { decodeFailure, encodeFailure } from './failure.ts'
@@ -30,7 +30,7 @@ export function streamDecoder(stem: string): StreamDecoder {
     push(event, out) {
       if (broken || reader.done) return
       // Written by gateways whose other streams end so.
-      if (event.data === '[DONE]') return
+      if (event.data === '[DONE]' || isBlank(event.data)) return
       const piece = objectOf(jsonOf(event.data))
       if (piece === undefined) return fail(upstreamFailure('malformed', 'an event of the stream is not JSON'), out)
       if (piece.error != null || event.event === 'error') return fail(decodeFailure(null, piece), out)

@@ -1,4 +1,5 @@
 import { formatSse } from '../../base/mod.ts'
+import { isWord } from '../gemini/parts.ts'
 import { addTokens, noTokens, type TokenCounts } from '../usage.ts'
 import { dataStart, isGarbage, Marks, notJson, readData } from './events.ts'
 import { count, member, text } from './numbers.ts'
@@ -31,14 +32,6 @@ function contentUsage(usage: unknown): Partial<TokenCounts> {
 function isContent(part: unknown): boolean {
   if (typeof part !== 'object' || part === null) return false
   return Object.entries(part).some(([name, value]) => name !== 'thought' && (name !== 'text' || value !== ''))
-}
-
-/** Whether a part says or does something: a signature alone may come behind the words. */
-function isWord(part: unknown): boolean {
-  if (typeof part !== 'object' || part === null) return false
-  return Object.entries(part).some(([name, value]) =>
-    name !== 'thought' && name !== 'thoughtSignature' && (name !== 'text' || value !== '')
-  )
 }
 
 /** What an event holds that must be opened although the model has begun. */

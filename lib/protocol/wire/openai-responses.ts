@@ -134,8 +134,7 @@ class ResponseTracker implements StreamTracker {
         this.finished = true
         return 'end'
       }
-      case 'response.failed':
-      case 'response.cancelled': {
+      case 'response.failed': {
         const error = member(this.#settle(bytes, start, end), 'error')
         this.failure = {
           type: 'response.failed',
@@ -160,6 +159,8 @@ class ResponseTracker implements StreamTracker {
         this.id = text(member(readData(bytes, start, end), 'response'), 'id')
         return 'opening'
       }
+      case 'response.cancelled':
+        return this.#wrong('the response was cancelled')
       case 'response.output_item.added':
         return this.#added(bytes, start, end)
       case 'response.output_item.done':

@@ -537,6 +537,13 @@ describe('repair', () => {
     'missing-finish': () => {
       expect(stream('openai-chat', chunks(delta({ content: 'hey' }))).stop).toBe('end_turn')
     },
+    'finish-everywhere': () => {
+      const heard = stream(
+        'openai-chat',
+        chunks(delta({ content: 'he' }, 'stop'), delta({ content: 'y' }, 'stop'), delta({ content: '!' }, 'length')),
+      )
+      expect([heard.text, heard.stop]).toEqual(['hey!', 'max_tokens'])
+    },
     'finish-mismatch': () => {
       const heard = stream(
         'openai-chat',

@@ -2,7 +2,7 @@ import type { Json, JsonObject } from '../../../base/mod.ts'
 import type { StreamDecoder } from '../../codec.ts'
 import type { InferenceEvent, PartHead } from '../../event.ts'
 import { upstreamFailure } from '../../failure.ts'
-import { jsonOf, numberOf, objectOf, stringOf } from '../../read.ts'
+import { isBlank, jsonOf, numberOf, objectOf, stringOf } from '../../read.ts'
 import { Repeat } from '../../repeat.ts'
 import { unpackReasoning } from '../../reasoning.ts'
 import type { ReasoningProof } from '../../request.ts'
@@ -33,6 +33,8 @@ export function streamDecoder(_stem: string): StreamDecoder {
   let started = false
   let done = false
   let hasCalls = false
+  /** The highest block that has begun. */
+  let top = -1
   let word: string | null = null
   let stopSequence: string | null = null
   let usage: JsonObject = {}
@@ -136,7 +138,7 @@ export function streamDecoder(_stem: string): StreamDecoder {
       if (repeat.fits(event.data)) return void out.push({ type: 'delta', part: last, text: repeat.text })
       repeat.forget()
       const data = objectOf(jsonOf(event.data))
-      if (data === undefined) return fail('an event of the stream is not JSON', out)
+      if (data === undefined) return isBlank(event.data) ? undefined : fail('an event of the stream is not JSON', out)
       const type = data.type ?? event.event
       if (type === 'error') {
         done = true
@@ -154,18 +156,21 @@ export function streamDecoder(_stem: string): StreamDecoder {
       if (!started && typeof type === 'string' && /^(content_block|message)_/.test(type)) {
         return fail(`${type} came before message_start`, out)
       }
-      const index = numberOf(data.index) ?? -1
+      const index = numberOf(data.index) ?? (type === 'content_block_start' ? top + 1 : top)
       const block = blocks.get(index)
       switch (type) {
         case 'content_block_start': {
           const value = objectOf(data.content_block)
-          if (block !== undefined || value === undefined) {
-            return fail(`content block ${index} began twice or empty`, out)
+          if (word !== null) return fail('content came behind the stop_reason', out)
+          if (index <= top || value === undefined) {
+            return fail(`content block ${index} began twice, out of turn or empty`, out)
           }
+          top = index
           return openBlock(index, value, out)
         }
         case 'content_block_delta': {
           const value = objectOf(data.delta)
+          if (word !== null) return fail('content came behind the stop_reason', out)
           if (block === undefined || block.closed || value === undefined) {
             return fail(`a delta for content block ${index}, which is not open`, out)
           }
@@ -181,7 +186,11 @@ export function streamDecoder(_stem: string): StreamDecoder {
           return closeBlock(block, out)
         case 'message_delta': {
           const change = objectOf(data.delta)
-          word = stringOf(change?.stop_reason) ?? word
+          const reason = stringOf(change?.stop_reason)
+          if (reason !== null && word !== null && reason !== word) {
+            return fail('the message stopped for two reasons', out)
+          }
+          word ??= reason
           stopSequence = stringOf(change?.stop_sequence) ?? stopSequence
           return count(data.usage, out)
         }

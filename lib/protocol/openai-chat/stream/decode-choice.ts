@@ -34,6 +34,10 @@ export class ChoiceReader {
   readonly #stem: string
   readonly #shared: Shared
   readonly #calls: OpenCall[] = []
+  /** Whether anything has been said. */
+  #said = false
+  /** repair `finish-everywhere`: a finish before the words, or with the first of them, stands in every chunk. */
+  #loose = false
   #open: { readonly part: number; readonly type: Said } | null = null
   #proof: ReasoningProof | null = null
   #thoughts = ''
@@ -51,8 +55,13 @@ export class ChoiceReader {
     const change = objectOf(choice.delta) ?? objectOf(choice.message)
     const before = out.length
     if (change !== undefined) this.#change(change, objectOf(choice.logprobs), out)
-    if (this.word !== null && out.length > before) return false
-    this.word ??= stringOf(choice.finish_reason)
+    const says = out.length > before
+    if (says && this.word !== null && !this.#loose) return false
+    const word = stringOf(choice.finish_reason) || null
+    if (word !== null && !this.#said) this.#loose = true
+    if (this.#loose) this.word = word ?? (says ? null : this.word)
+    else this.word ??= word
+    this.#said ||= says
     return true
   }
 

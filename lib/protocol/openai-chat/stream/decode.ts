@@ -3,7 +3,7 @@ import type { StreamDecoder } from '../../codec.ts'
 import type { InferenceEvent } from '../../event.ts'
 import { type UpstreamFailure, upstreamFailure } from '../../failure.ts'
 import { Repeat } from '../../repeat.ts'
-import { jsonOf, numberOf, objectOf, objectsOf, stringOf } from '../../read.ts'
+import { isBlank, jsonOf, numberOf, objectOf, objectsOf, stringOf } from '../../read.ts'
 import { decodeFailure } from '../failure.ts'
 import { decodeUsage } from '../response.ts'
 import { ChoiceReader, type Shared } from './decode-choice.ts'
@@ -42,7 +42,10 @@ class ChatDecoder implements StreamDecoder {
     this.#repeat.forget()
     if (event.data === '[DONE]') return this.#settle(out, true)
     const chunk = objectOf(jsonOf(event.data))
-    if (chunk === undefined) return this.#fail(upstreamFailure('malformed', 'an event of the stream is not JSON'), out)
+    if (chunk === undefined) {
+      if (isBlank(event.data)) return
+      return this.#fail(upstreamFailure('malformed', 'an event of the stream is not JSON'), out)
+    }
     if (chunk.error != null || event.event === 'error') return this.#fail(decodeFailure(null, chunk), out)
     if (!Array.isArray(chunk.choices) && chunk.usage == null) {
       return this.#fail(upstreamFailure('malformed', 'an event of the stream is no chat completion chunk'), out)

@@ -3,7 +3,7 @@ import type { StreamDecoder } from '../../codec.ts'
 import type { InferenceEvent, PartHead, ResponsePart } from '../../event.ts'
 import { upstreamFailure } from '../../failure.ts'
 import { readLogprobs, type TokenLogprob } from '../../logprobs.ts'
-import { jsonOf, numberOf, objectOf, objectsOf, stringOf } from '../../read.ts'
+import { isBlank, jsonOf, numberOf, objectOf, objectsOf, stringOf } from '../../read.ts'
 import { Repeat } from '../../repeat.ts'
 import { decodeFailure } from '../failure.ts'
 import { decodeFinish, decodeItem, decodeUsage } from '../response.ts'
@@ -40,6 +40,7 @@ export function streamDecoder(stem: string): StreamDecoder {
   const items = new Map<string | number, OpenItem>()
   const types: PartHead['type'][] = []
   let started = false
+  let created = false
   let done = false
   let parts = 0
   let sequence = -1
@@ -193,8 +194,9 @@ export function streamDecoder(stem: string): StreamDecoder {
     out.push({ type: 'finish', reason, stopSequence: null })
   }
 
-  /** Numbers that once rose must go on rising. Upstreams that number nothing, or everything 0, are left alone. */
+  /** Numbers that once rose must go on rising. Upstreams that number nothing, or some events 0, are left alone. */
   function inOrder(number: number, out: InferenceEvent[]): boolean {
+    if (number === 0 && sequence > 0) return true
     if (sequence > 0 && number <= sequence) {
       fail('the events of the stream are out of order', out)
       return false
@@ -207,6 +209,10 @@ export function streamDecoder(stem: string): StreamDecoder {
       done = true
       out.push({ type: 'failure', failure: decodeFailure(null, objectOf(data.response) ?? data) })
       return
+    }
+    if (type === 'response.created') {
+      if (created || parts > 0) return fail('response.created came twice or late', out)
+      created = true
     }
     if (!started && type.startsWith('response.')) {
       started = true
@@ -269,7 +275,7 @@ export function streamDecoder(stem: string): StreamDecoder {
       }
       repeat.forget()
       const data = objectOf(jsonOf(event.data))
-      if (data === undefined) return fail('an event of the stream is not JSON', out)
+      if (data === undefined) return isBlank(event.data) ? undefined : fail('an event of the stream is not JSON', out)
       const type = stringOf(data.type) ?? event.event
       const number = numberOf(data.sequence_number)
       // Some relays put in signs of life under a number that was there already.
