@@ -125,13 +125,13 @@ export function pass(
           reported: (said) => books.reported(said),
           clean: (bytes) => books.clean(bytes),
           committed: () => books.committed(),
-          ended({ failure, guessedTokens }) {
+          ended({ failure }) {
             keep(failure, through.answer)
             books.close(failure && books.discreet(through.failure ?? failure), {
               tokens: through.usage ?? noTokens,
               bytes: answer.down?.bytes ?? 0,
               id: through.tracker.id,
-              guessedTokens,
+              guessedTokens: through.guessedTokens,
               losses: through.losses,
             })
           },

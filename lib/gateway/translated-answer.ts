@@ -161,7 +161,7 @@ export function streamSource(
   id: string,
   maxBytes: number,
   keeps: boolean,
-): TranslatedSource & { readonly tracker: StreamTracker } {
+): TranslatedSource & { readonly tracker: StreamTracker; readonly guessedTokens: number } {
   let stream: TranslatedStream = exchange.stream()
   let whole: JsonObject | null = null
 
@@ -240,6 +240,9 @@ export function streamSource(
     source: { start, pause: () => body.pause(), resume: () => body.resume(), cancel: () => body.cancel() },
     get failure() {
       return stream.failure
+    },
+    get guessedTokens() {
+      return stream.guessedTokens
     },
     get usage() {
       return stream.usage

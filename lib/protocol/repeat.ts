@@ -1,3 +1,5 @@
+import type { Frame } from './reframe.ts'
+
 /** A field of an event whose value changes from one event to the next: its words, its number, or what means nothing. */
 interface Gap {
   readonly kind: 'text' | 'number' | 'noise'
@@ -23,6 +25,8 @@ export class Repeat {
   /** Its number, where its shape has one, or -1. */
   number = -1
   readonly #numberField: string | null
+  /** What stands around the words, where nothing else changes from one event to the next. */
+  #frame: Frame | null = null
   #gaps: Gap[] | null = null
   #after = ''
   /** Shapes that were learned since the last event that fitted one. */
@@ -31,6 +35,11 @@ export class Repeat {
   /** @param numberField the name of a number that rises with every event */
   constructor(numberField: string | null = null) {
     this.#numberField = numberField
+  }
+
+  /** What stands around the words of the learned event; `null` where more than its words changes, or there is none. */
+  get frame(): Frame | null {
+    return this.#frame
   }
 
   /** Whether an event is the learned one with other words, which are not empty. */
@@ -57,6 +66,7 @@ export class Repeat {
   /** The event of this shape means something else from now on. */
   forget(): void {
     this.#gaps = null
+    this.#frame = null
   }
 
   /** Keeps the shape of an event that was parsed and said nothing but `text`, in one of these fields. */
@@ -88,6 +98,7 @@ export class Repeat {
       return { kind, before }
     })
     this.#after = data.slice(at)
+    if (found.length === 1) this.#frame = { before: this.#gaps[0]!.before, after: this.#after }
   }
 
   #readText(data: string, from: number, to: number): boolean {

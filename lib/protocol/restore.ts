@@ -6,6 +6,8 @@ import { type CustomUnwrapper, customUnwrapper, type ToolIds, type ToolNames } f
 export interface Restorer {
   /** Adds the restored form of an event to `out`. */
   push(event: InferenceEvent, out: InferenceEvent[]): void
+  /** Whether the words of a part, which is open and has some, go on as they are. */
+  passes(part: number): boolean
   /** Whether the model has said anything that the caller can see. */
   readonly hasContent: boolean
 }
@@ -101,6 +103,10 @@ export function createRestorer(names: ToolNames, ids: ToolIds, choices = 1): Res
         default:
           out.push(event)
       }
+    },
+    passes(part) {
+      const draft = drafts[part]
+      return draft?.said === true && draft.unwrapper === null
     },
     get hasContent() {
       return hasContent

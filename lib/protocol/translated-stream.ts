@@ -1,15 +1,16 @@
-import { sseParser } from '../base/mod.ts'
+import { concat, sseParser } from '../base/mod.ts'
 import type { Call, Protocol, StreamDecoder, StreamEncoder } from './codec.ts'
-import type { InferenceEvent } from './event.ts'
+import type { DeltaEvent, InferenceEvent } from './event.ts'
 import { type UpstreamFailure, upstreamFailure } from './failure.ts'
 import type { FinishReason } from './finish.ts'
 import type { Loss } from './loss.ts'
+import { Reframe } from './reframe.ts'
 import type { Restorer } from './restore.ts'
 import { addTokens, noTokens, type TokenCounts } from './usage.ts'
 
 /** An answer on its way from upstream bytes to client bytes. */
 export interface TranslatedStream {
-  /** Feeds upstream bytes, split anywhere; returns client bytes. After the end it returns nothing. */
+  /** Feeds upstream bytes, split anywhere; returns client bytes, as one piece or none. After the end it returns nothing. */
   push(bytes: Uint8Array): readonly Uint8Array[]
   /** A data-bearing sign of life, legal at this point. Opens the client's stream with gw's own start event if need be. */
   keepAlive(): Uint8Array
@@ -22,6 +23,8 @@ export interface TranslatedStream {
   readonly state: 'open' | 'content' | 'done' | 'failed'
   readonly failure: UpstreamFailure | null
   readonly finish: FinishReason | null
+  /** A guess at the tokens said so far, for an upstream that counts none: one for each piece, or more for long ones. */
+  readonly guessedTokens: number
   /** What the answer could not carry, so far. */
   readonly losses: readonly Loss[]
 }
@@ -32,6 +35,16 @@ export const blankLine = new Uint8Array([10, 10])
 const utf8 = new TextEncoder()
 
 const silence: readonly Uint8Array[] = []
+
+/** How many ways past are learned in vain before a stream is taken for one that has none. */
+const maxVain = 3
+/** How many events of a piece are read one by one in search of one: an answer's first words are behind a few others. */
+const maxSingly = 8
+
+const newline = 10
+
+/** What a token takes in a text, about. */
+const charactersPerToken = 4
 
 /** A {@link TranslatedStream}: an object and no closures, for there are as many of it as there are streams. */
 export class Stream implements TranslatedStream {
@@ -45,17 +58,45 @@ export class Stream implements TranslatedStream {
   readonly #source: StreamDecoder
   readonly #raw: InferenceEvent[] = []
   readonly #events: InferenceEvent[] = []
+  /** The way past reading and writing, and the part it is for. */
+  #reframe: Reframe | null = null
+  #part = -1
+  /** Whether all that came ended with an event. */
+  #between = true
+  /** How often the way past was learned without being gone since. */
+  #vain = 0
+  /** Pieces of what the model said, and UTF-16 units in them. */
+  #pieces = 0
+  #characters = 0
 
   constructor(near: Protocol, call: Call, restorer: Restorer, source: StreamDecoder) {
     this.#restorer = restorer
     this.#encoder = near.streamEncoder(call, (path, reason) => void this.losses.push({ path, reason }))
     this.#source = source
+    if (source.frame === undefined || this.#encoder.frame === undefined) this.#vain = maxVain
   }
 
   push(bytes: Uint8Array): readonly Uint8Array[] {
     if (this.#over) return silence
-    this.#read(bytes)
-    return bytesOf(this.#write())
+    const out: Uint8Array[] = []
+    let read = 0
+    for (let at = 0; at < bytes.length && !this.#over;) {
+      if (this.#reframe !== null && this.#between) {
+        const carried = this.#reframe.take(bytes, at)
+        at = this.#reframe.taken
+        if (carried.length > 0) {
+          this.#vain = 0
+          out.push(carried)
+          continue
+        }
+      }
+      // Where there may be a way past reading, it shows behind a single event.
+      const to = this.#vain < maxVain && read++ < maxSingly ? pastBlankLine(bytes, at) : bytes.length
+      const text = this.#translate(to - at === bytes.length ? bytes : bytes.subarray(at, to))
+      if (text !== '') out.push(utf8.encode(text))
+      at = to
+    }
+    return out.length < 2 ? out : [concat(out)]
   }
 
   keepAlive(): Uint8Array {
@@ -84,27 +125,62 @@ export class Stream implements TranslatedStream {
     return this.#restorer.hasContent ? 'content' : 'open'
   }
 
+  get guessedTokens(): number {
+    this.#tell()
+    return Math.max(this.#pieces, Math.round(this.#characters / charactersPerToken))
+  }
+
   get #over(): boolean {
     return this.failure !== null || this.finish !== null
   }
 
-  /** Reads what the upstream says. What cannot be read ends the stream. */
-  #read(bytes: Uint8Array): void {
+  /** Reads and writes a piece, and sees whether there is a way past that for the next. */
+  #translate(bytes: Uint8Array): string {
+    const between = this.#between
+    const events = this.#read(bytes)
+    this.#between = !this.#parser.pending
+    const said = this.#raw.length === 1 && this.#raw[0]!.type === 'delta' ? this.#raw[0]! : null
+    const text = this.#write()
+    if (this.#reframe !== null && this.#source.frame !== this.#reframe.from) this.#reframe = null
+    if (this.#reframe === null && said !== null && events === 1 && between && this.#between) this.#learn(bytes, said)
+    return text
+  }
+
+  /** A way past reading and writing, behind a piece that was one event with words in it. */
+  #learn(bytes: Uint8Array, { part }: DeltaEvent): void {
+    const from = this.#source.frame ?? null
+    const to = from === null || !this.#restorer.passes(part) ? null : this.#encoder.frame?.(part) ?? null
+    if (from === null || to === null || this.#vain >= maxVain) return
+    this.#vain++
+    const text = new TextDecoder().decode(bytes)
+    const lead = /^(?:event:[^\r\n]*\n)?data: ?/.exec(text)?.[0]
+    if (lead === undefined || !text.startsWith(from.before, lead.length)) return
+    this.#part = part
+    this.#reframe = new Reframe(lead, from, to)
+  }
+
+  /** Reads what the upstream says, and returns in how many events. What cannot be read ends the stream. */
+  #read(bytes: Uint8Array): number {
     try {
-      for (const event of this.#parser.push(bytes)) this.#source.push(event, this.#raw)
+      const events = this.#parser.push(bytes)
+      for (const event of events) this.#source.push(event, this.#raw)
+      return events.length
     } catch (cause) {
       this.#raw.push({ type: 'failure', failure: upstreamFailure('malformed', (cause as Error).message) })
+      return 0
     }
   }
 
   /** The client's text for what was read. */
   #write(): string {
+    this.#tell()
     const events = this.#events
     for (const event of this.#raw) this.#restorer.push(event, events)
     let text = ''
     for (const event of events) {
       if (this.#over) break
       if (event.type === 'usage') this.usage = addTokens(this.usage, event.tokens)
+      else if (event.type === 'delta') this.#count(1, event.text.length)
       else if (event.type === 'failure') this.failure = event.failure
       else if (event.type === 'finish') this.finish = event.reason
       text += this.#encoder.write(event)
@@ -113,8 +189,29 @@ export class Stream implements TranslatedStream {
     events.length = 0
     return text
   }
+
+  /** Tells the writer what went past it. */
+  #tell(): void {
+    const reframe = this.#reframe
+    if (reframe === null || reframe.events === 0) return
+    this.#encoder.carried?.(this.#part, reframe.characters)
+    this.#count(reframe.events, reframe.characters)
+    reframe.events = reframe.characters = 0
+  }
+
+  #count(pieces: number, characters: number): void {
+    this.#pieces += pieces
+    this.#characters += characters
+  }
 }
 
 function bytesOf(text: string): readonly Uint8Array[] {
   return text === '' ? silence : [utf8.encode(text)]
+}
+
+/** Where the first blank line behind `from` ends; the end of the piece where there is none. */
+function pastBlankLine(bytes: Uint8Array, from: number): number {
+  let at = bytes.indexOf(newline, from)
+  while (at >= 0 && bytes[at + 1] !== newline) at = bytes.indexOf(newline, at + 1)
+  return at < 0 ? bytes.length : at + 2
 }

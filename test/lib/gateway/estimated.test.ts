@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from 'bun:test'
 import { fakeUpstream, type Step } from '../../support/fake-upstream.ts'
-import { startGateway } from '../../support/gateway.ts'
+import { providerAt, startGateway } from '../../support/gateway.ts'
 
 const closers: (() => unknown)[] = []
 afterAll(async () => {
@@ -14,9 +14,11 @@ const piece = (content: string) => ({
 })
 
 /** The record of one request that an upstream answers in this way. */
-async function recordOf(step: Step, body: object, path = '/v1/chat/completions') {
+async function recordOf(step: Step, body: object, path = '/v1/chat/completions', chatOnly = false) {
   const far = await fakeUpstream(step)
-  const gateway = await startGateway({ upstream: far.url })
+  const gateway = await startGateway(
+    chatOnly ? { settings: providerAt(far.url, 'openai-chat') } : { upstream: far.url },
+  )
   closers.push(() => far.close(), () => gateway.close())
   const answer = await fetch(gateway.url + path, {
     method: 'POST',
@@ -42,6 +44,25 @@ test('a stream that names no usage is written down as an estimate', async () => 
   expect(record).toMatchObject({ outcome: 'ok', estimated: true, tokens: { outputTokens: 5 } })
   expect(record.tokens.inputTokens).toBeGreaterThan(3)
 })
+
+for (const size of [1, 7]) {
+  test(`so is one that is translated, ${size} events at a time`, async () => {
+    const words = Array.from({ length: 42 }, (_, i) => `data: ${JSON.stringify(piece(` w${i}`))}\n\n`)
+    const record = await recordOf(
+      async (exchange) => {
+        await exchange.sse()
+        for (let at = 0; at < words.length; at += size) await exchange.chunk(words.slice(at, at + size).join(''))
+        await exchange.event({ id: 'c1', choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] })
+        await exchange.event('[DONE]')
+        await exchange.end()
+      },
+      { ...ask, model: 'up/m', max_tokens: 9 },
+      '/v1/messages',
+      true,
+    )
+    expect(record).toMatchObject({ outcome: 'ok', estimated: true, tokens: { outputTokens: 42 } })
+  })
+}
 
 test('few long pieces count by their length', async () => {
   const record = await recordOf(async (exchange) => {

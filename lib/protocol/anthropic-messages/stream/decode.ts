@@ -203,6 +203,9 @@ export function streamDecoder(_stem: string): StreamDecoder {
         }
       }
     },
+    get frame() {
+      return repeat.frame
+    },
     end(out) {
       if (done) return
       done = true

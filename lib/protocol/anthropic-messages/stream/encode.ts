@@ -69,8 +69,7 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
   function native(draft: Draft, value: JsonObject): string {
     if (objectOf(value.input) === undefined) return startBlock(draft, value)
     const partial = JSON.stringify(JSON.stringify(value.input))
-    return startBlock(draft, { ...value, input: {} }) +
-      blockDelta(`{"type":"input_json_delta","partial_json":${partial}}`)
+    return startBlock(draft, { ...value, input: {} }) + blockDelta(`${inputDelta}${partial}}`)
   }
   function open(part: number, head: PartHead): string {
     current = part
@@ -94,7 +93,7 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
     if (draft === undefined || event.text === '') return ''
     switch (draft.head.type) {
       case 'tool-call':
-        return blockDelta(`{"type":"input_json_delta","partial_json":${JSON.stringify(event.text)}}`)
+        return blockDelta(`${inputDelta}${JSON.stringify(event.text)}}`)
       case 'native':
         return ''
       case 'reasoning': {
@@ -106,7 +105,7 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
       default: {
         draft.length += event.text.length
         const opened = draft.opened ? '' : startBlock(draft, { type: 'text', text: '' })
-        return opened + blockDelta(`{"type":"text_delta","text":${JSON.stringify(event.text)}}`)
+        return opened + blockDelta(`${textDelta}${JSON.stringify(event.text)}}`)
       }
     }
   }
@@ -205,11 +204,26 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
         }
       }
     },
+    frame(part) {
+      const draft = drafts[part]
+      if (part !== current || draft?.opened !== true) return null
+      const { type } = draft.head
+      const delta = type === 'tool-call' ? inputDelta : type === 'text' || type === 'refusal' ? textDelta : null
+      return delta === null ? null : { before: `${deltaHead}${delta}"`, after: '"}}\n\n' }
+    },
+    carried(part, characters) {
+      const draft = drafts[part]
+      if (draft !== undefined) draft.length += characters
+    },
     keepAlive() {
       return done ? '' : start() + write('ping', '{"type":"ping"}')
     },
   }
 }
+
+/** How a delta begins, up to its words. */
+const textDelta = '{"type":"text_delta","text":'
+const inputDelta = '{"type":"input_json_delta","partial_json":'
 
 /** How every delta of a block begins. */
 const headOf = (index: number): string =>

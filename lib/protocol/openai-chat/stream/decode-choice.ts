@@ -72,9 +72,14 @@ export class ChoiceReader {
     return this.word === null
   }
 
+  /** Whether the words of the part that is open are needed again at its end. */
+  get keepsWords(): boolean {
+    return this.#open?.type === 'reasoning'
+  }
+
   /** More words of the part that the last chunk was about. */
   more(text: string, out: InferenceEvent[]): void {
-    if (this.#open?.type === 'reasoning') this.#thoughts += text
+    if (this.keepsWords) this.#thoughts += text
     out.push({ type: 'delta', part: this.#part, text })
   }
 

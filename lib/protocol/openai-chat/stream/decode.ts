@@ -2,6 +2,7 @@ import type { SseEvent } from '../../../base/mod.ts'
 import type { StreamDecoder } from '../../codec.ts'
 import type { InferenceEvent } from '../../event.ts'
 import { type UpstreamFailure, upstreamFailure } from '../../failure.ts'
+import type { Frame } from '../../reframe.ts'
 import { Repeat } from '../../repeat.ts'
 import { isBlank, jsonOf, numberOf, objectOf, objectsOf, stringOf } from '../../read.ts'
 import { decodeFailure } from '../failure.ts'
@@ -67,6 +68,10 @@ class ChatDecoder implements StreamDecoder {
     if (usage !== undefined || choices.length !== 1 || out.length !== before + 1) return
     const said = out[before]!
     if (this.#last?.mayGoOn(said)) this.#repeat.learn(event.data, said.text, wordFields)
+  }
+
+  get frame(): Frame | null {
+    return this.#last?.keepsWords === false ? this.#repeat.frame : null
   }
 
   end(out: InferenceEvent[]): void {

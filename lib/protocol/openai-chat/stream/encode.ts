@@ -2,6 +2,7 @@ import type { Call, Lose, StreamEncoder } from '../../codec.ts'
 import type { CloseEvent, DeltaEvent, OpenEvent, PartHead } from '../../event.ts'
 import type { FinishReason } from '../../finish.ts'
 import { compact } from '../../read.ts'
+import type { Frame } from '../../reframe.ts'
 import { type Sections, showReasoning } from '../../sections.ts'
 import { addTokens, noTokens } from '../../usage.ts'
 import { errorObject } from '../failure.ts'
@@ -84,34 +85,28 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
     const written = parts[event.part]
     if (written === undefined) return ''
     const { choice } = written
-    const { head } = choice
-    const text = JSON.stringify(event.text)
-    switch (written.head.type) {
-      case 'text':
-        choice.said += event.text.length
-        written.length += event.text.length
-        return event.logprobs === undefined
-          ? `${head}{"content":${text}}${tail}`
-          : `${head}{"content":${text}},"logprobs":${JSON.stringify(encodeLogprobs(event.logprobs))}${ending}`
-      case 'refusal':
-        return `${head}{"refusal":${text}}${tail}`
-      case 'tool-call': {
-        const field = written.head.kind === 'custom' ? `"custom":{"input":${text}}` : `"function":{"arguments":${text}}`
-        return `${head}{"tool_calls":[{"index":${written.call},${field}}]}${tail}`
-      }
-      case 'reasoning': {
-        const plain = showReasoning(written, event)
-        if (plain === null) return ''
-        const shown = plain === event.text ? text : JSON.stringify(plain)
-        // Signed thoughts go back as they came, so they are said in the field that comes back.
-        const signed = call.upstream === 'anthropic-messages'
-          ? `,"reasoning_details":[{"type":"reasoning.text","text":${shown},"format":"anthropic-claude-v1","index":${choice.details}}]`
-          : ''
-        return `${head}{"reasoning_content":${shown}${signed}}${tail}`
-      }
-      case 'native':
-        return ''
+    if (written.head.type === 'reasoning') return thought(written, event)
+    const field = fieldOf(written)
+    if (field === null) return ''
+    if (written.head.type === 'text') {
+      choice.said += event.text.length
+      written.length += event.text.length
     }
+    const said = `${choice.head}{${field.before}${JSON.stringify(event.text)}${field.after}}`
+    return event.logprobs === undefined
+      ? said + tail
+      : `${said},"logprobs":${JSON.stringify(encodeLogprobs(event.logprobs))}${ending}`
+  }
+  function thought(written: Written, event: DeltaEvent): string {
+    const plain = showReasoning(written, event)
+    if (plain === null) return ''
+    const shown = JSON.stringify(plain)
+    const { choice } = written
+    // Signed thoughts go back as they came, so they are said in the field that comes back.
+    const signed = call.upstream === 'anthropic-messages'
+      ? `,"reasoning_details":[{"type":"reasoning.text","text":${shown},"format":"anthropic-claude-v1","index":${choice.details}}]`
+      : ''
+    return `${choice.head}{"reasoning_content":${shown}${signed}}${tail}`
   }
   function closePart(event: CloseEvent): string {
     const written = parts[event.part]
@@ -177,8 +172,35 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
           return `data: ${JSON.stringify({ error: errorObject(event.failure) })}\n\ndata: [DONE]\n\n`
       }
     },
+    frame(part) {
+      const written = parts[part]
+      const field = written === undefined ? null : fieldOf(written)
+      return field && { before: `${written!.choice.head}{${field.before}"`, after: `"${field.after}}${tail}` }
+    },
+    carried(part, characters) {
+      const written = parts[part]
+      if (written?.head.type !== 'text') return
+      written.choice.said += characters
+      written.length += characters
+    },
     keepAlive() {
       return done ? '' : start() + `${first.head}{}${tail}`
     },
+  }
+}
+
+/** What stands around the words of a delta in its chunk; `null` for parts that have no words, or keep them. */
+function fieldOf({ head, call }: Written): Frame | null {
+  switch (head.type) {
+    case 'text':
+      return { before: '"content":', after: '' }
+    case 'refusal':
+      return { before: '"refusal":', after: '' }
+    case 'tool-call': {
+      const field = head.kind === 'custom' ? '"custom":{"input":' : '"function":{"arguments":'
+      return { before: `"tool_calls":[{"index":${call},${field}`, after: '}}]' }
+    }
+    default:
+      return null
   }
 }
