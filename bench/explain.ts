@@ -1,16 +1,19 @@
 /**
  * How long explaining takes over many accounts: in this process, and from a cold start of the command line (the built
- * executable where there is one), beside a start that explains nothing.
+ * executable where there is one), beside a start that explains nothing. The accounts stand in the config in one home; in
+ * the other they are stored in its database, with something known of each route and each model.
  *
- * `bun bench/explain.ts [--accounts 200] [--runs 15] [--program dist/gw]`
+ * `bun bench/explain.ts [--accounts 200] [--runs 15] [--program dist/gw]…`; several programs take turns
  */
-import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { silentLogger, systemClock } from '../lib/base/mod.ts'
-import { createBoard } from '../lib/liveness/mod.ts'
+import type { TargetKey } from '../lib/accounts/mod.ts'
+import { Secret, silentLogger, systemClock } from '../lib/base/mod.ts'
+import { loadConfig } from '../lib/config/mod.ts'
+import { createBoard, type Observation } from '../lib/liveness/mod.ts'
+import { openHome } from '../lib/open-home.ts'
 import { detectPlatform } from '../lib/platform/mod.ts'
 import { inventorySchema } from '../lib/repair/inventory/schema.ts'
 import { createInventory, createRepair } from '../lib/repair/mod.ts'
@@ -21,7 +24,7 @@ const { values } = parseArgs({
   options: {
     accounts: { type: 'string', default: '200' },
     runs: { type: 'string', default: '15' },
-    program: { type: 'string', default: 'dist/gw' },
+    program: { type: 'string', multiple: true, default: ['dist/gw'] },
   },
 })
 const [accounts, runs] = [Number(values.accounts), Number(values.runs)]
@@ -38,6 +41,22 @@ const table = {
         Array.from({ length: accounts }, (_, i) => [`n${i}`, { secret: { backend: 'env', variable: 'MANY_TOKEN' } }]),
       ),
     },
+  },
+}
+
+const outOfQuota: Observation = {
+  is: 'failure',
+  source: 'http_status',
+  jitterMs: 0,
+  failure: {
+    kind: 'quota_exhausted',
+    scope: 'account',
+    status: 429,
+    message: 'the quota is spent',
+    code: null,
+    mayTryOther: true,
+    retryAfterMs: 18_000_000,
+    windows: [],
   },
 }
 
@@ -78,6 +97,40 @@ try {
   board.close()
   await storage.close()
 
+  const programs = values.program.every((program) => existsSync(program))
+    ? values.program.map((program) => [program])
+    : [[process.execPath, new URL('../client/cli/main.ts', import.meta.url).pathname]]
+  for (const [where, make] of [['the config', writeConfig], ['the database', fillDatabase]] as const) {
+    const home = join(folder, where)
+    mkdirSync(home, { mode: 0o700 })
+    await make(home)
+    for (const argv of [['--version'], ['route', 'explain', '--json'], ['accounts', 'list', '--json']]) {
+      const turns = Array.from({ length: runs }, () => programs.map((program) => run(program, argv, home)))
+      for (const [i, program] of programs.entries()) {
+        const of = turns.map((turn) => turn[i]!)
+        console.log(
+          `accounts in ${where}, ${program.join(' ')} ${argv.join(' ')}: ${summary(of.map(({ wallMs }) => wallMs))}; ` +
+            `CPU of all threads ${summary(of.map(({ cpuMs }) => cpuMs))}`,
+        )
+      }
+    }
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}
+
+/** One start of the command line, to its end. */
+function run(program: readonly string[], argv: readonly string[], home: string) {
+  const began = performance.now()
+  const { exitCode, stderr, resourceUsage } = Bun.spawnSync([...program, ...argv], {
+    env: { PATH: process.env.PATH ?? '', HOME: home, GW_HOME: home },
+  })
+  const wallMs = performance.now() - began
+  if (exitCode !== 0) throw new Error(`${argv.join(' ')} ended with ${exitCode}: ${stderr}`)
+  return { wallMs, cpuMs: Number(resourceUsage.cpuTime.total) / 1_000 }
+}
+
+function writeConfig(home: string): void {
   const toml = [
     '[stay_afloat.provider_definitions.many]',
     'name = "many"',
@@ -89,24 +142,35 @@ try {
       (_, i) => `[stay_afloat.providers.many.accounts.n${i}]\nsecret = { backend = "env", variable = "MANY_TOKEN" }`,
     ),
   ]
-  writeFileSync(join(folder, 'config.toml'), `${toml.join('\n')}\n`, { mode: 0o600 })
-  const program = existsSync(values.program)
-    ? [values.program]
-    : [process.execPath, new URL('../client/cli/main.ts', import.meta.url).pathname]
-  const timed = (argv: readonly string[]): number => {
-    const began = performance.now()
-    const { status, stderr } = spawnSync(program[0]!, [...program.slice(1), ...argv], {
-      env: { PATH: process.env.PATH, HOME: folder, GW_HOME: folder },
-      encoding: 'utf8',
-      maxBuffer: 64 * 1024 * 1024,
-    })
-    if (status !== 0) throw new Error(`${argv.join(' ')} ended with ${status}: ${stderr}`)
-    return performance.now() - began
+  writeFileSync(join(home, 'config.toml'), `${toml.join('\n')}\n`, { mode: 0o600 })
+}
+
+/** Accounts of a provider with five capabilities: most of them well, one in five out of quota. */
+async function fillDatabase(folder: string): Promise<void> {
+  const from = { env: { HOME: folder, GW_HOME: folder }, cwd: folder }
+  const home = await openHome({
+    platform: await detectPlatform(),
+    clock: systemClock,
+    random: Math.random,
+    logger: silentLogger,
+    from,
+    loaded: await loadConfig(from),
+    keychain: null,
+    watch: false,
+  })
+  const ids = Array.from({ length: accounts }, (_, i) => `n${i}`)
+  await home.storage.write((tx) =>
+    home.accounts.change(tx, ids.map((id) => ({ id, put: { provider: 'openai' }, secret: new Secret(`sk-${id}`) })))
+  )
+  const served = home.catalog().provider('openai')!.deployments.flatMap(({ capabilities }) => capabilities)
+  for (const [i, id] of ids.entries()) {
+    for (const capability of new Set(served)) {
+      const key = `openai:${id}#${capability}` as TargetKey
+      if (i % 5 === 0) home.board.note(key, outOfQuota)
+      else home.board.note(key, { is: 'success', source: 'capability_probe', status: 200 })
+    }
+    home.board.note(`openai:${id}#chat/a-model` as TargetKey, { is: 'success', source: 'serving', firstByteMs: 300 })
   }
-  for (const argv of [['--version'], ['route', 'explain', '--json'], ['route', 'explain', '--provider', 'many']]) {
-    const times = Array.from({ length: runs }, () => timed(argv))
-    console.log(`${program.length === 1 ? 'executable' : 'from sources'}, ${argv.join(' ')}: ${summary(times)}`)
-  }
-} finally {
-  rmSync(folder, { recursive: true, force: true })
+  home.board.close()
+  await home.close()
 }

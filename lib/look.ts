@@ -57,9 +57,12 @@ export async function lookAtRoutes(
       logins: preparedLogins(storage),
     })
     const standings = readStandings(storage.rows<StoredStanding>('select * from liveness'), clock.now())
-    const board = { get: (key: string) => standings.get(key) ?? null, all: () => [...standings.values()] }
-    return await explainRoutes({ storage, clock, env, board, version, inventory: () => inventory }, scope, action)
+    return await explainRoutes(
+      { storage, clock, env, board: { get: standings }, version, inventory: () => inventory },
+      scope,
+      action,
+    )
   } finally {
-    await storage.close()
+    storage.close()
   }
 }

@@ -42,7 +42,38 @@ const noteworthy = (value: unknown): boolean =>
   value !== null && value !== undefined && !(Array.isArray(value) && value.length === 0)
 
 /** What a program asked for with `--json`: one object. */
-export const printJson = (io: CliIo, value: unknown): void => io.out(`${JSON.stringify(value, null, 2)}\n`)
+export function printJson(io: CliIo, value: unknown): void {
+  if (!isObject(value)) return io.out(`${JSON.stringify(value, null, 2)}\n`)
+  for (const piece of jsonPieces(value)) io.out(piece)
+  io.out('\n')
+}
+
+/** Rows of a list that are written at once: some 64 KB, so that a long list is read while the rest of it is made. */
+const rowsAtOnce = 48
+
+/** `JSON.stringify(value, null, 2)` of plain data, in pieces: no long list of it stands in memory as one text. */
+export function* jsonPieces(value: Readonly<Record<string, unknown>>): Generator<string> {
+  let before = '{'
+  for (const [name, part] of Object.entries(value)) {
+    const isLong = Array.isArray(part) && part.length > rowsAtOnce
+    const text = JSON.stringify({ [name]: isLong ? part.slice(0, rowsAtOnce) : part }, null, 2)
+    if (text === '{}') continue
+    if (isLong) {
+      yield before + text.slice(1, -listEnd.length)
+      for (let at = rowsAtOnce; at < part.length; at += rowsAtOnce) {
+        const rows = JSON.stringify({ '': part.slice(at, at + rowsAtOnce) }, null, 2)
+        yield `,${rows.slice(listStart.length, -listEnd.length)}`
+      }
+      yield '\n  ]'
+    } else yield before + text.slice(1, -objectEnd.length)
+    before = ','
+  }
+  yield before === '{' ? '{}' : objectEnd
+}
+
+const listStart = '{\n  "": ['
+const listEnd = '\n  ]\n}'
+const objectEnd = '\n}'
 
 /** A report of a command's own: the whole of it for programs, one sentence for people. */
 export const printReport = (

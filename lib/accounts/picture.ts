@@ -41,9 +41,12 @@ export function accountsPicture(parts: PictureParts): Picture {
   for (const account of discoverAccounts(providers, env)) {
     if (!usesVariable(known.values(), account)) known.set(freeId(known, account.id), account)
   }
+  const byName = new Map<string, Provider | undefined>()
   const accounts = [...known].map(([id, account]) => {
     const named = account.id === id ? account : { ...account, id: id as Account['id'] }
-    return withPlan(named, providerOf(providers, named), { env, stated: stated.get(id), plansByToken })
+    // Many accounts stand with few providers.
+    if (!byName.has(named.provider)) byName.set(named.provider, providerOf(providers, named))
+    return withPlan(named, byName.get(named.provider), { env, stated: stated.get(id), plansByToken })
   })
   return { accounts, stated }
 }

@@ -1,53 +1,60 @@
-import { type Logger, readShape, type Shape } from '../base/mod.ts'
+import { isFlag, isListOf, isNumber, isObject, isOneOf, isText, type Logger, type Test } from '../base/mod.ts'
 import type { AccountRecord } from './config.ts'
 import { accountProblems } from './rules.ts'
 
-const text: Shape = { is: 'text', least: 1 }
-const maybe = (of: Shape): Shape => ({ is: 'maybe', of })
-const otherwise = (value: unknown, of: Shape): Shape => ({ is: 'default', of, value })
-const argv: Shape = { is: 'list', of: text, least: 1 }
-const count: Shape = { is: 'number', whole: true, bounds: [['above', 0]] }
-const flag: Shape = { is: 'flag' }
-/** What only the schema judges. */
-const judged = maybe({ is: 'beyond' })
+const isFilled: Test = (value) => isText(value) && value !== ''
+const isAbove = (bound: number): Test => (value) => isNumber(value) && (value as number) > bound
+const isCount: Test = (value) => Number.isSafeInteger(value) && (value as number) > 0
+const isArgv: Test = (value) => isListOf(isFilled)(value) && (value as unknown[]).length > 0
 
-/** {@link accountSchema} for the records that most homes hold, as data: nothing is built to read them. */
-const plainRecord: Shape = {
-  is: 'object',
-  of: {
-    provider: text,
-    label: maybe({ is: 'text' }),
-    enabled: otherwise(true, flag),
-    priority: otherwise(0, { is: 'number', whole: true }),
-    weight: otherwise(1, { is: 'number', bounds: [['above', 0]] }),
-    plan: maybe(flag),
-    allow_undocumented_use: otherwise(false, flag),
-    base_url: judged,
-    models: otherwise([], { is: 'list', of: text }),
-    tags: otherwise([], { is: 'list', of: text }),
-    concurrency: maybe(count),
-    requests_per_minute: maybe({ is: 'number', bounds: [['above', 0]] }),
-    spend_micros_per_day: maybe(count),
-    kind: maybe({ is: 'one', of: ['api_key', 'auth_token'] }),
-    token: maybe(text),
-    token_env: maybe(text),
-    token_file: maybe(text),
-    token_command: maybe(argv),
-    token_store: maybe(text),
-    token_stdin: judged,
-    keychain: judged,
-    sops: judged,
-    age: judged,
-    aws_profile: maybe(text),
-    google_key_file: maybe(text),
-    login: maybe({ is: 'text', like: [['^[a-z0-9-]+(\\.[A-Za-z0-9_-]+)?$', '']] }),
-    foreign: judged,
-    account_id: maybe(text),
-    account_id_env: maybe(text),
-    account_id_command: maybe(argv),
-    cache_ttl_secs: otherwise(300, { is: 'number', bounds: [['least', 0]] }),
-    timeout_secs: otherwise(30, { is: 'number', bounds: [['above', 0], ['most', 600]] }),
-  },
+/** {@link accountSchema} for the members that most records have; one with others is for the schema to judge. */
+const plainMembers: Readonly<Record<string, Test>> = {
+  provider: isFilled,
+  label: isText,
+  enabled: isFlag,
+  priority: Number.isSafeInteger,
+  weight: isAbove(0),
+  plan: isFlag,
+  allow_undocumented_use: isFlag,
+  models: isListOf(isFilled),
+  tags: isListOf(isFilled),
+  concurrency: isCount,
+  requests_per_minute: isAbove(0),
+  spend_micros_per_day: isCount,
+  kind: isOneOf('api_key', 'auth_token'),
+  token: isFilled,
+  token_env: isFilled,
+  token_file: isFilled,
+  token_command: isArgv,
+  token_store: isFilled,
+  aws_profile: isFilled,
+  google_key_file: isFilled,
+  login: (value) => isText(value) && /^[a-z0-9-]+(\.[A-Za-z0-9_-]+)?$/.test(value as string),
+  account_id: isFilled,
+  account_id_env: isFilled,
+  account_id_command: isArgv,
+  cache_ttl_secs: (value) => isNumber(value) && (value as number) >= 0,
+  timeout_secs: (value) => isAbove(0)(value) && (value as number) <= 600,
+}
+
+/** A record with nothing but {@link plainMembers}, as the schema would make it; `null` for any other. */
+function plainRecord(value: unknown): AccountRecord | null {
+  if (!isObject(value) || !Object.hasOwn(value, 'provider')) return null
+  for (const name in value) {
+    if (!Object.hasOwn(plainMembers, name) || !plainMembers[name]!(value[name])) return null
+  }
+  const record = {
+    enabled: true,
+    priority: 0,
+    weight: 1,
+    allow_undocumented_use: false,
+    models: [],
+    tags: [],
+    cache_ttl_secs: 300,
+    timeout_secs: 30,
+    ...value,
+  } as unknown as AccountRecord
+  return accountProblems(record).length === 0 ? record : null
 }
 
 /** What a stored record must be; a home whose records are plain never needs it. */
@@ -61,8 +68,8 @@ export async function readRecords(
   const records: (readonly [id: string, record: AccountRecord])[] = []
   for (const row of rows) {
     const value = recordJson(row.record)
-    const plain = readShape(plainRecord, value)?.value as AccountRecord | undefined
-    if (plain && accountProblems(plain).length === 0) {
+    const plain = plainRecord(value)
+    if (plain) {
       records.push([row.id, plain])
       continue
     }

@@ -10,6 +10,7 @@ export { type ByteSink, type ByteSource, concat, readAll, readHead, sourceOf, st
 export { type Clock, systemClock } from './clock.ts'
 export { type Downstream, type DownstreamOwner, type OpenDownstream, openDownstream } from './downstream.ts'
 export { type ErrorCode, errorCodes, GwError, isGwError, toGwError } from './error.ts'
+export { isFlag, isListOf, isNumber, isNumberOrNull, isOneOf, isText, isTextOrNull, type Test } from './fits.ts'
 export { hopByHop } from './hop-by-hop.ts'
 export { type AccountId, type Branded, newId, type PrincipalId, type RequestId, type TokenId } from './id.ts'
 export { issueText } from './issue.ts'

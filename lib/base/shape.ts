@@ -12,8 +12,8 @@ export type Shape =
   | { readonly is: 'list'; readonly of: Shape; readonly least?: number; readonly most?: number }
   | { readonly is: 'row'; readonly of: readonly Shape[] }
   | { readonly is: 'table'; readonly key: Shape; readonly of: Shape }
-  /** An object with these members; others are left out where it is open, and wrong where it is not. */
-  | { readonly is: 'object'; readonly of: Readonly<Record<string, Shape>>; readonly open?: true }
+  /** An object with these members and no others. */
+  | { readonly is: 'object'; readonly of: Readonly<Record<string, Shape>> }
   /** The first that fits. */
   | { readonly is: 'either'; readonly of: readonly Shape[] }
   /** Each in turn, what one gives being what the next one is given. */
@@ -137,20 +137,21 @@ function fitTable({ key, of }: Extract<Shape, { is: 'table' }>, value: Record<st
   return out
 }
 
-function fitObject({ of: members, open }: Extract<Shape, { is: 'object' }>, value: Record<string, unknown>): unknown {
-  if (!open) {
-    for (const name of Object.keys(value)) {
-      if (!Object.hasOwn(members, name)) return wrong
-      if (value[name] === undefined) return beyond
-    }
-  }
+function fitObject({ of: members }: Extract<Shape, { is: 'object' }>, value: Record<string, unknown>): unknown {
   const out: Record<string, unknown> = {}
-  for (const name of Object.keys(members)) {
-    const read = fit(members[name]!, Object.hasOwn(value, name) ? value[name] : undefined)
+  let known = 0
+  for (const name in members) {
+    const shape = members[name]!
+    const there = Object.hasOwn(value, name)
+    if (there) known++
+    else if (shape.is === 'maybe') continue
+    const read = fit(shape, there ? value[name] : undefined)
     if (read === wrong || read === beyond) return read
     if (read !== undefined) out[name] = read
   }
-  return out
+  const names = Object.keys(value)
+  if (names.length > known) return wrong
+  return names.some((name) => value[name] === undefined) ? beyond : out
 }
 
 const copy = (value: unknown): unknown => typeof value === 'object' ? structuredClone(value) : value

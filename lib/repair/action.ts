@@ -81,20 +81,19 @@ export function routeProbeBudget({ probe }: ScopedRoute): Budget | null {
 /** The next step for a route: first what this machine lacks, then what the evidence asks for. */
 export function planAction(facts: ActionFacts): RouteAction {
   const { route, runtime, evidence } = facts
-  const make = maker(route)
   if (runtime.state === 'repair_in_progress') {
-    return make('wait_for_repair', 'info', 'a repair of this account is running', {})
+    return actionOf(route, 'wait_for_repair', 'info', 'a repair of this account is running')
   }
   if (runtime.state === 'needs_reauth') return relogin(facts, 'its session file is missing')
   if (runtime.state !== 'ready') {
-    return make('fix_runtime', 'error', runtimeMessage(runtime), {
+    return actionOf(route, 'fix_runtime', 'error', runtimeMessage(runtime), {
       diagnostic_command: quoteLine(['gw', 'doctor', 'runtime', ...routeFlags(route), '--json']),
       mediation: 'person',
     })
   }
   if (facts.spent) {
     const month = new Date(facts.now)
-    return make('wait_for_quota', 'warning', 'its monthly limit is used up', {
+    return actionOf(route, 'wait_for_quota', 'warning', 'its monthly limit is used up', {
       wait_until: Date.UTC(month.getUTCFullYear(), month.getUTCMonth() + 1, 1) / 1000,
     })
   }
@@ -104,7 +103,6 @@ export function planAction(facts: ActionFacts): RouteAction {
 
 function fromEvidence(facts: ActionFacts, evidence: Evidence): RouteAction {
   const { route, now } = facts
-  const make = maker(route)
   const { liveness } = evidence
   const seconds = (until: number) => Math.max(0, Math.ceil((until - now) / 1000))
   const epoch = (ms: number | null) => ms === null ? null : Math.floor(ms / 1000)
@@ -116,26 +114,32 @@ function fromEvidence(facts: ActionFacts, evidence: Evidence): RouteAction {
     const until = { wait_until: epoch(liveness.retryAt) }
     switch (liveness.reason) {
       case 'scope_insufficient':
-        return make('scope_or_permission', 'error', 'the credential lacks a scope or permission', {
+        return actionOf(route, 'scope_or_permission', 'error', 'the credential lacks a scope or permission', {
           mediation: 'person',
         })
       case 'audience_mismatch':
-        return make('resource_or_audience', 'error', 'the credential was issued for another resource', {
+        return actionOf(route, 'resource_or_audience', 'error', 'the credential was issued for another resource', {
           mediation: 'person',
         })
       case 'tier_insufficient':
       case 'subscription_paused':
-        return make('provider_plan', 'error', `the plan does not cover this: ${liveness.reason}`, {
+        return actionOf(route, 'provider_plan', 'error', `the plan does not cover this: ${liveness.reason}`, {
           mediation: 'person',
         })
       case 'provider_degraded':
-        return make('try_next_provider', 'warning', 'the provider has trouble of its own', until)
+        return actionOf(route, 'try_next_provider', 'warning', 'the provider has trouble of its own', until)
       case 'schema_invalid':
       case 'unknown_4xx':
-        return make('inspect_provider_schema', 'warning', `the provider calls the probe wrong: ${liveness.reason}`, {
-          ...until,
-          diagnostic_command: probeCommand(facts),
-        })
+        return actionOf(
+          route,
+          'inspect_provider_schema',
+          'warning',
+          `the provider calls the probe wrong: ${liveness.reason}`,
+          {
+            ...until,
+            diagnostic_command: probeCommand(facts),
+          },
+        )
       case 'step_up_required':
       case 'pending_verification':
       case 'terms_required':
@@ -151,23 +155,25 @@ function fromEvidence(facts: ActionFacts, evidence: Evidence): RouteAction {
   }
   switch (availability.is) {
     case 'rate_limited':
-      return make('wait_and_retry', 'info', 'it is rate limited', {
+      return actionOf(route, 'wait_and_retry', 'info', 'it is rate limited', {
         retry_after_s: seconds(availability.until),
         wait_until: epoch(availability.until),
       })
     case 'quota_exhausted':
-      return make('wait_for_quota', 'warning', 'its quota is spent', { wait_until: epoch(availability.resetsAt) })
+      return actionOf(route, 'wait_for_quota', 'warning', 'its quota is spent', {
+        wait_until: epoch(availability.resetsAt),
+      })
     case 'cooldown':
-      return make('wait_for_cooldown', 'info', `it cools down: ${availability.reason}`, {
+      return actionOf(route, 'wait_for_cooldown', 'info', `it cools down: ${availability.reason}`, {
         wait_until: epoch(availability.until),
       })
     case 'available':
       return evidence.circuit === 'open'
-        ? make('wait_and_retry', 'info', 'it failed several times in a row', {
+        ? actionOf(route, 'wait_and_retry', 'info', 'it failed several times in a row', {
           retry_after_s: evidence.circuitRetryAt === null ? null : seconds(evidence.circuitRetryAt),
           wait_until: epoch(evidence.circuitRetryAt),
         })
-        : make('none', 'ok', facts.left === null ? 'it can be used' : `it can be used; ${facts.left}`, {})
+        : actionOf(route, 'none', 'ok', facts.left === null ? 'it can be used' : `it can be used; ${facts.left}`)
   }
 }
 
@@ -182,7 +188,8 @@ function probeCommand({ route }: ActionFacts): string | null {
 function probeAction(facts: ActionFacts, kind: 'probe_needed' | 'revalidation_needed', message: string): RouteAction {
   const budget = routeProbeBudget(facts.route)
   const spends = budget === 'spend_provider' || budget === 'cheap_provider'
-  return maker(facts.route)(
+  return actionOf(
+    facts.route,
     kind,
     'warning',
     budget === null ? `${message}, and this capability has no probe: it is learned from use` : message,
@@ -199,12 +206,11 @@ function probeAction(facts: ActionFacts, kind: 'probe_needed' | 'revalidation_ne
 /** A new login, a refresh, a rotation elsewhere or words: whoever owns the repair. */
 function relogin(facts: ActionFacts, why: string): RouteAction {
   const { route, writeback } = facts
-  const make = maker(route)
   const { repair } = route.account.definition
   const confirmed = quoteLine(['gw', 'repair', 'run', ...routeFlags(route), '--confirm-repair'])
   const lost = isLost(route.account, facts.evidence)
   if (repair.owner === 'oauth_mux_refresh' && writeback.automatic_refresh_admitted && !lost) {
-    return make('refresh', 'error', `${why}; it can be refreshed`, {
+    return actionOf(route, 'refresh', 'error', `${why}; it can be refreshed`, {
       mutating: true,
       budget: 'mutating',
       command: quoteLine(['gw', 'stay-afloat', 'refresh', ...routeFlags(route)]),
@@ -212,15 +218,15 @@ function relogin(facts: ActionFacts, why: string): RouteAction {
     })
   }
   if (repair.owner === 'external_secret_owner') {
-    return make('external_secret_rotation', 'error', `${why}; whoever issued the secret must replace it`, {
+    return actionOf(route, 'external_secret_rotation', 'error', `${why}; whoever issued the secret must replace it`, {
       mediation: 'person',
     })
   }
   if (repair.owner === 'manual_only' && !repair.login_command) {
-    return make('manual_repair', 'error', `${why}; it has to be mended by hand`, { mediation: 'person' })
+    return actionOf(route, 'manual_repair', 'error', `${why}; it has to be mended by hand`, { mediation: 'person' })
   }
   const shortcut = repair.login_shortcut
-  return make('reauth', 'error', `${why}; it needs a new login`, {
+  return actionOf(route, 'reauth', 'error', `${why}; it needs a new login`, {
     interactive: true,
     mutating: true,
     budget: 'interactive',
@@ -245,29 +251,30 @@ export function isLost(account: RouteAccount, evidence: Evidence | null): boolea
 
 type Optional = Partial<Omit<RouteAction, 'kind' | 'severity' | 'message' | 'owner'>>
 
-function maker(route: ScopedRoute) {
-  return (
-    kind: ActionKind,
-    severity: RouteAction['severity'],
-    message: string,
-    more: Optional,
-  ): RouteAction => ({
+/** An action with what is not said of it filled in. Member by member: a plan makes thousands, at the start of a process. */
+function actionOf(
+  route: ScopedRoute,
+  kind: ActionKind,
+  severity: RouteAction['severity'],
+  message: string,
+  more: Optional = {},
+): RouteAction {
+  return {
     kind,
     severity,
     message,
-    interactive: false,
-    mutating: false,
-    budget: null,
-    retry_after_s: null,
-    wait_until: null,
-    command: null,
-    diagnostic_command: null,
-    mediation: 'none',
+    interactive: more.interactive ?? false,
+    mutating: more.mutating ?? false,
+    budget: more.budget ?? null,
+    retry_after_s: more.retry_after_s ?? null,
+    wait_until: more.wait_until ?? null,
+    command: more.command ?? null,
+    diagnostic_command: more.diagnostic_command ?? null,
+    mediation: more.mediation ?? 'none',
     owner: route.account.definition.repair.owner,
-    agent_safe: false,
-    spends_provider_calls: false,
-    ...more,
-  })
+    agent_safe: more.agent_safe ?? false,
+    spends_provider_calls: more.spends_provider_calls ?? false,
+  }
 }
 
 /** What the details of a session that is not available mean, in words. */

@@ -41,15 +41,17 @@ export interface Step {
  * confirmed repair. Background work passes none.
  */
 export function admit(step: Step, policy: AdmissionPolicy, consent: Consent = noConsent): Admission {
+  const reason = verdict(step, policy, consent)
+  return { admitted: reason === 'allowed_by_policy', reason, budget: step.budget }
+}
+
+function verdict(step: Step, policy: AdmissionPolicy, consent: Consent): AdmissionReason {
   const { budget } = step
-  const refuse = (reason: AdmissionReason): Admission => ({ admitted: false, reason, budget })
-  if (budget === null) return refuse(step.kind === 'probe' ? 'no_probe_budget' : 'no_repair_action')
-  if (step.interactive && !(policy.allow_interactive || consent.interactive)) return refuse('interactive_not_allowed')
-  if (step.mutating && !(policy.allow_mutating || consent.mutating)) return refuse('mutating_not_allowed')
-  if (!policy.allowed_budgets.includes(budget) && !consent.budgets.includes(budget)) {
-    return refuse('budget_not_allowed')
-  }
-  return { admitted: true, reason: 'allowed_by_policy', budget }
+  if (budget === null) return step.kind === 'probe' ? 'no_probe_budget' : 'no_repair_action'
+  if (step.interactive && !(policy.allow_interactive || consent.interactive)) return 'interactive_not_allowed'
+  if (step.mutating && !(policy.allow_mutating || consent.mutating)) return 'mutating_not_allowed'
+  const isAllowed = policy.allowed_budgets.includes(budget) || consent.budgets.includes(budget)
+  return isAllowed ? 'allowed_by_policy' : 'budget_not_allowed'
 }
 
 /** What one call was granted by the person behind it. */

@@ -10,7 +10,7 @@ import { type Explanation, explanation, planRoutes, type RoutesPlan } from './ex
 import type { Handoffs } from './handoffs.ts'
 import { accountKey, type Inventory, type RouteAccount } from './inventory/inventory.ts'
 import { type Scope, type ScopedRoute, scopeRoutes } from './inventory/scope.ts'
-import { createRuntimeCheck, probeProgram, type RuntimeState } from './runtime.ts'
+import { createRuntimeCheck, needsMachine, probeProgram, type RuntimeState } from './runtime.ts'
 import { boardView } from './standing.ts'
 
 /** Runs a program by argv, bounded in time and output. */
@@ -134,7 +134,7 @@ export function knownFacts({ storage, clock }: { readonly storage: Rows; readonl
 /** What planning needs: rows and beliefs that are only read, this machine, and the accounts. */
 export interface Lookout extends Pick<RepairContext, 'clock' | 'env' | 'inventory' | 'version'> {
   readonly storage: Rows
-  readonly board: Pick<Board, 'get' | 'all'>
+  readonly board: Pick<Board, 'get'>
 }
 
 /**
@@ -152,14 +152,15 @@ export async function planNow(context: Lookout, scope: Scope): Promise<RoutesPla
     : [...new Set(scopeRoutes(inventory, scope).map(({ account }) => account))]
   const facts = knownFacts(context)
   const runtime = await runtimeOf(context, accounts, facts)
+  const now = context.clock.now()
   return planRoutes({
     inventory,
-    evidence: boardView(context.board),
+    evidence: boardView(context.board, now),
     runtime,
     identity: (key) => facts.identities.get(key) ?? null,
     uses: (key) => facts.uses.get(key) ?? 0,
     affinity: (profile) => facts.affinity.get(profile) ?? null,
-    now: context.clock.now(),
+    now,
   }, scope)
 }
 
@@ -185,7 +186,10 @@ async function runtimeOf(
 ): Promise<(route: ScopedRoute) => RuntimeState> {
   const { check } = createRuntimeCheck({ env, repairs: facts.repairs, writing: 'ask' })
   const states = new Map<RouteAccount, ReadonlyMap<string | null, RuntimeState>>()
-  await Promise.all(accounts.map(async (account) => {
+  const asking = accounts.filter((account) =>
+    needsMachine(account.definition) || facts.repairs.has(accountKey(account))
+  )
+  await Promise.all(asking.map(async (account) => {
     const found = new Map<string | null, RuntimeState>()
     // First by itself, then with each program that one of its probes runs.
     found.set(null, await check(account, null))

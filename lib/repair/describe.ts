@@ -46,48 +46,55 @@ export interface LivenessReport {
 /** {@link LivenessReport} of what is recorded. */
 export function livenessReport(evidence: Evidence, now: number): LivenessReport {
   const { liveness } = evidence
-  const base = { summary: livenessSummary(liveness, now), state: liveness.state }
-  if (liveness.state === 'dead') return { ...base, reason: liveness.reason, since: epoch(liveness.since) }
-  if (liveness.state === 'degraded') {
-    return {
-      ...base,
-      reason: liveness.reason,
-      since: epoch(liveness.since),
-      retry_at: liveness.retryAt === null ? null : epoch(liveness.retryAt),
-    }
+  const { state } = liveness
+  const summary = livenessSummary(liveness, now)
+  if (state === 'dead') return { summary, state, reason: liveness.reason, since: epoch(liveness.since) }
+  if (state === 'degraded') {
+    const { reason, since, retryAt } = liveness
+    return { summary, state, reason, since: epoch(since), retry_at: retryAt === null ? null : epoch(retryAt) }
   }
   const { availability } = liveness
-  const revalidation = {
-    ...(evidence.revalidationNeeded ? { revalidation_needed: true } : {}),
-    ...(evidence.resetWindowState === null ? {} : { reset_window_state: evidence.resetWindowState }),
-  }
   switch (availability.is) {
     case 'available':
-      return { ...base, availability: 'available', ...revalidation }
+      return withRevalidation({ summary, state, availability: 'available' }, evidence)
     case 'rate_limited':
       return {
-        ...base,
+        summary,
+        state,
         availability: 'rate_limited',
         retry_after_s: secondsUntil(availability.until, now),
         limited_at: epoch(availability.limitedAt),
         window: availability.window,
       }
     case 'quota_exhausted':
-      return {
-        ...base,
+      return withRevalidation({
+        summary,
+        state,
         availability: 'quota_exhausted',
         window_resets_at: availability.resetsAt === null ? null : epoch(availability.resetsAt),
         usage_pct: availability.usedPct,
         exhausted_at: epoch(availability.exhaustedAt),
-        ...revalidation,
-      }
+      }, evidence)
     case 'cooldown':
       return {
-        ...base,
+        summary,
+        state,
         availability: 'cooldown',
         cooldown_until: epoch(availability.until),
         cooldown_reason: availability.reason,
       }
+  }
+}
+
+function withRevalidation(
+  report: LivenessReport,
+  { revalidationNeeded, resetWindowState }: Evidence,
+): LivenessReport {
+  if (!revalidationNeeded && resetWindowState === null) return report
+  return {
+    ...report,
+    ...(revalidationNeeded ? { revalidation_needed: true } : {}),
+    ...(resetWindowState === null ? {} : { reset_window_state: resetWindowState }),
   }
 }
 

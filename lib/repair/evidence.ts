@@ -29,10 +29,5 @@ export interface Evidence {
   readonly lastProbe: LastProbe | null
 }
 
-/** A snapshot of all evidence. Reading it is free: no file, no database, no network. */
-export interface EvidenceView {
-  /** What is recorded under a key, as of `now`; `null` when the key has never been seen. */
-  get(key: string, now: number): Evidence | null
-  /** Keys with evidence. */
-  keys(): readonly string[]
-}
+/** What is recorded under a key, `null` when it has never been seen. Reading is free: no file, no database, no network. */
+export type EvidenceView = (key: string) => Evidence | null

@@ -99,23 +99,20 @@ export function planRoutes(given: PlanInput, scope: Scope): RoutesPlan {
     if (!common) shared.set(route.account, common = sharedBy(route.account, input, owners))
     return planRoute(route, input, common)
   })
-  const selected = planned.find(({ report }) => report.selectable) ?? null
-  const routes = planned.map((route) =>
-    route === selected ? { ...route, report: { ...route.report, selected: true } } : route
-  )
-  return { scope: effective, routes, selected: selected && routes[planned.indexOf(selected)]! }
+  const first = planned.findIndex(({ report }) => report.selectable)
+  if (first < 0) return { scope: effective, routes: planned, selected: null }
+  const found = planned[first]!
+  const selected = { ...found, report: { ...found.report, selected: true } }
+  return { scope: effective, routes: planned.with(first, selected), selected }
 }
 
 /** The same evidence, each key read once: all routes of an account ask for the account's own. */
-function readOnce({ get, keys }: EvidenceView): EvidenceView {
+function readOnce(view: EvidenceView): EvidenceView {
   const read = new Map<string, Evidence | null>()
-  return {
-    keys,
-    get(key, now) {
-      let evidence = read.get(key)
-      if (evidence === undefined) read.set(key, evidence = get(key, now))
-      return evidence
-    },
+  return (key) => {
+    let evidence = read.get(key)
+    if (evidence === undefined) read.set(key, evidence = view(key))
+    return evidence
   }
 }
 
@@ -124,6 +121,8 @@ const noScope = ({ profile, provider, account }: Scope): boolean =>
 
 /** What all routes of one account have in common. */
 interface Shared {
+  /** The evidence of the account itself. */
+  readonly evidence: Evidence | null
   readonly writeback: Writeback
   readonly policy: AdmissionPolicy
   readonly spent: boolean
@@ -138,6 +137,7 @@ function sharedBy(account: RouteAccount, input: PlanInput, owners: Map<string, s
   const first = identity === null ? key : owners.get(identity) ?? key
   if (identity !== null && first === key) owners.set(identity, key)
   return {
+    evidence: input.evidence(key),
     writeback: writebackFor(account.definition.repair.owner, account.backend),
     policy: policyFor(input.inventory.policy, account.provider),
     spent: account.quota?.monthly_limit !== undefined && uses >= account.quota.monthly_limit,
@@ -147,15 +147,14 @@ function sharedBy(account: RouteAccount, input: PlanInput, owners: Map<string, s
 }
 
 function planRoute(route: ScopedRoute, input: PlanInput, common: Shared): PlannedRoute {
-  const { evidence: view, now } = input
+  const { now } = input
   const { account, capability } = route
   const { definition } = account
   const { writeback, policy, spent } = common
   const runtime = input.runtime(route)
-  const evidence = decisive(view, account.provider, account.account, capability, now)
+  const evidence = decisive(input.evidence, account, capability, common.evidence)
   const action = planAction({ route, runtime, evidence, writeback, now, spent, left: common.left })
   const probe = routeProbeBudget(route)
-  const repairs = action.mutating
   const selectable = runtime.state === 'ready' && evidence !== null && action.kind === 'none'
   return {
     route,
@@ -176,7 +175,7 @@ function planRoute(route: ScopedRoute, input: PlanInput, common: Shared): Planne
         daemon_probe: admit({ kind: 'probe', budget: probe, interactive: false, mutating: false }, policy),
         daemon_repair: admit({
           kind: 'repair',
-          budget: repairs && action.command !== null ? action.budget : null,
+          budget: action.mutating && action.command !== null ? action.budget : null,
           interactive: action.interactive,
           mutating: action.mutating,
         }, policy),
@@ -210,17 +209,17 @@ function blocks(evidence: Evidence): boolean {
  * The evidence that decides about a route: the account's where it blocks, else the route's own.
  *
  * An account that is fine says nothing about a capability nobody has tried.
+ *
+ * @param whole the evidence of the account, where it is known already
  */
 export function decisive(
   view: EvidenceView,
-  provider: string,
-  account: string,
+  { provider, account }: Pick<RouteAccount, 'provider' | 'account'>,
   capability: string | null,
-  now: number,
+  whole = view(routeKey(provider, account, null)),
 ): Evidence | null {
-  const whole = view.get(routeKey(provider, account, null), now)
   if (capability === null || (whole && blocks(whole))) return whole
-  return view.get(routeKey(provider, account, capability), now)
+  return view(routeKey(provider, account, capability))
 }
 
 function skipReason(runtime: RuntimeState, evidence: Evidence | null, spent: boolean): string {
@@ -242,8 +241,7 @@ function order(routes: ScopedRoute[], input: PlanInput, profileName: string | un
     (defaults.strategy === undefined ? null : strategies.get(defaults.strategy) ?? null)
   const kept = profile ? keepTogether(routes, input, profile) : routes
   if (kept !== routes || !strategy || strategy.kind === 'priority-failover') return kept
-  const evidenceOf = ({ account, capability }: ScopedRoute) =>
-    decisive(input.evidence, account.provider, account.account, capability, input.now)
+  const evidenceOf = ({ account, capability }: ScopedRoute) => decisive(input.evidence, account, capability)
   if (strategy.kind === 'health-weighted') {
     const score = (route: ScopedRoute) => evidenceOf(route)?.score ?? 50
     return routes.toSorted((a, b) => score(b) - score(a))

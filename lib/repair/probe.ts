@@ -335,8 +335,7 @@ function report(
   { account, capability, runtime, admission, finding }: Omit<Asked, 'probe'> & { readonly finding: Finding },
 ): ProbeReport {
   const now = context.clock.now()
-  const view = boardView(context.board)
-  const evidence = decisive(view, account.provider, account.account, capability, now)
+  const evidence = decisive(boardView(context.board, now), account, capability)
   const { runtime: needs } = account.definition
   const failed = finding.is === 'refused'
     ? { error: finding.name ?? finding.error.code, exit_code: finding.error.exit }

@@ -204,9 +204,9 @@ export interface HealthRow {
 /** What is recorded, key by key; with `provider`, of exactly that one. */
 export function health(context: RepairContext, provider?: string): { readonly accounts: readonly HealthRow[] } {
   const now = context.clock.now()
-  const view = boardView(context.board)
-  const accounts = view.keys().flatMap((key): HealthRow[] => {
-    const evidence = view.get(key, now)
+  const view = boardView(context.board, now)
+  const accounts = context.board.all().flatMap(({ key }): HealthRow[] => {
+    const evidence = view(key)
     const colon = key.indexOf(':')
     const hash = key.indexOf('#')
     const owner = key.slice(0, colon)
@@ -232,7 +232,7 @@ export function health(context: RepairContext, provider?: string): { readonly ac
 /** What a person wants to know first. */
 export async function status(context: RepairContext, config: ConfigFacts) {
   const now = context.clock.now()
-  const view = boardView(context.board)
+  const view = boardView(context.board, now)
   const inventory = context.inventory()
   const [handoffs, plan, tick] = await Promise.all([
     context.handoffs.list({ limit: 100 }),
@@ -247,7 +247,7 @@ export async function status(context: RepairContext, config: ConfigFacts) {
     error: config.error,
     accounts: inventory.accounts.map((account) => {
       const routes = plan.routes.filter(({ route }) => route.account === account)
-      const own = view.get(accountKey(account), now)
+      const own = view(accountKey(account))
       return {
         provider: account.provider,
         account: account.account,

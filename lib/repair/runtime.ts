@@ -2,7 +2,7 @@ import { constants, type Stats } from 'node:fs'
 import { access, open, stat, unlink } from 'node:fs/promises'
 import { delimiter, isAbsolute, join } from 'node:path'
 import { findCapability } from './definition/capability.ts'
-import type { Probe, RepairOwner } from './definition/schema.ts'
+import type { Probe, ProviderDefinition, RepairOwner } from './definition/schema.ts'
 import { accountKey, type RouteAccount } from './inventory/inventory.ts'
 
 /** Whether this machine could use an account now. Says nothing about the account itself. */
@@ -46,6 +46,13 @@ const reauthMethods: Readonly<Record<RepairOwner, readonly string[]>> = {
 /** The program that a probe runs; `null` where it runs none. */
 export function probeProgram(probe: Probe | null | undefined): string | null {
   return probe?.transport === 'command' ? probe.command?.[0] ?? null : null
+}
+
+/** Whether anything of this machine has to be there for an account of this kind: a program, a directory, a file. */
+export function needsMachine({ runtime, capabilities }: ProviderDefinition): boolean {
+  return runtime.required_binaries.length > 0 || runtime.writable_paths.length > 0 ||
+    runtime.session_paths.length > 0 ||
+    capabilities.some(({ probe }) => probeProgram(probe) !== null)
 }
 
 const ready: RuntimeState = { state: 'ready' }

@@ -50,17 +50,14 @@ function readStanding(standing: Standing, now: number): Evidence {
   }
 }
 
-/** The board as planning reads it. */
-export function boardView(board: Pick<Board, 'get' | 'all'>): EvidenceView {
-  return {
-    get(key, now) {
-      const standing = board.get(key as TargetKey)
-      // A key that only ever had limits read in passing was never tried.
-      return standing === null || (standing.evidence === null && standing.successes + standing.failures === 0)
-        ? null
-        : readStanding(standing, now)
-    },
-    keys: () => board.all().map(({ key }) => key),
+/** The board as planning reads it at a time, epoch ms. */
+export function boardView(board: Pick<Board, 'get'>, now: number): EvidenceView {
+  return (key) => {
+    const standing = board.get(key as TargetKey)
+    // A key that only ever had limits read in passing was never tried.
+    return standing === null || (standing.evidence === null && standing.successes + standing.failures === 0)
+      ? null
+      : readStanding(standing, now)
   }
 }
 

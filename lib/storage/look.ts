@@ -14,7 +14,7 @@ export { isAbandoned }
 
 /** A database that is only looked at. */
 export interface StorageLook extends Rows {
-  close(): Promise<void>
+  close(): void
 }
 
 /**
@@ -26,12 +26,12 @@ export interface StorageLook extends Rows {
 export async function lookAtStorage(
   { openSqlite, path }: { readonly openSqlite: Platform['openSqlite']; readonly path: string },
 ): Promise<StorageLook | null> {
-  const copy = await readingCopy(path)
-  if (copy?.path === ':memory:') return { rows: () => [], close: () => Promise.resolve() }
+  const copy = readingCopy(path)
+  if (copy?.path === ':memory:') return { rows: () => [], close: () => {} }
   const connection = await openSqlite(copy?.path ?? path)
-  const close = async () => {
+  const close = () => {
     connection.close()
-    await copy?.remove()
+    copy?.remove()
   }
   try {
     connection.exec('pragma busy_timeout = 250')
@@ -39,9 +39,9 @@ export async function lookAtStorage(
       return { rows: (sql, parameters = []) => connection.prepare(sql).all(parameters) as never, close }
     }
   } catch (error) {
-    await close()
+    close()
     throw error
   }
-  await close()
+  close()
   return null
 }

@@ -1,5 +1,4 @@
-import { constants, rmSync } from 'node:fs'
-import { access, copyFile, mkdtemp, rm } from 'node:fs/promises'
+import { accessSync, constants, copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { GwError } from '../base/mod.ts'
@@ -7,10 +6,17 @@ import { GwError } from '../base/mod.ts'
 /** What to open instead of a database that must not, or cannot, be written. */
 export interface ReadingCopy {
   readonly path: string
-  remove(): Promise<void>
+  remove(): void
 }
 
-const can = (path: string, mode: number): Promise<boolean> => access(path, mode).then(() => true, () => false)
+function can(path: string, mode: number): boolean {
+  try {
+    accessSync(path, mode)
+    return true
+  } catch {
+    return false
+  }
+}
 
 /**
  * A stand-in for reading: memory where there is no file, a private copy where the file or its folder cannot be written
@@ -18,30 +24,30 @@ const can = (path: string, mode: number): Promise<boolean> => access(path, mode)
  *
  * @throws GwError `storage.failed` where it cannot be read either
  */
-export async function readingCopy(path: string): Promise<ReadingCopy | null> {
-  if (!await can(path, constants.F_OK)) return { path: ':memory:', remove: () => Promise.resolve() }
-  if (await can(path, constants.W_OK) && await can(dirname(path), constants.W_OK)) return null
-  if (!await can(path, constants.R_OK)) {
+export function readingCopy(path: string): ReadingCopy | null {
+  if (!can(path, constants.F_OK)) return { path: ':memory:', remove: () => {} }
+  if (can(path, constants.W_OK) && can(dirname(path), constants.W_OK)) return null
+  if (!can(path, constants.R_OK)) {
     throw new GwError('storage.failed', `${path} cannot be read: permission denied`, {
       hint: 'let the user who owns it run gw',
     })
   }
-  const folder = await mkdtemp(join(tmpdir(), 'gw-reading-'))
+  const folder = mkdtempSync(join(tmpdir(), 'gw-reading-'))
   // A reader that goes away (`gw … | head`) ends the process at once.
-  const atExit = () => rmSync(folder, { recursive: true, force: true })
-  process.once('exit', atExit)
-  const remove = async () => {
-    process.off('exit', atExit)
-    await rm(folder, { recursive: true, force: true })
+  const drop = () => rmSync(folder, { recursive: true, force: true })
+  process.once('exit', drop)
+  const remove = () => {
+    process.off('exit', drop)
+    drop()
   }
   try {
     const copy = join(folder, basename(path))
-    await copyFile(path, copy)
+    copyFileSync(path, copy)
     // What was committed last may still be in the log beside it.
-    if (await can(`${path}-wal`, constants.R_OK)) await copyFile(`${path}-wal`, `${copy}-wal`)
+    if (can(`${path}-wal`, constants.R_OK)) copyFileSync(`${path}-wal`, `${copy}-wal`)
     return { path: copy, remove }
   } catch (error) {
-    await remove()
+    remove()
     throw error
   }
 }

@@ -61,7 +61,7 @@ const busyLimitMs = 10_000
  */
 export async function openStorage(options: StorageOptions): Promise<Storage> {
   if (!options.reading || options.path === ':memory:') return await openFile(options)
-  const copy = await readingCopy(options.path)
+  const copy = readingCopy(options.path)
   if (copy === null) return await openFile(options)
   try {
     const storage = await openFile({ ...options, path: copy.path })
@@ -70,11 +70,11 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       standIn: true,
       async close() {
         await storage.close()
-        await copy.remove()
+        copy.remove()
       },
     }
   } catch (error) {
-    await copy.remove()
+    copy.remove()
     throw error
   }
 }

@@ -34,7 +34,7 @@ export function relayRoutes(accounts: readonly Account[], provider: (id: string)
     const row = provider(account.provider)
     const owner = sourceOwners[account.source.type] ?? 'manual_only'
     const login = account.source.type === 'login' ? account.source : null
-    const key = JSON.stringify([account.provider, owner, login?.vendor, login?.binding])
+    const key = [account.provider, owner, login?.vendor, login?.binding].join('\n')
     let definition = known.get(key)
     if (!definition) known.set(key, definition = relayDefinition(account, row, owner))
     return {

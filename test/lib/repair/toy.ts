@@ -172,8 +172,5 @@ export function evidenceOf(key: string, seen: Seen): Evidence {
 
 /** A view of a table of evidence. */
 export function viewOf(table: Readonly<Record<string, Seen>>): EvidenceView {
-  return {
-    get: (key) => Object.hasOwn(table, key) ? evidenceOf(key, table[key]!) : null,
-    keys: () => Object.keys(table),
-  }
+  return (key) => Object.hasOwn(table, key) ? evidenceOf(key, table[key]!) : null
 }
