@@ -52,7 +52,7 @@ export function printJson(io: CliIo, value: unknown): void {
 const rowsAtOnce = 48
 
 /** `JSON.stringify(value, null, 2)` of plain data, in pieces: no long list of it stands in memory as one text. */
-export function* jsonPieces(value: Readonly<Record<string, unknown>>): Generator<string> {
+function* jsonPieces(value: Readonly<Record<string, unknown>>): Generator<string> {
   let before = '{'
   for (const [name, part] of Object.entries(value)) {
     const isLong = Array.isArray(part) && part.length > rowsAtOnce
