@@ -9,6 +9,8 @@ export interface WebCitation {
   /** What of the text it stands for, in characters. */
   readonly start: number
   readonly end: number
+  /** Whether it quotes its source, which only messages do. */
+  readonly quotes: boolean
 }
 
 /**
@@ -27,6 +29,7 @@ export function webCitation(value: JsonObject, length: number): WebCitation | nu
     title: stringOf(flat.title) ?? '',
     start: numberOf(flat.start_index) ?? 0,
     end: numberOf(flat.end_index) ?? length,
+    quotes: Boolean(value.cited_text),
   }
 }
 

@@ -44,6 +44,7 @@ export function createCollector(): Collector {
   let tokens = noTokens
   let finish: FinishReason | null = null
   let stopSequence: string | null = null
+  let unread: readonly string[] = []
   let failure: UpstreamFailure | null = null
   const ends: EndedEvent[] = []
   const partsOf = (choice: number): ResponsePart[] =>
@@ -97,6 +98,7 @@ export function createCollector(): Collector {
         case 'finish':
           finish = event.reason
           stopSequence = event.stopSequence
+          unread = event.unread ?? []
           return
         case 'failure':
           failure = event.failure
@@ -112,7 +114,7 @@ export function createCollector(): Collector {
       return finish !== null
     },
     response() {
-      const first = { id, model, parts: partsOf(0), finish: finish ?? 'stop', stopSequence, tokens } as const
+      const first = { id, model, parts: partsOf(0), finish: finish ?? 'stop', stopSequence, tokens, unread } as const
       return ends.length === 0 ? first : { ...first, others: others() }
     },
   }
@@ -149,7 +151,8 @@ export function replay(response: InferenceResponse): InferenceEvent[] {
     out.push({ type: 'ended', choice, reason: other.finish, stopSequence: other.stopSequence })
   })
   out.push({ type: 'usage', tokens: response.tokens })
-  out.push({ type: 'finish', reason: response.finish, stopSequence: response.stopSequence })
+  const { finish: reason, stopSequence, unread = [] } = response
+  out.push({ type: 'finish', reason, stopSequence, unread })
   return out
 }
 

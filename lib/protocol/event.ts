@@ -65,6 +65,15 @@ export interface EndedEvent {
   readonly stopSequence: string | null
 }
 
+/** The end of all. */
+export interface FinishEvent {
+  readonly type: 'finish'
+  readonly reason: FinishReason
+  readonly stopSequence: string | null
+  /** Paths of what the upstream said and nobody gets to see. */
+  readonly unread?: readonly string[]
+}
+
 /** One step of an answer. Parts are numbered in the order they open; several may be open at once. */
 export type InferenceEvent =
   | { readonly type: 'start'; readonly id: string | null; readonly model: string | null }
@@ -73,7 +82,7 @@ export type InferenceEvent =
   | CloseEvent
   | EndedEvent
   | { readonly type: 'usage'; readonly tokens: Partial<TokenCounts> }
-  | { readonly type: 'finish'; readonly reason: FinishReason; readonly stopSequence: string | null }
+  | FinishEvent
   | { readonly type: 'failure'; readonly failure: UpstreamFailure }
 
 /** The end of the answer `choice`, counted from 0, where no stop sequence is told. */
@@ -114,4 +123,6 @@ export interface InferenceResponse extends Choice {
   readonly others?: readonly Choice[]
   /** Of all of them. */
   readonly tokens: TokenCounts
+  /** See {@link FinishEvent.unread}. */
+  readonly unread?: readonly string[]
 }

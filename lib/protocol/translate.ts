@@ -7,7 +7,7 @@ import type { FinishReason } from './finish.ts'
 import { withSearchAsTool } from './hosted.ts'
 import type { ProtocolId } from './id.ts'
 import { createLedger, type Ledger } from './ledger.ts'
-import type { Loss } from './loss.ts'
+import { endLosses, type Loss } from './loss.ts'
 import { protocolOf } from './protocols.ts'
 import { applyQuirks } from './quirks.ts'
 import { repairCalls } from './repair.ts'
@@ -267,7 +267,7 @@ function whole(exchange: Exchange, near: Protocol, restorer: Restorer, decoded: 
 }
 
 function answer({ call }: Exchange, near: Protocol, response: InferenceResponse): TranslatedResponse {
-  const losses: Loss[] = []
+  const losses = endLosses(response, response.tokens, near.id)
   const body = near.encodeResponse(response, call, (path, reason) => losses.push({ path, reason }))
   return { body, losses, usage: response.tokens, finish: response.finish, failure: null }
 }

@@ -3,7 +3,8 @@ import type { Call, Protocol, StreamDecoder, StreamEncoder } from './codec.ts'
 import type { DeltaEvent, InferenceEvent } from './event.ts'
 import { type UpstreamFailure, upstreamFailure } from './failure.ts'
 import type { FinishReason } from './finish.ts'
-import type { Loss } from './loss.ts'
+import type { ProtocolId } from './id.ts'
+import { endLosses, type Loss } from './loss.ts'
 import { Reframe } from './reframe.ts'
 import type { Restorer } from './restore.ts'
 import { addTokens, noTokens, type TokenCounts } from './usage.ts'
@@ -55,6 +56,7 @@ export class Stream implements TranslatedStream {
   readonly #parser = sseParser()
   readonly #restorer: Restorer
   readonly #encoder: StreamEncoder
+  readonly #client: ProtocolId
   readonly #source: StreamDecoder
   readonly #raw: InferenceEvent[] = []
   readonly #events: InferenceEvent[] = []
@@ -72,6 +74,7 @@ export class Stream implements TranslatedStream {
   constructor(near: Protocol, call: Call, restorer: Restorer, source: StreamDecoder) {
     this.#restorer = restorer
     this.#encoder = near.streamEncoder(call, (path, reason) => void this.losses.push({ path, reason }))
+    this.#client = near.id
     this.#source = source
     if (source.frame === undefined || this.#encoder.frame === undefined) this.#vain = maxVain
   }
@@ -182,7 +185,10 @@ export class Stream implements TranslatedStream {
       if (event.type === 'usage') this.usage = addTokens(this.usage, event.tokens)
       else if (event.type === 'delta') this.#count(1, event.text.length)
       else if (event.type === 'failure') this.failure = event.failure
-      else if (event.type === 'finish') this.finish = event.reason
+      else if (event.type === 'finish') {
+        this.finish = event.reason
+        this.losses.push(...endLosses(event, this.usage, this.#client))
+      }
       text += this.#encoder.write(event)
     }
     this.#raw.length = 0

@@ -38,7 +38,7 @@ test('every stream of the golden matrix keeps the grammar of its protocol and sa
   }
 })
 
-test('the same protocol on both sides loses nothing', () => {
+test('the same protocol on both sides loses nothing of a request', () => {
   expect(losses.filter(({ from, to }) => from === to)).toEqual([])
 })
 

@@ -47,6 +47,13 @@ const chatCases: Cases = {
   }),
   'no-usage': { ...chat({ content: 'x' }), usage: null },
   reasoning: chat({ reasoning_content: 'hm', content: 'x' }),
+  'told-more': {
+    ...chat({ content: 'x', audio: { id: 'audio_1', data: 'AAAA', expires_at: 1700003600, transcript: 'x' } }, 'stop', {
+      completion_tokens_details: { reasoning_tokens: 0, audio_tokens: 3, accepted_prediction_tokens: 0 },
+    }),
+    service_tier: 'flex',
+    system_fingerprint: 'fp_1',
+  },
   annotated: chat({
     content: 'x',
     annotations: [{
@@ -116,6 +123,10 @@ const responsesCases: Cases = {
     },
   }),
   'no-usage': responses([message(text('x'))], { usage: null }),
+  'told-more': responses([
+    { ...message(text('x')), phase: 'commentary' },
+    { ...call('call_1', '{"city":"Köln"}'), caller: { type: 'program', caller_id: 'prog_1' } },
+  ], { service_tier: 'priority', tool_usage: { web_search: { num_requests: 2 } }, truncation: 'disabled' }),
   reasoning: responses([
     { id: 'rs_1', type: 'reasoning', summary: [{ type: 'summary_text', text: 'hm' }], encrypted_content: 'AbC=' },
     message(text('x')),
@@ -161,6 +172,14 @@ const messagesCases: Cases = {
     cache_creation_input_tokens: 9,
     cache_creation: { ephemeral_5m_input_tokens: 4, ephemeral_1h_input_tokens: 5 },
   }),
+  'told-more': {
+    ...messages([said, { ...use('toolu_1', {}), caller: { type: 'direct' }, toolset_name: 'desk' }], 'tool_use', {
+      server_tool_use: { web_search_requests: 2, web_fetch_requests: 0 },
+      service_tier: 'priority',
+    }),
+    container: { id: 'cntr_1', expires_at: '2026-01-01T00:00:00Z' },
+    stop_details: null,
+  },
   thinking: messages([{ type: 'thinking', thinking: 'hm', signature: 'c2ln' }, said]),
   'redacted-thinking': messages([{ type: 'redacted_thinking', data: 'cmVk' }, said]),
   cited: messages([{
@@ -231,6 +250,12 @@ const geminiCases: Cases = {
   filtered: content([{ text: 'half of' }], 'SAFETY'),
   recited: content([{ text: 'half of' }], 'RECITATION'),
   'other-end': content([{ text: 'half of' }], 'OTHER'),
+  'to-be-continued': content([{ text: 'half of' }], 'CONTINUATION', {}, { continuationToken: 'dG9rZW4=' }),
+  'told-more': content([{ text: 'x' }], 'STOP', {
+    promptTokensDetails: [{ modality: 'TEXT', tokenCount: 12 }, { modality: 'IMAGE', tokenCount: 8 }],
+    candidatesTokensDetails: [{ modality: 'TEXT', tokenCount: 7 }],
+    trafficType: 'ON_DEMAND',
+  }, { safetyRatings: [{ category: 'HARM_CATEGORY_HARASSMENT', probability: 'NEGLIGIBLE' }], avgLogprobs: -0.1 }),
   'malformed-call': content([], 'MALFORMED_FUNCTION_CALL', {}, { finishMessage: 'Malformed function call: weather(' }),
   'blocked-prompt': {
     promptFeedback: { blockReason: 'PROHIBITED_CONTENT' },

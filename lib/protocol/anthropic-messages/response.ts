@@ -7,6 +7,7 @@ import { type FinishReason, finishTable, finishWords } from '../finish.ts'
 import { numberOf, objectOf, objectsOf, stringOf } from '../read.ts'
 import { packReasoning, unpackReasoning } from '../reasoning.ts'
 import { argumentsObject } from '../tools.ts'
+import { addUnread } from '../unread.ts'
 import { noTokens, type TokenCounts } from '../usage.ts'
 import { decodeFailure } from './failure.ts'
 
@@ -34,8 +35,37 @@ export function decodeResponse(body: unknown, _stem: string): DecodedResponse {
       finish,
       stopSequence: stringOf(message.stop_sequence),
       tokens: { ...noTokens, ...decodeUsage(objectOf(message.usage)) },
+      unread: unreadOf(message),
     },
   }
+}
+
+const messageFields = new Set(['id', 'type', 'role', 'model', 'content', 'stop_reason', 'stop_sequence', 'usage'])
+const blockFields: Readonly<Record<string, ReadonlySet<string>>> = {
+  text: new Set(['type', 'text', 'citations']),
+  thinking: new Set(['type', 'thinking', 'signature']),
+  redacted_thinking: new Set(['type', 'data']),
+  tool_use: new Set(['type', 'id', 'name', 'input']),
+}
+const usageFields = new Set([
+  'input_tokens',
+  'output_tokens',
+  'cache_read_input_tokens',
+  'cache_creation_input_tokens',
+  'cache_creation',
+  'output_tokens_details',
+])
+
+/** Paths of what a whole message says and {@link decodeResponse} does not read. */
+export function unreadOf(message: JsonObject): string[] {
+  const out = new Set<string>()
+  addUnread(message, messageFields, '', out)
+  objectsOf(message.content).forEach((block, i) => {
+    const fields = blockFields[String(block.type)]
+    if (fields !== undefined) addUnread(block, fields, `content[${i}]`, out)
+  })
+  addUnread(objectOf(message.usage), usageFields, 'usage', out)
+  return [...out]
 }
 
 /** A stop word, with the repairs `missing-finish` and `finish-mismatch`; `null` for a word nobody knows. */

@@ -6,6 +6,7 @@ import { readLogprobsResult, type TokenLogprob } from '../logprobs.ts'
 import { objectOf, objectsOf, stringOf } from '../read.ts'
 import type { PackedReasoning } from '../reasoning.ts'
 import type { ReasoningProof } from '../request.ts'
+import { addUnread } from '../unread.ts'
 import { citationsOf } from './citations.ts'
 import { isWord, nativeValue, proofOf, shownText } from './parts.ts'
 import { callIdFor, onItself, onText, unpackSignature } from './signature.ts'
@@ -15,7 +16,25 @@ export interface Shared {
   /** How many parts have been opened, and how many calls are among them. */
   parts: number
   calls: number
+  /** Paths of what was said and is not read. */
+  readonly unread: Set<string>
 }
+
+const candidateFields = new Set([
+  ...[
+    'content',
+    'finishReason',
+    'index',
+    'logprobsResult',
+    'groundingMetadata',
+    'urlContextMetadata',
+    'citationMetadata',
+  ],
+  // The middle of what the tokens are told one by one.
+  'avgLogprobs',
+])
+const partFields = new Set(['text', 'thought', 'thoughtSignature', 'functionCall'])
+const callFields = new Set(['id', 'name', 'args'])
 
 const metadata = ['groundingMetadata', 'urlContextMetadata', 'citationMetadata'] as const
 
@@ -70,8 +89,18 @@ export class CandidateReader {
     for (const name of metadata) {
       if (objectOf(candidate[name]) !== undefined) this.#beside = { ...this.#beside, [name]: candidate[name] as Json }
     }
+    const { unread } = this.#shared
+    const path = `candidates[${this.#index}]`
+    addUnread(candidate, candidateFields, path, unread)
     this.#logprobs = readLogprobsResult(candidate.logprobsResult)
-    for (const part of parts) this.#part(part, out)
+    for (const [i, part] of parts.entries()) {
+      const call = objectOf(part.functionCall)
+      if (call !== undefined || typeof part.text === 'string') {
+        addUnread(part, partFields, `${path}.content.parts[${i}]`, unread)
+      }
+      addUnread(call, callFields, `${path}.content.parts[${i}].functionCall`, unread)
+      this.#part(part, out)
+    }
     if (word !== null) {
       this.#word = word
       if (!this.#begun) this.#loose = true
@@ -93,7 +122,8 @@ export class CandidateReader {
     for (const value of besideParts(this.#beside)) {
       out.push({ type: 'close', part: this.#begin({ type: 'native', value }, out) })
     }
-    out.push(endOf(this.#index, reason))
+    const end = endOf(this.#index, reason)
+    out.push(end.type === 'finish' ? { ...end, unread: [...this.#shared.unread] } : end)
     return null
   }
 

@@ -31,11 +31,11 @@ export function citationsOf(grounding: JsonObject, text: string): JsonObject[] {
   })
 }
 
-/** Citations of the other protocols as grounding; those that are no places on the web are told to `lose`. */
+/** Citations of the other protocols as grounding; those that are no places on the web, and the words that others quote, are told to `lose`. */
 export function groundingOf(
   annotations: readonly JsonObject[],
   text: string,
-  lose: (index: number) => void,
+  lose: (index: number, quote: boolean) => void,
 ): JsonObject | null {
   const urls: string[] = []
   const chunks: JsonObject[] = []
@@ -43,8 +43,9 @@ export function groundingOf(
   const bytes = (chars: number): number => new TextEncoder().encode(text.slice(0, chars)).length
   annotations.forEach((annotation, i) => {
     const cited = webCitation(annotation, text.length)
-    if (cited === null) return lose(i)
-    const { url, title, start, end } = cited
+    if (cited === null) return lose(i, false)
+    const { url, title, start, end, quotes } = cited
+    if (quotes) lose(i, true)
     let at = urls.indexOf(url)
     if (at < 0) {
       at = urls.push(url) - 1

@@ -3,7 +3,17 @@ import type { InferenceEvent } from '../event.ts'
 import { type UpstreamFailure, upstreamFailure } from '../failure.ts'
 import { numberOf, objectOf, objectsOf, stringOf } from '../read.ts'
 import type { TokenCounts } from '../usage.ts'
+import { addUnread } from '../unread.ts'
 import { CandidateReader, type Shared } from './candidate.ts'
+
+const pieceFields = new Set([
+  ...['candidates', 'usageMetadata', 'promptFeedback', 'modelVersion', 'responseId', 'createTime', 'error'],
+])
+const feedbackFields = new Set(['blockReason'])
+const usageFields = new Set([
+  ...['promptTokenCount', 'candidatesTokenCount', 'totalTokenCount', 'cachedContentTokenCount', 'thoughtsTokenCount'],
+  ...['toolUsePromptTokenCount'],
+])
 
 /** How many answers to choose from are read: more than anybody can ask for. */
 const maxCandidates = 128
@@ -15,7 +25,7 @@ const maxCandidates = 128
  */
 export class Reader {
   readonly #stem: string
-  readonly #shared: Shared = { parts: 0, calls: 0 }
+  readonly #shared: Shared = { parts: 0, calls: 0, unread: new Set() }
   readonly #first: CandidateReader
   readonly #others = new Map<number, CandidateReader>()
   #started = false
@@ -40,7 +50,11 @@ export class Reader {
       out.push({ type: 'start', id, model: stringOf(piece.modelVersion) })
     }
     const same = id === null || this.#id === null || id === this.#id
+    const { unread } = this.#shared
+    addUnread(piece, pieceFields, '', unread)
+    addUnread(objectOf(piece.promptFeedback), feedbackFields, 'promptFeedback', unread)
     const usage = objectOf(piece.usageMetadata)
+    addUnread(usage, usageFields, 'usageMetadata', unread)
     if (usage !== undefined) out.push({ type: 'usage', tokens: decodeUsage(usage) })
     const blocked = stringOf(objectOf(piece.promptFeedback)?.blockReason)
     if (blocked !== null) this.#first.block(blocked)

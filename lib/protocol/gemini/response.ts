@@ -166,8 +166,10 @@ export function createWriter(call: Call, lose: Lose): Writer {
     },
     annotations(list, text, index) {
       if (list.length === 0 || own) return
-      const grounding = groundingOf(list, text, (i) => {
-        lose(`output[${index}].annotations[${i}]`, `gemini knows no ${String(list[i]!.type)}`)
+      const grounding = groundingOf(list, text, (i, quote) => {
+        const path = `output[${index}].annotations[${i}]`
+        if (quote) lose(`${path}.cited_text`, 'gemini quotes no sources')
+        else lose(path, `gemini knows no ${String(list[i]!.type)}`)
       })
       if (grounding !== null) beside = { ...beside, groundingMetadata: grounding }
     },

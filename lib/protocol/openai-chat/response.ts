@@ -7,6 +7,7 @@ import { isHarmless } from '../ledger.ts'
 import { webCitation } from '../citations.ts'
 import { readLogprobs, type TokenLogprob, writeLogprobs } from '../logprobs.ts'
 import { compact, numberOf, objectOf, objectsOf, stringOf } from '../read.ts'
+import { addUnread } from '../unread.ts'
 import { noTokens, type TokenCounts } from '../usage.ts'
 import { decodeFailure } from './failure.ts'
 import { decodeReasoningDetail, encodeReasoningDetails } from './reasoning.ts'
@@ -18,6 +19,8 @@ export function decodeResponse(body: unknown, stem: string): DecodedResponse {
   const reply = objectOf(body)
   if (reply?.error != null) return { ok: false, failure: decodeFailure(null, body) }
   const choices: Choice[] = []
+  const unread = new Set<string>()
+  if (reply !== undefined) addUnreadReply(reply, unread)
   for (const [i, choice] of inOrder(objectsOf(reply?.choices)).entries()) {
     const message = objectOf(choice.message)
     // Only the first one must be there.
@@ -27,6 +30,7 @@ export function decodeResponse(body: unknown, stem: string): DecodedResponse {
       return { ok: false, failure: upstreamFailure('malformed', `unknown finish_reason ${decoded}`) }
     }
     choices.push(decoded)
+    addUnreadChoice(choice, message, unread)
   }
   const [first, ...others] = choices
   if (reply === undefined || first === undefined) {
@@ -43,8 +47,47 @@ export function decodeResponse(body: unknown, stem: string): DecodedResponse {
       ...first,
       ...(others.length === 0 ? {} : { others }),
       tokens: { ...noTokens, ...decodeUsage(objectOf(reply.usage)) },
+      unread: [...unread],
     },
   }
+}
+
+const replyFields = new Set([
+  ...['id', 'object', 'created', 'model', 'system_fingerprint', 'choices', 'usage', 'error'],
+  // What it repeats of the request, and what hides the length of an event.
+  ...['metadata', 'obfuscation'],
+])
+const choiceFields = new Set([
+  ...['index', 'message', 'delta', 'finish_reason', 'native_finish_reason', 'logprobs', 'usage'],
+])
+const messageFields = new Set([
+  ...['role', 'content', 'refusal', 'tool_calls', 'function_call', 'annotations'],
+  ...['reasoning_content', 'reasoning', 'reasoning_details'],
+])
+const usageFields = new Set([
+  ...['prompt_tokens', 'prompt_tokens_details', 'completion_tokens', 'completion_tokens_details', 'total_tokens'],
+  ...['prompt_cache_hit_tokens', 'prompt_cache_miss_tokens', 'reasoning_tokens'],
+])
+const promptDetails = new Set(['cached_tokens', 'cache_write_tokens'])
+const completionDetails = new Set(['reasoning_tokens'])
+
+/** Adds the paths of what a completion, or a chunk of one, says beside its choices and is not read. */
+export function addUnreadReply(reply: JsonObject, out: Set<string>): void {
+  addUnread(reply, replyFields, '', out)
+  const usage = objectOf(reply.usage)
+  if (usage === undefined) return
+  addUnread(usage, usageFields, 'usage', out)
+  addUnread(objectOf(usage.prompt_tokens_details), promptDetails, 'usage.prompt_tokens_details', out)
+  addUnread(objectOf(usage.completion_tokens_details), completionDetails, 'usage.completion_tokens_details', out)
+}
+
+/** Adds the paths of what a choice says in its message, or in a piece of it, and is not read. */
+export function addUnreadChoice(choice: JsonObject, message: JsonObject | undefined, out: Set<string>): void {
+  const path = `choices[${numberOf(choice.index) ?? 0}]`
+  addUnread(choice, choiceFields, path, out)
+  addUnread(message, messageFields, `${path}.message`, out)
+  const chances = objectOf(choice.logprobs)?.refusal
+  if (Array.isArray(chances) && chances.length > 0) out.add(`${path}.logprobs.refusal`)
 }
 
 function inOrder(choices: readonly JsonObject[]): readonly JsonObject[] {
@@ -253,7 +296,8 @@ export function chatAnnotations(annotations: readonly JsonObject[], text: Cited,
       lose(`${text.path}.annotations[${i}]`, `openai-chat knows no ${String(value.type)}`)
       return []
     }
-    const { url, title, start, end } = cited
+    const { url, title, start, end, quotes } = cited
+    if (quotes) lose(`${text.path}.annotations[${i}].cited_text`, 'openai-chat quotes no sources')
     const place = { start_index: text.before + start, end_index: text.before + end }
     return [{ type: 'url_citation', url_citation: { ...place, title, url } }]
   })

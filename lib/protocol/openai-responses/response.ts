@@ -8,6 +8,7 @@ import { readLogprobs, type TokenLogprob, writeLogprobs } from '../logprobs.ts'
 import { compact, jsonOf, numberOf, objectOf, objectsOf, stringOf } from '../read.ts'
 import { packReasoning, unpackReasoning } from '../reasoning.ts'
 import { toolSearchName } from '../tools.ts'
+import { addUnread } from '../unread.ts'
 import { noTokens, type TokenCounts } from '../usage.ts'
 import { echo, responseId } from './echo.ts'
 import { decodeFailure } from './failure.ts'
@@ -37,8 +38,70 @@ export function decodeResponse(body: unknown, stem: string): DecodedResponse {
       finish,
       stopSequence: null,
       tokens: { ...noTokens, ...decodeUsage(objectOf(reply.usage)) },
+      unread: unreadOf(reply),
     },
   }
+}
+
+const responseFields = new Set([
+  ...[
+    'id',
+    'object',
+    'created_at',
+    'completed_at',
+    'status',
+    'error',
+    'incomplete_details',
+    'model',
+    'output',
+    'usage',
+  ],
+  // Made by a client from the others.
+  'output_text',
+  // What it repeats of the request.
+  ...['access_programs', 'background', 'conversation', 'image', 'instructions', 'max_output_tokens', 'max_tool_calls'],
+  ...['metadata', 'parallel_tool_calls', 'previous_response_id', 'prompt', 'prompt_cache_key', 'prompt_cache_options'],
+  ...[
+    'prompt_cache_retention',
+    'reasoning',
+    'safety_identifier',
+    'store',
+    'temperature',
+    'text',
+    'tool_choice',
+    'tools',
+  ],
+  ...['top_logprobs', 'top_p', 'truncation', 'user', 'frequency_penalty', 'presence_penalty', 'billing'],
+])
+const itemFields: Readonly<Record<string, ReadonlySet<string>>> = {
+  message: new Set(['id', 'type', 'status', 'role', 'content']),
+  reasoning: new Set(['id', 'type', 'status', 'summary', 'content', 'encrypted_content']),
+  function_call: new Set(['id', 'type', 'status', 'call_id', 'name', 'namespace', 'arguments']),
+  custom_tool_call: new Set(['id', 'type', 'status', 'call_id', 'name', 'namespace', 'input']),
+}
+const usageFields = new Set([
+  ...['input_tokens', 'input_tokens_details', 'output_tokens', 'output_tokens_details', 'total_tokens'],
+])
+const inputDetails = new Set(['cached_tokens', 'cache_write_tokens', 'cache_write_tokens_details'])
+const writeDetails = new Set(['ttl_1h_tokens', 'ttl_5m_tokens'])
+const outputDetails = new Set(['reasoning_tokens'])
+
+/** Paths of what a whole response says and {@link decodeResponse} does not read. */
+export function unreadOf(reply: JsonObject): string[] {
+  const out = new Set<string>()
+  addUnread(reply, responseFields, '', out)
+  objectsOf(reply.output).forEach((item, i) => {
+    const fields = itemFields[String(item.type)]
+    if (fields !== undefined) addUnread(item, fields, `output[${i}]`, out)
+  })
+  const usage = objectOf(reply.usage)
+  const details = objectOf(usage?.input_tokens_details)
+  addUnread(usage, usageFields, 'usage', out)
+  addUnread(details, inputDetails, 'usage.input_tokens_details', out)
+  const writes = 'usage.input_tokens_details.cache_write_tokens_details'
+  addUnread(objectOf(details?.cache_write_tokens_details), writeDetails, writes, out)
+  addUnread(objectOf(usage?.output_tokens_details), outputDetails, 'usage.output_tokens_details', out)
+  return [...out]
 }
 
 /** How a response ended, by its status, its reason, and what is in it; `null` when it did not end. */
@@ -210,7 +273,8 @@ export function encodeAnnotations(
       lose(`${path}.annotations[${i}]`, `openai-responses knows no ${String(value.type)}`)
       return []
     }
-    const { url, title, start, end } = cited
+    const { url, title, start, end, quotes } = cited
+    if (quotes) lose(`${path}.annotations[${i}].cited_text`, 'openai-responses quotes no sources')
     return [{ type: 'url_citation', start_index: start, end_index: end, title, url }]
   })
 }

@@ -85,7 +85,7 @@ function decode(protocol: ProtocolId, events: readonly JsonObject[], space: stri
   const decoder = protocolOf(protocol).streamDecoder('s')
   const out: InferenceEvent[] = []
   events.forEach((event, i) => {
-    const data = JSON.stringify(marked ? { _: `${i}.`, ...event } : event, null, space)
+    const data = JSON.stringify(marked ? { obfuscation: `${i}.`, ...event } : event, null, space)
     decoder.push({ event: 'message', data: space === '' ? data : data.replaceAll('\n', '') }, out)
   })
   decoder.end(out)

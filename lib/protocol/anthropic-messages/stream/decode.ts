@@ -7,7 +7,7 @@ import { Repeat } from '../../repeat.ts'
 import { unpackReasoning } from '../../reasoning.ts'
 import type { ReasoningProof } from '../../request.ts'
 import { decodeFailure } from '../failure.ts'
-import { decodeFinish, decodeToolUse, decodeUsage } from '../response.ts'
+import { decodeFinish, decodeToolUse, decodeUsage, unreadOf } from '../response.ts'
 
 interface Block {
   readonly part: number
@@ -38,6 +38,8 @@ export function streamDecoder(_stem: string): StreamDecoder {
   let word: string | null = null
   let stopSequence: string | null = null
   let usage: JsonObject = {}
+  /** What the events say of the message as a whole. */
+  let told: JsonObject = {}
 
   function fail(message: string, out: InferenceEvent[]): void {
     done = true
@@ -150,6 +152,7 @@ export function streamDecoder(_stem: string): StreamDecoder {
         const message = objectOf(data.message)
         if (started || message === undefined) return fail('message_start came twice or empty', out)
         started = true
+        told = message
         out.push({ type: 'start', id: stringOf(message.id), model: stringOf(message.model) })
         return count(message.usage, out)
       }
@@ -185,12 +188,14 @@ export function streamDecoder(_stem: string): StreamDecoder {
           if (block === undefined || block.closed) return fail(`content block ${index} ended, which is not open`, out)
           return closeBlock(block, out)
         case 'message_delta': {
+          const { type: _, delta: __, usage: ___, ...beside } = data
           const change = objectOf(data.delta)
           const reason = stringOf(change?.stop_reason)
           if (reason !== null && word !== null && reason !== word) {
             return fail('the message stopped for two reasons', out)
           }
           word ??= reason
+          told = { ...told, ...change, ...beside }
           stopSequence = stringOf(change?.stop_sequence) ?? stopSequence
           return count(data.usage, out)
         }
@@ -199,7 +204,8 @@ export function streamDecoder(_stem: string): StreamDecoder {
           const reason = decodeFinish(word, hasCalls)
           if (reason === null) return fail(`unknown stop_reason ${JSON.stringify(word)}`, out)
           done = true
-          out.push({ type: 'finish', reason, stopSequence })
+          const content = [...blocks.values()].map(({ value }) => value)
+          out.push({ type: 'finish', reason, stopSequence, unread: unreadOf({ ...told, content, usage }) })
         }
       }
     },

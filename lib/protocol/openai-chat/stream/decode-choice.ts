@@ -5,7 +5,7 @@ import { readLogprobs } from '../../logprobs.ts'
 import { numberOf, objectOf, objectsOf, stringOf } from '../../read.ts'
 import type { ReasoningProof } from '../../request.ts'
 import { decodeReasoningDetail } from '../reasoning.ts'
-import { decodeFinish } from '../response.ts'
+import { addUnreadChoice, decodeFinish } from '../response.ts'
 
 interface OpenCall {
   readonly index: number
@@ -22,6 +22,8 @@ interface OpenCall {
 export interface Shared {
   /** How many parts have been opened. */
   parts: number
+  /** Paths of what was said and is not read. */
+  readonly unread: Set<string>
 }
 
 type Said = 'text' | 'refusal' | 'reasoning'
@@ -54,6 +56,7 @@ export class ChoiceReader {
   read(choice: JsonObject, out: InferenceEvent[]): boolean {
     const change = objectOf(choice.delta) ?? objectOf(choice.message)
     const before = out.length
+    addUnreadChoice(choice, change, this.#shared.unread)
     if (change !== undefined) this.#change(change, objectOf(choice.logprobs), out)
     const says = out.length > before
     if (says && this.word !== null && !this.#loose) return false
@@ -93,7 +96,8 @@ export class ChoiceReader {
       if (call.part < 0) return upstreamFailure('malformed', 'a tool call without a name')
       out.push({ type: 'close', part: call.part })
     }
-    out.push(endOf(this.#index, reason))
+    const end = endOf(this.#index, reason)
+    out.push(end.type === 'finish' ? { ...end, unread: [...this.#shared.unread] } : end)
     return null
   }
 

@@ -6,7 +6,7 @@ import type { Frame } from '../../reframe.ts'
 import { Repeat } from '../../repeat.ts'
 import { isBlank, jsonOf, numberOf, objectOf, objectsOf, stringOf } from '../../read.ts'
 import { decodeFailure } from '../failure.ts'
-import { decodeUsage } from '../response.ts'
+import { addUnreadReply, decodeUsage } from '../response.ts'
 import { ChoiceReader, type Shared } from './decode-choice.ts'
 
 /** Reads `chat.completion.chunk` events. */
@@ -33,7 +33,7 @@ class ChatDecoder implements StreamDecoder {
 
   constructor(stem: string) {
     this.#stem = stem
-    this.#shared = { parts: 0 }
+    this.#shared = { parts: 0, unread: new Set() }
     this.#choices = [new ChoiceReader(0, stem, this.#shared)]
   }
 
@@ -51,6 +51,8 @@ class ChatDecoder implements StreamDecoder {
     if (!Array.isArray(chunk.choices) && chunk.usage == null) {
       return this.#fail(upstreamFailure('malformed', 'an event of the stream is no chat completion chunk'), out)
     }
+    // What stands beside the choices is the same in every chunk, but for the last ones.
+    if (!this.#started || chunk.usage != null) addUnreadReply(chunk, this.#shared.unread)
     if (!this.#started) {
       this.#started = true
       out.push({ type: 'start', id: stringOf(chunk.id), model: stringOf(chunk.model) })

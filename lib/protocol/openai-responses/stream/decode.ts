@@ -6,7 +6,7 @@ import { readLogprobs, type TokenLogprob } from '../../logprobs.ts'
 import { isBlank, jsonOf, numberOf, objectOf, objectsOf, stringOf } from '../../read.ts'
 import { Repeat } from '../../repeat.ts'
 import { decodeFailure } from '../failure.ts'
-import { decodeFinish, decodeItem, decodeUsage } from '../response.ts'
+import { decodeFinish, decodeItem, decodeUsage, unreadOf } from '../response.ts'
 
 interface OpenPart {
   readonly part: number
@@ -28,6 +28,8 @@ const wordFields = ['delta']
 
 interface OpenItem {
   readonly type: string
+  /** As it ended. */
+  value: JsonObject
   readonly parts: Map<number, OpenPart>
   done: boolean
 }
@@ -105,7 +107,7 @@ export function streamDecoder(stem: string): StreamDecoder {
   function itemOf(data: JsonObject, type: string): OpenItem {
     const key = keyOf(data)
     let item = items.get(key)
-    if (item === undefined) items.set(key, item = { type, parts: new Map(), done: false })
+    if (item === undefined) items.set(key, item = { type, value: {}, parts: new Map(), done: false })
     return item
   }
   function textPart(data: JsonObject, type: 'text' | 'refusal', out: InferenceEvent[]): OpenPart | null {
@@ -127,7 +129,7 @@ export function streamDecoder(stem: string): StreamDecoder {
   function added(data: JsonObject, out: InferenceEvent[]): void {
     const value = objectOf(data.item)
     if (value === undefined || items.has(keyOf(data))) return fail('an output item was added twice or empty', out)
-    const item: OpenItem = { type: stringOf(value.type) ?? '', parts: new Map(), done: false }
+    const item: OpenItem = { type: stringOf(value.type) ?? '', value, parts: new Map(), done: false }
     items.set(keyOf(data), item)
     if (item.type === 'reasoning') open(item, 0, { type: 'reasoning', id: stringOf(value.id) }, out)
     else if (item.type === 'function_call' || item.type === 'custom_tool_call') {
@@ -143,6 +145,7 @@ export function streamDecoder(stem: string): StreamDecoder {
     const item = itemOf(data, stringOf(value.type) ?? '')
     if (item.done) return fail('an output item ended twice', out)
     item.done = true
+    item.value = value
     const whole = decodeItem(value, `${stem}${items.size}`)
     whole.forEach((final, index) => {
       const part = item.parts.get(index) ?? open(item, index, headOf(final), out)
@@ -191,7 +194,9 @@ export function streamDecoder(stem: string): StreamDecoder {
     const reason = decodeFinish({ ...reply, status }, types.map((type) => ({ type })))
     if (reason === null) return fail(`the response ended ${JSON.stringify(status)}`, out)
     done = true
-    out.push({ type: 'finish', reason, stopSequence: null })
+    // Some upstreams leave the output of the last event empty.
+    const output = [...items.values()].map(({ value }) => value)
+    out.push({ type: 'finish', reason, stopSequence: null, unread: unreadOf({ ...reply, output }) })
   }
 
   /** Numbers that once rose must go on rising. Upstreams that number nothing, or some events 0, are left alone. */
