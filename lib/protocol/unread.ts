@@ -37,3 +37,9 @@ export function addUnread(
 ): void {
   for (const key in value) if (!known.has(key) && !tellsNothing(key, value[key])) out.add(joinPath(path, key))
 }
+
+/** Whether {@link addUnread} has nothing to look at, for those who would have to make the path first. */
+export function isAllRead(value: JsonObject, known: ReadonlySet<string>): boolean {
+  for (const key in value) if (!known.has(key)) return false
+  return true
+}

@@ -6,7 +6,7 @@ import { readLogprobsResult, type TokenLogprob } from '../logprobs.ts'
 import { objectOf, objectsOf, stringOf } from '../read.ts'
 import type { PackedReasoning } from '../reasoning.ts'
 import type { ReasoningProof } from '../request.ts'
-import { addUnread } from '../unread.ts'
+import { addUnread, isAllRead } from '../unread.ts'
 import { citationsOf } from './citations.ts'
 import { isWord, nativeValue, proofOf, shownText } from './parts.ts'
 import { callIdFor, onItself, onText, unpackSignature } from './signature.ts'
@@ -41,6 +41,7 @@ const metadata = ['groundingMetadata', 'urlContextMetadata', 'citationMetadata']
 /** Reads what the pieces of an answer say of one candidate. */
 export class CandidateReader {
   readonly #index: number
+  readonly #path: string
   readonly #stem: string
   readonly #shared: Shared
   #hasCalls = false
@@ -60,6 +61,7 @@ export class CandidateReader {
 
   constructor(index: number, stem: string, shared: Shared) {
     this.#index = index
+    this.#path = `candidates[${index}]`
     this.#stem = stem
     this.#shared = shared
   }
@@ -90,17 +92,12 @@ export class CandidateReader {
       if (objectOf(candidate[name]) !== undefined) this.#beside = { ...this.#beside, [name]: candidate[name] as Json }
     }
     const { unread } = this.#shared
-    const path = `candidates[${this.#index}]`
-    addUnread(candidate, candidateFields, path, unread)
+    addUnread(candidate, candidateFields, this.#path, unread)
     this.#logprobs = readLogprobsResult(candidate.logprobsResult)
-    for (const [i, part] of parts.entries()) {
-      const call = objectOf(part.functionCall)
-      if (call !== undefined || typeof part.text === 'string') {
-        addUnread(part, partFields, `${path}.content.parts[${i}]`, unread)
-      }
-      addUnread(call, callFields, `${path}.content.parts[${i}].functionCall`, unread)
+    parts.forEach((part, i) => {
+      this.#note(part, i)
       this.#part(part, out)
-    }
+    })
     if (word !== null) {
       this.#word = word
       if (!this.#begun) this.#loose = true
@@ -109,6 +106,15 @@ export class CandidateReader {
     this.#begun ||= says
     this.#why = stringOf(candidate.finishMessage) ?? this.#why
     return true
+  }
+
+  /** Takes down what a part says that is not read. One of another kind goes on whole, or is lost as that. */
+  #note(part: JsonObject, index: number): void {
+    const call = objectOf(part.functionCall)
+    if (call === undefined && (typeof part.text !== 'string' || isAllRead(part, partFields))) return
+    const path = `${this.#path}.content.parts[${index}]`
+    addUnread(part, partFields, path, this.#shared.unread)
+    addUnread(call, callFields, `${path}.functionCall`, this.#shared.unread)
   }
 
   /** Ends the candidate, or says why that is no end. */

@@ -30,6 +30,8 @@ export class Reader {
   readonly #others = new Map<number, CandidateReader>()
   #started = false
   #id: string | null = null
+  /** The last one said, which is of the whole. */
+  #usage: JsonObject | undefined
   #done = false
 
   constructor(stem: string) {
@@ -54,7 +56,7 @@ export class Reader {
     addUnread(piece, pieceFields, '', unread)
     addUnread(objectOf(piece.promptFeedback), feedbackFields, 'promptFeedback', unread)
     const usage = objectOf(piece.usageMetadata)
-    addUnread(usage, usageFields, 'usageMetadata', unread)
+    this.#usage = usage ?? this.#usage
     if (usage !== undefined) out.push({ type: 'usage', tokens: decodeUsage(usage) })
     const blocked = stringOf(objectOf(piece.promptFeedback)?.blockReason)
     if (blocked !== null) this.#first.block(blocked)
@@ -69,6 +71,7 @@ export class Reader {
   finish(out: InferenceEvent[], whole: boolean): void {
     if (this.#done) return
     if (!this.#started) return this.#fail(upstreamFailure('empty', 'the stream ended before it began'), out)
+    addUnread(this.#usage, usageFields, 'usageMetadata', this.#shared.unread)
     // The end of the first is the end of all.
     const candidates = [...this.#others.values(), this.#first]
     if (!whole && candidates.some(({ ended }) => !ended)) {

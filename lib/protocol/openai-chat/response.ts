@@ -7,7 +7,7 @@ import { isHarmless } from '../ledger.ts'
 import { webCitation } from '../citations.ts'
 import { readLogprobs, type TokenLogprob, writeLogprobs } from '../logprobs.ts'
 import { compact, numberOf, objectOf, objectsOf, stringOf } from '../read.ts'
-import { addUnread } from '../unread.ts'
+import { addUnread, isAllRead } from '../unread.ts'
 import { noTokens, type TokenCounts } from '../usage.ts'
 import { decodeFailure } from './failure.ts'
 import { decodeReasoningDetail, encodeReasoningDetails } from './reasoning.ts'
@@ -83,11 +83,15 @@ export function addUnreadReply(reply: JsonObject, out: Set<string>): void {
 
 /** Adds the paths of what a choice says in its message, or in a piece of it, and is not read. */
 export function addUnreadChoice(choice: JsonObject, message: JsonObject | undefined, out: Set<string>): void {
+  const chances = objectOf(choice.logprobs)?.refusal
+  const refused = Array.isArray(chances) && chances.length > 0
+  if (!refused && isAllRead(choice, choiceFields) && (message === undefined || isAllRead(message, messageFields))) {
+    return
+  }
   const path = `choices[${numberOf(choice.index) ?? 0}]`
   addUnread(choice, choiceFields, path, out)
   addUnread(message, messageFields, `${path}.message`, out)
-  const chances = objectOf(choice.logprobs)?.refusal
-  if (Array.isArray(chances) && chances.length > 0) out.add(`${path}.logprobs.refusal`)
+  if (refused) out.add(`${path}.logprobs.refusal`)
 }
 
 function inOrder(choices: readonly JsonObject[]): readonly JsonObject[] {
