@@ -265,6 +265,7 @@ function limitsOf({ limits }: Config): Limits {
     headerBytes: limits.header_bytes,
     eventBytes: limits.event_bytes,
     replyBytes: limits.reply_bytes,
+    streamBytes: limits.stream_bytes,
     bodyMs: limits.body_secs * 1000,
     headMs: limits.head_secs * 1000,
     idleMs: limits.idle_secs * 1000,

@@ -34,9 +34,14 @@ export const limitsConfig = z.object({
   header_bytes: z.int().min(1024).max(1024 * 1024).default(64 * 1024).describe('Largest sum of request headers.'),
   event_bytes: bytes.default(16 * 1024 * 1024).describe('Largest single event of an upstream stream.'),
   reply_bytes: bytes.default(64 * 1024 * 1024).describe('Largest upstream answer that is not a stream, decompressed.'),
+  stream_bytes: z.int().min(1024).max(1024 ** 4).default(1024 ** 3).describe(
+    'Most that an upstream may send in one stream: what goes on for longer never ends.',
+  ),
   body_secs: seconds.default(30).describe('Seconds a caller may take between two parts of its body.'),
   head_secs: seconds.default(300).describe('Seconds an upstream may take to the head of its answer.'),
-  idle_secs: seconds.default(1200).describe('Seconds an upstream stream may be silent.'),
+  idle_secs: seconds.default(1200).describe(
+    'Seconds an upstream stream may be silent; three times as long where it only shows that it is alive.',
+  ),
   total_secs: z.int().min(0).max(7 * 86_400).default(0).describe(
     'Seconds that the whole of a request may take, its stream included; 0 is no limit.',
   ),

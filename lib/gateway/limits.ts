@@ -6,11 +6,16 @@ export interface Limits {
   readonly eventBytes: number
   /** Largest upstream answer that is no stream. */
   readonly replyBytes: number
+  /** The most that an upstream may send in one stream. */
+  readonly streamBytes: number
   /** Longest pause while the caller sends its body. */
   readonly bodyMs: number
   /** Longest wait for the head of an upstream's answer. */
   readonly headMs: number
-  /** Longest silence of an upstream's answer after its head. */
+  /**
+   * Longest silence of an upstream's answer after its head. A stream that shows that it is alive and says nothing, in
+   * comments, pings or empty events, may do so for three times as long.
+   */
   readonly idleMs: number
   /** Silence after which a stream gets an event that means nothing, so that no client or proxy gives up on it. */
   readonly keepAliveMs: number
@@ -28,6 +33,7 @@ export const defaultLimits: Limits = {
   headerCount: 200,
   eventBytes: 16 * 1024 * 1024,
   replyBytes: 64 * 1024 * 1024,
+  streamBytes: 1024 ** 3,
   bodyMs: 30_000,
   headMs: 300_000,
   idleMs: 1_200_000,
@@ -36,3 +42,6 @@ export const defaultLimits: Limits = {
   totalMs: 0,
   concurrent: 20_000,
 }
+
+/** How long, ms, an upstream may show that it is alive and say nothing: a model may think for an hour in pings. */
+export const wordlessMs = ({ idleMs }: Limits): number => 3 * idleMs

@@ -114,7 +114,7 @@ export function pass(
       if (keeps && failure === null && answer !== null && rooms.turns) keepTurn(ask, answer, rooms.turns)
     }
     if (ask.stream) {
-      const through = streamSource(body, exchange, id, rooms.limits.replyBytes, keeps)
+      const through = streamSource(body, exchange, id, rooms.limits, keeps)
       const failure = await relayStream({
         ...shared,
         source: through.source,

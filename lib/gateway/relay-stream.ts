@@ -19,7 +19,7 @@ import {
   upstreamFailure,
 } from '../protocol/mod.ts'
 import type { Answer, AnswerField, Serving } from './answer.ts'
-import type { Limits } from './limits.ts'
+import { type Limits, wordlessMs } from './limits.ts'
 
 /** How a stream went on after its commit. */
 export interface StreamEnd {
@@ -82,6 +82,7 @@ interface Opening {
   readonly status: number
   readonly fields: readonly AnswerField[]
   readonly held: Uint8Array<ArrayBuffer>[]
+  heldBytes: number
   readonly resolve: (failure: UpstreamFailure | null) => void
 }
 
@@ -108,8 +109,10 @@ class Relay implements ByteSink, EventReader, Serving, Watcher {
   #seen = false
   #lastIn: number
   #lastOut: number
-  /** How many bytes came behind the last event. */
-  #behind = 0
+  /** When the model said something. */
+  #lastWord: number
+  /** How many bytes have come, and then how many behind the last event. */
+  #bytes = 0
   /** Where the last event of the protocol ended: what an upstream sends behind it is not passed on. */
   #lastEvent: Place | null = null
   #rest: Continuation | null = null
@@ -123,8 +126,8 @@ class Relay implements ByteSink, EventReader, Serving, Watcher {
     this.#ticker = parts.ticker
     this.#books = parts.books
     this.#scanner = this.#whole ? new WholePieces(this) : eventScanner(this, parts.limits.eventBytes)
-    this.#opening = { status: parts.status, fields: parts.fields, held: [], resolve }
-    this.#lastIn = this.#lastOut = parts.ticker.now
+    this.#opening = { status: parts.status, fields: parts.fields, held: [], heldBytes: 0, resolve }
+    this.#lastIn = this.#lastOut = this.#lastWord = parts.ticker.now
   }
 
   start(): void {
@@ -139,6 +142,7 @@ class Relay implements ByteSink, EventReader, Serving, Watcher {
     switch (this.#tracker.read(bytes, start, end)) {
       case 'content':
         this.#content = true
+        this.#lastWord = this.#lastIn
         this.#written.add(end - start)
         break
       case 'end':
@@ -160,13 +164,15 @@ class Relay implements ByteSink, EventReader, Serving, Watcher {
   chunk(bytes: Uint8Array<ArrayBuffer>): void {
     if (this.#over) return this.#tail(bytes.length)
     this.#lastIn = this.#ticker.now
+    if (bytes.length === 0) return
+    this.#bytes += bytes.length
     const { down } = this.#answer
     // Nearly every piece of a stream whose pieces are judged as they are: content behind content.
     if (
       this.#opening === null && this.#whole && this.#rest === null &&
       this.#tracker.read(bytes, 0, bytes.length) === 'content'
     ) {
-      this.#lastOut = this.#lastIn
+      this.#lastOut = this.#lastWord = this.#lastIn
       down!.write(bytes)
       if (down!.full) this.#source.pause()
       return
@@ -188,6 +194,9 @@ class Relay implements ByteSink, EventReader, Serving, Watcher {
         return this.#giveUp(this.#opening, this.#books.reported(this.#tracker.failure))
       }
       if (this.#content || this.#broke) this.#commit(this.#opening)
+      else if (this.#opening.heldBytes > this.#limits.eventBytes) {
+        return this.#cut('malformed', `${this.#limits.eventBytes} bytes came before the answer`)
+      }
     } else this.#lastOut = this.#lastIn
     if (!this.#ended && !this.#broke) {
       if (this.#answer.down?.full) this.#source.pause()
@@ -222,10 +231,17 @@ class Relay implements ByteSink, EventReader, Serving, Watcher {
     if (this.#over) return now - this.#lastIn > tailMs ? this.#letGo() : undefined
     const { down } = this.#answer
     // A caller that does not read keeps its upstream waiting: that silence is not the upstream's.
-    if (down?.full) this.#lastIn = now
+    if (down?.full) this.#lastIn = this.#lastWord = now
     const silent = now - this.#lastIn
     if (silent > this.#limits.idleMs) {
       return this.#cut('timeout', `the provider was silent for ${Math.round(silent / 1000)} s`)
+    }
+    const wordless = now - this.#lastWord
+    if (wordless > wordlessMs(this.#limits)) {
+      return this.#cut('timeout', `the provider said nothing for ${Math.round(wordless / 1000)} s`)
+    }
+    if (this.#bytes > this.#limits.streamBytes) {
+      return this.#cut('malformed', `the answer is larger than ${this.#limits.streamBytes} bytes`)
     }
     if (this.#opening === null && down && !down.full && now - this.#lastOut >= this.#limits.keepAliveMs) {
       this.#lastOut = now
@@ -267,14 +283,15 @@ class Relay implements ByteSink, EventReader, Serving, Watcher {
   /** @param tail whether the upstream has yet to end its answer */
   #finish(failure: UpstreamFailure | null, tail = false): void {
     this.#over = true
+    this.#bytes = 0
     if (!tail) this.#ticker.unwatch(this)
     this.#books.ended({ failure, guessedTokens: this.#written.tokens })
   }
 
   /** Bytes behind the last event. */
   #tail(length: number): void {
-    this.#behind += length
-    if (this.#behind > tailBytes) this.#letGo()
+    this.#bytes += length
+    if (this.#bytes > tailBytes) this.#letGo()
   }
 
   #letGo(): void {
@@ -317,8 +334,10 @@ class Relay implements ByteSink, EventReader, Serving, Watcher {
       const last = this.#lastEvent !== null && piece.buffer === this.#lastEvent.bytes.buffer ? this.#lastEvent : null
       const cutPiece = last === null ? piece : this.#faulty ? before(piece, last) : upTo(piece, last)
       const out = this.#broke && !this.#faulty ? this.#books.clean(cutPiece) : cutPiece
-      if (this.#opening) this.#opening.held.push(out)
-      else if (out.length > 0) this.#write(out)
+      if (this.#opening) {
+        this.#opening.held.push(out)
+        this.#opening.heldBytes += out.length
+      } else if (out.length > 0) this.#write(out)
       if (last !== null) break
     }
   }

@@ -19,7 +19,7 @@ import {
   type Wire,
 } from '../protocol/mod.ts'
 import { type Answer, type AnswerField, respond, type Serving } from './answer.ts'
-import type { Limits } from './limits.ts'
+import { type Limits, wordlessMs } from './limits.ts'
 
 /** What {@link relayWhole} works with. */
 export interface WholeParts {
@@ -87,6 +87,7 @@ class WholeRelay implements ByteSink, Serving, Watcher {
   #flowing = false
   #over = false
   #lastIn: number
+  readonly #since: number
   /** Whether the answer is an event stream; `null` until its first character has come. */
   #events: boolean | null
   /** Who gets the rest, once it is one. */
@@ -95,7 +96,7 @@ class WholeRelay implements ByteSink, Serving, Watcher {
   constructor(parts: WholeParts, resolve: (failure: UpstreamFailure | null | Promise<UpstreamFailure | null>) => void) {
     this.#parts = parts
     this.#resolve = resolve
-    this.#lastIn = parts.ticker.now
+    this.#lastIn = this.#since = parts.ticker.now
     this.#events = parts.asEvents ? null : false
   }
 
@@ -110,7 +111,7 @@ class WholeRelay implements ByteSink, Serving, Watcher {
   beat(now: number): void {
     const { answer, limits } = this.#parts
     if (answer.down?.full) this.#lastIn = now
-    if (now - this.#lastIn > limits.idleMs) {
+    if (now - this.#lastIn > limits.idleMs || (!this.#flowing && now - this.#since > wordlessMs(limits))) {
       this.#stop(upstreamFailure('timeout', 'the provider stopped in mid-answer'))
     }
   }

@@ -13,7 +13,10 @@ import {
   upstreamFailure,
 } from '../protocol/mod.ts'
 import type { Line } from './attempt.ts'
+import type { Limits } from './limits.ts'
 import { bytesOf, exchangeFor, translated, withoutControls } from './translated.ts'
+
+const nothing = new Uint8Array(0)
 
 /** An upstream's body on its way to becoming the caller's. */
 export interface TranslatedSource {
@@ -159,7 +162,7 @@ export function streamSource(
   body: ByteSource,
   exchange: Translator,
   id: string,
-  maxBytes: number,
+  { replyBytes, streamBytes }: Pick<Limits, 'replyBytes' | 'streamBytes'>,
   keeps: boolean,
 ): TranslatedSource & { readonly tracker: StreamTracker; readonly guessedTokens: number } {
   let stream: TranslatedStream = exchange.stream()
@@ -173,23 +176,29 @@ export function streamSource(
     const send = (pieces: readonly Uint8Array[]): void => {
       // The closing event of this protocol holds the whole answer.
       if (keeps && stream.state === 'done') whole = closingResponse(pieces) ?? whole
+      // Nothing to pass on yet, but the upstream is alive.
+      if (pieces.length === 0) sink.chunk(nothing)
       for (const piece of pieces) sink.chunk(piece as Uint8Array<ArrayBuffer>)
+    }
+    function tooLarge(maxBytes: number): void {
+      over = true
+      body.cancel()
+      send(stream.fail(upstreamFailure('malformed', `the answer is larger than ${maxBytes} bytes`)))
+      sink.end()
     }
     body.start({
       chunk(bytes) {
         if (over) return
-        if (streamed === true) return send(stream.push(bytes))
+        size += bytes.length
+        if (streamed === true) return size > streamBytes ? tooLarge(streamBytes) : send(stream.push(bytes))
         streamed ??= looksLikeStream(bytes)
         if (streamed === true) {
           for (const chunk of held.splice(0)) send(stream.push(chunk))
           return send(stream.push(bytes))
         }
-        size += bytes.length
-        if (size <= maxBytes) return void held.push(bytes)
-        over = true
-        body.cancel()
-        send(stream.fail(upstreamFailure('malformed', `the answer is larger than ${maxBytes} bytes`)))
-        sink.end()
+        if (size > replyBytes) return tooLarge(replyBytes)
+        held.push(bytes)
+        sink.chunk(nothing)
       },
       end() {
         if (over) return

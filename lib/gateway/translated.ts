@@ -186,6 +186,7 @@ export function exchangeFor(
     strict,
     echo,
     autoCache: rooms.translation?.autoCache === true,
+    maxKept: rooms.limits.replyBytes,
   })
 }
 

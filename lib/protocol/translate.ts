@@ -31,6 +31,8 @@ export interface TranslatorOptions {
   readonly now: number
   /** Fields of the caller's body that gw acted on itself: an answer repeats them, the upstream does not see them. */
   readonly echo?: JsonObject
+  /** How many characters of a streamed answer may have to be kept; 64 Mi when absent. */
+  readonly maxKept?: number
 }
 
 /** Facts about the target of a request. */
@@ -181,7 +183,7 @@ export function translator(client: ProtocolId, upstream: ProtocolId, options: Tr
     },
     stream() {
       const now = started()
-      return new Stream(near, now.call, restorer(now), far.streamDecoder(options.id))
+      return new Stream(near, now.call, restorer(now), far.streamDecoder(options.id), options.maxKept)
     },
     aggregate() {
       const now = started()

@@ -1,4 +1,4 @@
-import { concat, sseParser } from '../base/mod.ts'
+import { concat, GwError, type SseEvent, sseParser } from '../base/mod.ts'
 import type { Call, Protocol, StreamDecoder, StreamEncoder } from './codec.ts'
 import type { DeltaEvent, InferenceEvent } from './event.ts'
 import { type UpstreamFailure, upstreamFailure } from './failure.ts'
@@ -32,6 +32,9 @@ export interface TranslatedStream {
 
 /** What ends the last event of an upstream that forgot it. */
 export const blankLine = new Uint8Array([10, 10])
+
+/** More parts than any answer has: an upstream that opens more never comes to an end. */
+const maxParts = 10_000
 
 const utf8 = new TextEncoder()
 
@@ -70,8 +73,13 @@ export class Stream implements TranslatedStream {
   /** Pieces of what the model said, and UTF-16 units in them. */
   #pieces = 0
   #characters = 0
+  readonly #maxKept: number
+  /** At most how much of the answer is kept on the way, in characters: of words all, of other events their whole text. */
+  #kept = 0
+  #parts = 0
 
-  constructor(near: Protocol, call: Call, restorer: Restorer, source: StreamDecoder) {
+  constructor(near: Protocol, call: Call, restorer: Restorer, source: StreamDecoder, maxKept = 64 * 1024 * 1024) {
+    this.#maxKept = maxKept
     this.#restorer = restorer
     this.#encoder = near.streamEncoder(call, (path, reason) => void this.losses.push({ path, reason }))
     this.#client = near.id
@@ -166,12 +174,22 @@ export class Stream implements TranslatedStream {
   #read(bytes: Uint8Array): number {
     try {
       const events = this.#parser.push(bytes)
-      for (const event of events) this.#source.push(event, this.#raw)
+      for (const event of events) this.#take(event)
       return events.length
     } catch (cause) {
       this.#raw.push({ type: 'failure', failure: upstreamFailure('malformed', (cause as Error).message) })
       return 0
     }
+  }
+
+  #take(event: SseEvent): void {
+    const raw = this.#raw
+    const before = raw.length
+    this.#source.push(event, raw)
+    const said = raw[before]
+    this.#kept += said?.type === 'delta' && raw.length === before + 1 ? said.text.length : event.data.length
+    if (this.#kept <= this.#maxKept) return
+    throw new GwError('upstream.invalid', `more than ${this.#maxKept} characters of the answer would have to be kept`)
   }
 
   /** The client's text for what was read. */
@@ -188,6 +206,10 @@ export class Stream implements TranslatedStream {
       else if (event.type === 'finish') {
         this.finish = event.reason
         this.losses.push(...endLosses(event, this.usage, this.#client))
+      } else if (event.type === 'open' && ++this.#parts > maxParts) {
+        this.failure = upstreamFailure('malformed', `the answer has more than ${maxParts} parts`)
+        text += this.#encoder.write({ type: 'failure', failure: this.failure })
+        break
       }
       text += this.#encoder.write(event)
     }

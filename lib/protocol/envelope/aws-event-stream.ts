@@ -1,5 +1,5 @@
 import { EventStreamCodec } from '@smithy/eventstream-codec'
-import { formatSse, GwError } from '../../base/mod.ts'
+import { concat, formatSse, GwError } from '../../base/mod.ts'
 import { fromBase64, toBase64 } from '../reasoning.ts'
 
 const utf8 = new TextDecoder()
@@ -36,31 +36,38 @@ const exceptions: Readonly<Record<string, string>> = {
  */
 export function awsFrames(): AwsFrames {
   const codec = codecOf()
-  let held: Uint8Array = new Uint8Array(0)
+  let held: Uint8Array[] = []
+  let size = 0
+  /** How much must be there before anything can be read. */
+  let wanted = 4
   return {
     push(bytes) {
-      if (held.length > 0) {
-        const joined = new Uint8Array(held.length + bytes.length)
-        joined.set(held)
-        joined.set(bytes, held.length)
-        bytes = joined
-      }
+      held.push(bytes)
+      size += bytes.length
+      // Put together once for each frame, however small the pieces are that it comes in.
+      if (size < wanted) return ''
+      const whole = held.length === 1 ? held[0]! : concat(held, size)
       let out = ''
       let at = 0
-      while (bytes.length - at >= 4) {
-        const length = new DataView(bytes.buffer, bytes.byteOffset + at, 4).getUint32(0)
+      wanted = 4
+      while (whole.length - at >= 4) {
+        const length = new DataView(whole.buffer, whole.byteOffset + at, 4).getUint32(0)
         if (length < 16 || length > maxFrameBytes) {
           throw new GwError('upstream.invalid', `a frame of ${length} bytes in the event stream`)
         }
-        if (bytes.length - at < length) break
-        out += readFrame(codec, bytes.subarray(at, at + length))
+        if (whole.length - at < length) {
+          wanted = length
+          break
+        }
+        out += readFrame(codec, whole.subarray(at, at + length))
         at += length
       }
-      held = bytes.slice(at)
+      held = at === whole.length ? [] : [whole.slice(at)]
+      size = whole.length - at
       return out
     },
     get pending() {
-      return held.length > 0
+      return size > 0
     },
   }
 }

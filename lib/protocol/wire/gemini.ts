@@ -2,7 +2,7 @@ import { formatSse } from '../../base/mod.ts'
 import { isWord } from '../gemini/parts.ts'
 import { addTokens, noTokens, type TokenCounts } from '../usage.ts'
 import { dataStart, isGarbage, Marks, notJson, readData } from './events.ts'
-import { count, member, text } from './numbers.ts'
+import { count, maxChoices, member, text } from './numbers.ts'
 import { errorOf, ownGemini } from './own-gemini.ts'
 import type { EventRole, StreamFailure, StreamTracker, Wire } from './wire.ts'
 
@@ -135,7 +135,7 @@ class GeminiTracker implements StreamTracker {
       }
       this.#ended = true
       if (!begun) this.#loose = true
-      else if (!this.#loose) (this.#finished ??= new Set()).add(index)
+      else if (!this.#loose && index < maxChoices) (this.#finished ??= new Set()).add(index)
     }
     if (blocked !== null) this.#content = this.#ended = true
     return this.#content ? 'content' : 'opening'

@@ -1,7 +1,7 @@
 import { formatSse, type JsonObject } from '../../base/mod.ts'
 import { addTokens, noTokens, type TokenCounts } from '../usage.ts'
 import { dataStart, isGarbage, Marks, notJson, readData } from './events.ts'
-import { count, member, text } from './numbers.ts'
+import { count, maxChoices, member, text } from './numbers.ts'
 import { ownChat } from './own-openai-chat.ts'
 import type { EventRole, StreamFailure, StreamTracker, Wire } from './wire.ts'
 
@@ -163,7 +163,7 @@ class ChatTracker implements StreamTracker {
       if (reason === null || this.#loose) continue
       // A finish in the first chunk with words, or before it, or that is empty, stands in every chunk.
       if (!begun || reason === '') this.#loose = true
-      else (this.#finished ??= new Set()).add(index)
+      else if (index < maxChoices) (this.#finished ??= new Set()).add(index)
     }
     return this.#content ? 'content' : 'opening'
   }

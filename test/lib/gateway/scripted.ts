@@ -14,6 +14,8 @@ export interface Script {
   readonly status?: number
   readonly type?: string
   readonly steps: readonly Step[]
+  /** What it sends behind its steps, and goes on sending, so many milliseconds apart. */
+  readonly forever?: { readonly everyMs: number; text(i: number): string }
   /** How its body closes, right after the last step: whole, cut, or not at all. */
   readonly close?: 'end' | 'cut' | 'open'
 }
@@ -42,7 +44,7 @@ export function scriptedUpstream(scripts: readonly Script[], clock: Clock) {
     gone: AbortSignal,
     cancel: () => void,
   ): Promise<Awaited<Sending['reply']>> {
-    const { headMs, status = 200, type = 'text/event-stream', steps, close = 'end' } = script
+    const { headMs, status = 200, type = 'text/event-stream', steps, forever, close = 'end' } = script
     try {
       await clock.sleep(headMs ?? Number.MAX_SAFE_INTEGER, gone)
     } catch {
@@ -63,6 +65,10 @@ export function scriptedUpstream(scripts: readonly Script[], clock: Clock) {
           sink.chunk(bytes.slice(0, half))
           if (gone.aborted) return
           sink.chunk(bytes.slice(half))
+        }
+        for (let i = 0; forever && !gone.aborted; i++) {
+          await clock.sleep(forever.everyMs, gone)
+          sink.chunk(utf8.encode(forever.text(i)))
         }
       } catch {
         return

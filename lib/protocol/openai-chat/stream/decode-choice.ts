@@ -26,6 +26,9 @@ export interface Shared {
   readonly unread: Set<string>
 }
 
+/** More calls than any answer has: an upstream that makes more never comes to an end. */
+const maxCalls = 1024
+
 type Said = 'text' | 'refusal' | 'reasoning'
 
 /** Reads the chunks of one choice. */
@@ -52,20 +55,21 @@ export class ChoiceReader {
     this.#shared = shared
   }
 
-  /** Reads what one chunk says of this choice. False when it goes on after its end. */
-  read(choice: JsonObject, out: InferenceEvent[]): boolean {
+  /** Reads what one chunk says of this choice; what is wrong with it, or `null`. */
+  read(choice: JsonObject, out: InferenceEvent[]): string | null {
     const change = objectOf(choice.delta) ?? objectOf(choice.message)
     const before = out.length
     addUnreadChoice(choice, change, this.#shared.unread)
     if (change !== undefined) this.#change(change, objectOf(choice.logprobs), out)
     const says = out.length > before
-    if (says && this.word !== null && !this.#loose) return false
+    if (says && this.word !== null && !this.#loose) return 'the stream went on after its finish_reason'
+    if (this.#calls.length > maxCalls) return `the answer has more than ${maxCalls} calls`
     const word = stringOf(choice.finish_reason) || null
     if (word !== null && !this.#said) this.#loose = true
     if (this.#loose) this.word = word ?? (says ? null : this.word)
     else this.word ??= word
     this.#said ||= says
-    return true
+    return null
   }
 
   /** Whether a chunk was nothing but words of a part that is still open, so that {@link ChoiceReader.more} may follow. */
@@ -223,6 +227,8 @@ export class ChoiceReader {
     let call = index === null ? this.#missingIndex(id) : calls.findLast((item) => item.index === index)
     // repair `duplicate-index`: another id and a name under a used index is another call
     if (call !== undefined && id !== null && id !== '' && call.id !== '' && call.id !== id && name) call = undefined
+    // One more than that ends the stream.
+    if (call === undefined && calls.length > maxCalls) return calls.at(-1)!
     if (call === undefined) {
       const custom = objectOf(delta.custom) !== undefined
       call = { index: index ?? calls.length, part: -1, id: '', name: '', custom, held: '' }

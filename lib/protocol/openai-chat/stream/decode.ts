@@ -63,9 +63,8 @@ class ChatDecoder implements StreamDecoder {
     const before = out.length
     for (const value of choices) {
       this.#last = this.#choice(numberOf(value.index) ?? 0) ?? null
-      if (this.#last?.read(value, out) === false) {
-        return this.#fail(upstreamFailure('malformed', 'the stream went on after its finish_reason'), out)
-      }
+      const fault = this.#last?.read(value, out) ?? null
+      if (fault !== null) return this.#fail(upstreamFailure('malformed', fault), out)
     }
     if (usage !== undefined || choices.length !== 1 || out.length !== before + 1) return
     const said = out[before]!
