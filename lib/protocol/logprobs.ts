@@ -17,6 +17,8 @@ export interface TokenChance {
   readonly token: string
   /** Natural logarithm of its probability. */
   readonly logprob: number
+  /** Its bytes, where the upstream told them: those of a token that is part of a character are not in its text. */
+  readonly bytes?: readonly number[]
 }
 
 /** A token of an answer, with the likeliest ones in its place. */
@@ -47,7 +49,11 @@ const utf8 = new TextEncoder()
 
 /** The same list as they write it. */
 export function writeLogprobs(list: readonly TokenLogprob[]): JsonObject[] {
-  const chance = ({ token, logprob }: TokenChance): JsonObject => ({ token, logprob, bytes: [...utf8.encode(token)] })
+  const chance = ({ token, logprob, bytes }: TokenChance): JsonObject => ({
+    token,
+    logprob,
+    bytes: [...bytes ?? utf8.encode(token)],
+  })
   return list.map((entry) => ({ ...chance(entry), top_logprobs: entry.top.map(chance) }))
 }
 
@@ -75,5 +81,6 @@ export function writeLogprobsResult(list: readonly TokenLogprob[]): JsonObject {
 function readChance(entry: JsonObject, field: 'logprob' | 'logProbability'): TokenChance | null {
   const token = stringOf(entry.token)
   const logprob = numberOf(entry[field])
-  return token === null || logprob === null ? null : { token, logprob }
+  if (token === null || logprob === null) return null
+  return Array.isArray(entry.bytes) ? { token, logprob, bytes: entry.bytes as number[] } : { token, logprob }
 }

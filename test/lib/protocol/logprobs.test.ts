@@ -171,3 +171,17 @@ test('messages know no probabilities: the wish is a loss, by the paths of its ca
   expect(lost('openai-responses')).toEqual(['include', 'top_logprobs'])
   expect(lost('gemini')).toEqual(['generationConfig.responseLogprobs', 'generationConfig.logprobs'])
 })
+
+test('the bytes of a token that is part of a character are those of its upstream', () => {
+  const fox = [0xf0, 0x9f, 0xa6, 0x8a]
+  const content = [fox.slice(0, 2), fox.slice(2)].map((bytes) => ({
+    token: `bytes:${bytes.map((byte) => `\\x${byte.toString(16)}`).join('')}`,
+    logprob: -0.1,
+    bytes,
+    top_logprobs: [],
+  }))
+  const { made } = exchange('openai-responses', 'openai-chat')
+  const choice = { index: 0, message: { content: '🦊' }, logprobs: { content, refusal: null }, finish_reason: 'stop' }
+  const body = made.response({ choices: [choice] }).body as Told
+  expect(body.output![0]!.content[0]!.logprobs).toEqual(content)
+})

@@ -533,6 +533,18 @@ describe('repair', () => {
         responses({ type: 'response.completed', response: { status: 'completed', output } }),
       )
       expect(heard.text).toBe('late')
+      const call = { type: 'function_call', call_id: 'c1', name: 'Bash' }
+      const begun = stream(
+        'openai-responses',
+        responses(
+          { type: 'response.output_item.added', output_index: 0, item: { ...call, arguments: '' } },
+          {
+            type: 'response.completed',
+            response: { status: 'completed', output: [{ ...call, arguments: '{"command":"ls"}' }] },
+          },
+        ),
+      )
+      expect(begun.calls.map(({ input }) => input)).toEqual(['{"command":"ls"}'])
     },
     'missing-finish': () => {
       expect(stream('openai-chat', chunks(delta({ content: 'hey' }))).stop).toBe('end_turn')

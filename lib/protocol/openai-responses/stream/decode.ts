@@ -46,6 +46,7 @@ export function streamDecoder(stem: string): StreamDecoder {
   let done = false
   let parts = 0
   let sequence = -1
+  let spoken = false
   const repeat = new Repeat('sequence_number')
   /** What the last event was about, where it was a delta. */
   let last: { readonly part: OpenPart; readonly section: Section | undefined } | null = null
@@ -182,10 +183,14 @@ export function streamDecoder(stem: string): StreamDecoder {
   function ended(data: JsonObject, out: InferenceEvent[]): void {
     const reply = objectOf(data.response)
     if (reply === undefined) return fail('the response ended without a response', out)
-    // repair `items-at-the-end`: the output stands only in the last event.
-    if (items.size === 0) {
-      objectsOf(reply.output).forEach((item, output_index) => itemDone({ output_index, item }, out))
-    }
+    // repair `items-at-the-end`: the output, or what became of an item that had begun, stands only in the last event.
+    const none = items.size === 0
+    objectsOf(reply.output).forEach((item, output_index) => {
+      const begun = items.get(output_index)
+      if (none || (begun !== undefined && begun.type === item.type && isSilent(begun))) {
+        itemDone({ output_index, item }, out)
+      }
+    })
     if (done) return
     for (const item of items.values()) for (const part of item.parts.values()) close(part, out)
     const usage = objectOf(reply.usage)
@@ -196,7 +201,8 @@ export function streamDecoder(stem: string): StreamDecoder {
     done = true
     // Some upstreams leave the output of the last event empty.
     const output = [...items.values()].map(({ value }) => value)
-    out.push({ type: 'finish', reason, stopSequence: null, unread: unreadOf({ ...reply, output }) })
+    const unread = [...unreadOf({ ...reply, output }), ...(spoken ? ['audio'] : [])]
+    out.push({ type: 'finish', reason, stopSequence: null, unread })
   }
 
   /** Numbers that once rose must go on rising. Upstreams that number nothing, or some events 0, are left alone. */
@@ -264,6 +270,11 @@ export function streamDecoder(stem: string): StreamDecoder {
       }
       case 'response.output_item.done':
         return itemDone(data, out)
+      // Speech has events and no item.
+      case 'response.audio.delta':
+      case 'response.audio.transcript.delta':
+        spoken = true
+        return
       case 'response.completed':
       case 'response.incomplete':
       case 'response.done':
@@ -302,6 +313,11 @@ export function streamDecoder(stem: string): StreamDecoder {
       out.push({ type: 'failure', failure: upstreamFailure(kind, message) })
     },
   }
+}
+
+/** Whether nothing has been said of an item but that it began. */
+function isSilent({ done, parts }: OpenItem): boolean {
+  return !done && [...parts.values()].every(({ said }) => said.size === 0)
 }
 
 function headOf(part: ResponsePart): PartHead {
