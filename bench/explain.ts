@@ -83,6 +83,7 @@ try {
     board,
     env: process.env,
     version: 'bench',
+    news: () => null,
     inventory: () => inventory,
     fetch: () => Promise.reject(new Error('explaining asks nobody')),
   })

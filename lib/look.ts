@@ -58,7 +58,7 @@ export async function lookAtRoutes(
     })
     const standings = readStandings(storage.rows<StoredStanding>('select * from liveness'), clock.now())
     return await explainRoutes(
-      { storage, clock, env, board: { get: standings }, version, inventory: () => inventory },
+      { storage, clock, env, board: { get: standings }, version, news: () => null, inventory: () => inventory },
       scope,
       action,
     )

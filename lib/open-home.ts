@@ -144,6 +144,14 @@ export async function openHome(options: HomeOptions): Promise<Home> {
     for (const closer of closers.splice(0).reverse()) await closer()
   }
   try {
+    // Begun before anything is read: what comes meanwhile is news.
+    const news = newsOf(
+      storage,
+      async () => {
+        await Promise.all([access.catchUp(), board.sync(), providerStore.reload().then(accounts.reload)])
+      },
+      (error) => logger.log('warn', 'home.stale', { error }),
+    )
     const config = liveConfig({ storage, clock }, from, loaded, {
       watch: options.watch,
       onApplied: ({ path }) => logger.log('info', 'config.applied', { path }),
@@ -309,6 +317,7 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       env,
       version,
       fetch,
+      news,
       inventory,
       readInput,
       ...(upstream
@@ -359,13 +368,7 @@ export async function openHome(options: HomeOptions): Promise<Home> {
       access,
       accounts,
       providerStore,
-      news: newsOf(
-        storage,
-        async () => {
-          await Promise.all([access.catchUp(), board.sync(), providerStore.reload().then(accounts.reload)])
-        },
-        (error) => logger.log('warn', 'accounts.stale', { error }),
-      ),
+      news,
       approvals,
       audit: createAuditLog({ storage, clock }),
       usage,

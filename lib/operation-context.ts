@@ -28,6 +28,7 @@ export function operationRooms(home: Home, facts: Omit<SystemFacts, 'runtime' | 
     receipts: home.receipts,
     catalog: home.catalog,
     loadFacts: home.loadFacts,
+    news: home.news,
     mcp: home.mcp,
     repair: home.repair,
     examine: async () => (await import('./doctor.ts')).examineOpen(home, facts.url),

@@ -8,8 +8,8 @@ import type { OperationContext } from '../lib/operations/mod.ts'
 import { version } from '../lib/version.ts'
 import { callTool, toolsFor } from './tools.ts'
 
-/** Makes what an operation is given, for one call. */
-export type ContextOf = (principal: Principal, signal: AbortSignal) => OperationContext
+/** Makes what an operation is given, for one call; rejects where the caller may call no more. */
+export type ContextOf = (principal: Principal, signal: AbortSignal) => OperationContext | Promise<OperationContext>
 
 const instructions =
   'gw is the gateway to the model accounts of its owner. Read tools show routes, quota, usage and accounts; tools that ' +
@@ -21,7 +21,7 @@ export function mcpServerFor(principal: Principal, contextOf: ContextOf): Server
   server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: toolsFor(principal) }))
   server.setRequestHandler(CallToolRequestSchema, async ({ params }, { signal }) => {
     try {
-      return await callTool(params.name, params.arguments ?? {}, contextOf(principal, signal))
+      return await callTool(params.name, params.arguments ?? {}, await contextOf(principal, signal))
     } catch (error) {
       if (!isGwError(error)) throw error
       throw new McpError(ErrorCode.InvalidParams, error.message)

@@ -23,10 +23,14 @@ export const mcp: AddCommands = (program, { io, withSession, version }) => {
           import('../../lib/access/mod.ts'),
         ])
         home.start()
-        const principal = session.token
-          ? await home.access.authenticate(new Headers({ authorization: `Bearer ${session.token.reveal()}` }))
-          // Not the operator's own id: nobody approves what they asked for themselves.
-          : { ...operator, id: 'agent' as PrincipalId, label: 'agent on standard input' }
+        // Asked for each call: a session outlives its token, which another process may revoke.
+        const caller = async () => {
+          await home.news()
+          return session.token
+            ? await home.access.authenticate(new Headers({ authorization: `Bearer ${session.token.reveal()}` }))
+            // Not the operator's own id: nobody approves what they asked for themselves.
+            : { ...operator, id: 'agent' as PrincipalId, label: 'agent on standard input' }
+        }
         const facts = {
           version,
           url: null,
@@ -35,8 +39,8 @@ export const mcp: AddCommands = (program, { io, withSession, version }) => {
           inFlight: () => 0,
         }
         await serveStdio(
-          principal,
-          (who, signal) => operationContext(home, facts, { principal: who, surface: 'mcp', signal }),
+          await caller(),
+          async (_, signal) => operationContext(home, facts, { principal: await caller(), surface: 'mcp', signal }),
           io.signal,
         )
       })

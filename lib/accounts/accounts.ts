@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { type Clock, GwError, inTurn, type Logger, Secret } from '../base/mod.ts'
 import type { Provider } from '../catalog/mod.ts'
 import type { Credential, ReadOptions, Sources } from '../credentials/mod.ts'
@@ -83,17 +82,22 @@ export interface AccountsOptions {
   readonly removed?: (account: Account) => void
 }
 
-/** How old the picture of the store may be before it is read again in the background. */
-const pictureMs = 250
 const secretPrefix = 'account/'
 
-/** Tells two pictures apart, a changed secret included, and keeps none of it. */
-function fingerprint(parts: readonly unknown[]): string {
-  const text = JSON.stringify(parts, function (this: Record<string, unknown>, key, value: unknown) {
-    const raw = this[key]
-    return raw instanceof Secret ? raw.reveal() : value
-  })
-  return createHash('sha256').update(text).digest('base64url')
+/** Where a credential is, and when the store wrote it last, where the store has it. */
+interface RestsOn {
+  readonly source: Account['source']
+  readonly writtenMs: number | null
+}
+
+/** Whether two values are the same plain data, the same secrets included. */
+function isSame(a: unknown, b: unknown): boolean {
+  if (a === b) return true
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
+  if (a instanceof Secret && b instanceof Secret) return a.reveal() === b.reveal()
+  const [names, others] = [Object.keys(a), Object.keys(b)]
+  return names.length === others.length &&
+    names.every((name) => isSame((a as Record<string, unknown>)[name], (b as Record<string, unknown>)[name]))
 }
 
 /** Reads the accounts of a home and keeps the picture up to date. */
@@ -101,15 +105,13 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
   const { storage, clock, logger, secrets, sources, env } = options
   let picture: readonly Account[] = []
   let byId: ReadonlyMap<string, Account> = new Map()
-  let printed = ''
-  let readAt = -Infinity
   let madeFrom: readonly unknown[] = []
   let learning = false
   const identities = new Map<string, string>()
   /** Accounts whose secret, once read, was a plan token. */
   const plansByToken = new Set<string>()
-  /** What the credential of each account is made of, in a form that shows nothing of it. */
-  const restsOn = new Map<string, string>()
+  /** What the credential of each account is made of. */
+  const restsOn = new Map<string, RestsOn>()
   /** Accounts with another credential, of which nobody was told yet. */
   const untold: Account[] = []
   /** Accounts of which their owner says whether they are plans. */
@@ -119,7 +121,6 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
     const rows = await storage.db.selectFrom('accounts').select(['id', 'record']).orderBy('created_ms').orderBy('id')
       .execute()
     const secrets = await storage.db.selectFrom('secrets').select(['ref', 'updated_ms']).orderBy('ref').execute()
-    readAt = clock.monotonic()
     const declared = options.declared()
     const providers = options.providers()
     const from = [
@@ -137,21 +138,18 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
     const written = new Map(secrets.map(({ ref, updated_ms }) => [ref, updated_ms]))
     const replaced = found.accounts.filter((account) => replacedSince(account, written))
     untold.push(...replaced)
-    // Another key may be another identity, though every record reads as before.
-    if (replaced.length > 0) printed = ''
     if (replaced.map(forget).includes(true)) found = make()
-    takeUp(found)
+    // Another key may be another identity, though every record reads as before.
+    takeUp(found, replaced.length > 0)
   }
 
-  function takeUp({ accounts, stated: said }: Picture): void {
+  function takeUp({ accounts, stated: said }: Picture, isNews: boolean): void {
     const before = byId
     byId = new Map(accounts.map((account) => [account.id, account]))
     stated = said
     for (const [id, account] of before) if (!byId.has(id)) gone(account)
-    const print = fingerprint(accounts)
     // Plans are remembered for as long as the list is the same one.
-    if (print === printed) return
-    printed = print
+    if (!isNews && isSame(picture, accounts)) return
     picture = accounts
     if (learning) void learn()
   }
@@ -172,10 +170,10 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
   /** Whether the credential of an account is another one than when this was last asked. */
   function replacedSince({ id, source }: Account, written: ReadonlyMap<string, number>): boolean {
     const ref = storedRef(source)
-    const now = fingerprint([source, ref === null ? null : written.get(ref) ?? null])
+    const now = { source, writtenMs: ref === null ? null : written.get(ref) ?? null }
     const before = restsOn.get(id)
     restsOn.set(id, now)
-    return before !== undefined && before !== now
+    return before !== undefined && !isSame(before, now)
   }
 
   async function learn(): Promise<void> {
@@ -309,14 +307,7 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
   await reload()
 
   return {
-    list() {
-      if (clock.monotonic() - readAt > pictureMs) {
-        // A busy or failing database leaves the last good picture in place.
-        reload().catch((error) => logger.log('warn', 'accounts.stale', { error }))
-        readAt = clock.monotonic()
-      }
-      return picture
-    },
+    list: () => picture,
     get,
     reload,
     async add({ id: wanted, ...input }, secret) {

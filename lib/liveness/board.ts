@@ -63,11 +63,9 @@ export interface Board {
   readonly troubled: ReadonlySet<TargetKey>
   /** Calls back when a key dies in this process. Returns how to stop. */
   onDead(listener: (key: TargetKey) => void): () => void
-  /** Looks for other processes' knowledge if it is time to; never waits. */
-  refresh(): void
   /** Takes in what other processes of this home have learnt. */
   sync(): Promise<void>
-  /** Queues what is not on disk yet and stops syncing. */
+  /** Queues what is not on disk yet. */
   close(): void
 }
 
@@ -85,7 +83,8 @@ const lazyWriteMs = 5_000
 const maxKeys = 10_000
 /** An answer must be this long for its speed to be the model's and not the network's. */
 const leastMeasuredTokens = 16
-const syncEveryMs = 1_000
+/** Rows of other processes may come to the disk this much later than their times say. */
+const lateRowsMs = 1_000
 /** More changes than one key sees before its rows are on disk. */
 const rememberedRows = 8
 
@@ -109,7 +108,6 @@ export async function createBoard({ storage, clock, random, logger }: BoardOptio
   const troubled = new Set<TargetKey>()
   const mourners = new Set<(key: TargetKey) => void>()
   let seenMs = 0
-  let syncing: Promise<void> | null = null
 
   function mark(standing: Standing): void {
     if (isGood(standing) && standing.bucket >= 1) troubled.delete(standing.key)
@@ -208,7 +206,7 @@ export async function createBoard({ storage, clock, random, logger }: BoardOptio
   async function sync(): Promise<void> {
     const now = clock.now()
     const rows: StoredStanding[] = await storage.db.selectFrom('liveness').selectAll()
-      .where('updated_ms', '>=', seenMs - syncEveryMs).where('version', '=', storedVersion).execute()
+      .where('updated_ms', '>=', seenMs - lateRowsMs).where('version', '=', storedVersion).execute()
     for (const row of rows) {
       seenMs = Math.max(seenMs, Math.min(row.updated_ms, now))
       const key = row.key as TargetKey
@@ -218,7 +216,7 @@ export async function createBoard({ storage, clock, random, logger }: BoardOptio
       const known = standings.get(key)
       // Trouble that another process saw while we were still being served counts, though our good news is newer.
       const worse = known !== undefined && isGood(known) && !isGood(standing)
-      if (known && known.updatedAt >= row.updated_ms + (worse ? 2 * syncEveryMs : 0)) continue
+      if (known && known.updatedAt >= row.updated_ms + (worse ? 2 * lateRowsMs : 0)) continue
       standings.set(standing.key, standing)
       remember(standing)
       unwritten.delete(standing.key)
@@ -227,18 +225,6 @@ export async function createBoard({ storage, clock, random, logger }: BoardOptio
   }
 
   await load()
-  let closed = false
-  let nextSyncAt = clock.monotonic() + syncEveryMs
-
-  // Planning is when other processes' knowledge matters, so planning is what looks for it: no timer runs while idle.
-  function refresh(): void {
-    if (closed || syncing || clock.monotonic() < nextSyncAt) return
-    nextSyncAt = clock.monotonic() + syncEveryMs
-    syncing = sync().catch((error) => logger.log('warn', 'liveness.sync_failed', { error })).finally(() => {
-      syncing = null
-    })
-  }
-
   return {
     observe(target, evidence) {
       const keys = keysFor(target)
@@ -281,19 +267,14 @@ export async function createBoard({ storage, clock, random, logger }: BoardOptio
       for (const key of below(formatTarget(provider, account))) remove(key)
     },
     get: (key) => standings.get(key) ?? null,
-    all() {
-      refresh()
-      return [...standings.values()].sort((a, b) => a.key < b.key ? -1 : 1)
-    },
+    all: () => [...standings.values()].sort((a, b) => a.key < b.key ? -1 : 1),
     troubled,
     onDead(listener) {
       mourners.add(listener)
       return () => mourners.delete(listener)
     },
-    refresh,
     sync,
     close() {
-      closed = true
       for (const key of unwritten) {
         const standing = standings.get(key)
         if (standing) write(standing, false)

@@ -178,8 +178,7 @@ export const accounts = area({
     input: z.object({ provider: z.string().max(128).optional().describe('only those of one provider') }).strict(),
     output: z.object({ data: z.array(account) }),
     cli: { columns: ['id', 'provider', 'source', 'enabled', 'priority', 'plan', 'origin'] },
-  }).query(async ({ ctx: { rooms }, input }) => {
-    await rooms.accounts.reload()
+  }).query(({ ctx: { rooms }, input }) => {
     const all = rooms.accounts.list().filter((one) => input.provider === undefined || one.provider === input.provider)
     return { data: all.map((one) => view(rooms, one)) }
   }),

@@ -65,9 +65,11 @@ export interface OperationRooms {
   readonly loginSessions: LoginSessions
   readonly usage: Usage
   readonly discovery: ModelDiscovery
-  readonly board: Pick<Board, 'all' | 'get' | 'reset' | 'sync'>
+  readonly board: Pick<Board, 'all' | 'get' | 'reset'>
   readonly router: Pick<Router, 'plan'>
   readonly receipts: Pick<Receipts, 'find'>
+  /** Until what another process of this home did is known here; `null` when all is. */
+  news(): Promise<void> | null
   mcp(): Promise<McpProxy>
   catalog(): Catalog
   /** Brings in model facts and prices before {@link OperationRooms.catalog} is asked for them. */

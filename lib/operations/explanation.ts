@@ -54,6 +54,5 @@ export function explaining(
 
 /** The routes of a scope, explained; nothing is probed, written or connected to. */
 async function explain(rooms: OperationRooms, input: RouteScope, action: 'explain' | 'select' | 'repair-plan') {
-  await rooms.accounts.reload()
   return await rooms.repair.explain(input, action) as unknown as z.output<typeof explanation>
 }

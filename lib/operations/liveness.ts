@@ -81,8 +81,7 @@ export const liveness = area({
     input: z.object({ key: key.optional().describe('only this key and what is below it') }).strict(),
     output: z.object({ data: z.array(standing) }),
     cli: { columns: ['key', 'summary', 'until', 'headroom', 'nextResetAt', 'latencyMs'] },
-  }).query(async ({ ctx: { rooms, clock }, input }) => {
-    await rooms.board.sync()
+  }).query(({ ctx: { rooms, clock }, input }) => {
     const now = clock.now()
     const wanted = input.key === undefined ? null : keyOf(input.key)
     const all = rooms.board.all().filter((one) =>
@@ -118,8 +117,7 @@ export const liveness = area({
       command: 'quota',
       columns: ['account', 'window', 'model', 'usedPercent', 'remaining', 'resetsAt', 'status', 'ageMs'],
     },
-  }).query(async ({ ctx: { rooms, clock }, input }) => {
-    await rooms.board.sync()
+  }).query(({ ctx: { rooms, clock }, input }) => {
     const rows = quotaRows(rooms.board.all(), clock.now())
       .filter(({ account }) => input.account === undefined || account === input.account)
     return {
@@ -139,8 +137,7 @@ export const liveness = area({
       const found = rooms.board.get(keyOf(String(input.key)))
       return Promise.resolve(found ? viewStanding(found, clock.now()) as unknown as Json : null)
     },
-  }).mutation(async ({ ctx: { rooms }, input }) => {
-    await rooms.board.sync()
+  }).mutation(({ ctx: { rooms }, input }) => {
     const at = keyOf(input.key)
     return { key: at, known: rooms.board.reset(at) }
   }),

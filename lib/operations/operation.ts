@@ -111,6 +111,12 @@ const admit = t.middleware(({ ctx, meta, path, next }) => {
   return next()
 })
 
+/** What another process of the home did a moment ago counts for every call, wherever it came in. */
+const informed = t.middleware(async ({ ctx, next }) => {
+  await ctx.rooms.news()
+  return next()
+})
+
 /** The record of a change: written before it, closed after it. Without it there is no change. */
 const audited = t.middleware(async ({ ctx, meta, path, input, next }) => {
   if (meta!.effect === 'reads') return next()
@@ -146,14 +152,15 @@ async function before(context: OperationContext, meta: OperationMeta, input: Jso
 const afterOf = (data: unknown): Json => redactFields({ value: data }).value as Json ?? null
 
 /**
- * The only way to begin an operation: scope first, then the input's schema, then the audit record, then the code, whose
- * result is cut to the output's schema.
+ * The only way to begin an operation: scope first, then the input's schema, then what other processes did, then the audit
+ * record, then the code, whose result is cut to the output's schema.
  *
  * @example operation({ summary: 'Forget an account', scope: 'admin', effect: 'mutates', input, output }).mutation(…)
  */
 export function operation<I extends z.ZodObject, O extends z.ZodType>(spec: OperationSpec<I, O>) {
   const { input, output, ...meta } = spec
-  return t.procedure.meta(meta).use(translateErrors).use(admit).input(orNothing(input)).use(audited).output(output)
+  return t.procedure.meta(meta).use(translateErrors).use(admit).input(orNothing(input)).use(informed).use(audited)
+    .output(output)
 }
 
 /**
@@ -162,6 +169,7 @@ export function operation<I extends z.ZodObject, O extends z.ZodType>(spec: Oper
 export function stream<I extends z.ZodObject>(spec: Omit<OperationSpec<I, z.ZodType>, 'output' | 'effect'>) {
   const { input, ...meta } = spec
   return t.procedure.meta({ ...meta, effect: 'reads' }).use(translateErrors).use(admit).input(orNothing(input))
+    .use(informed)
 }
 
 /** An input without a required field may be left out altogether. */

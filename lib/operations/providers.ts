@@ -95,10 +95,7 @@ export const providers = area({
     effect: 'reads',
     input: nothing,
     output: z.object({ data: z.array(record) }),
-  }).query(async ({ ctx: { rooms } }) => {
-    await rooms.accounts.reload()
-    return { data: rooms.providerStore.list().map((one) => viewStored(rooms, one)) }
-  }),
+  }).query(({ ctx: { rooms } }) => ({ data: rooms.providerStore.list().map((one) => viewStored(rooms, one)) })),
 
   show: operation({
     summary: 'Show a provider of your own',
@@ -160,6 +157,7 @@ export const providers = area({
       await rooms.accounts.update(input.name, { ...source, enabled: input.enabled }, secret)
     } else await rooms.accounts.add({ ...source, id: input.name, provider: input.name, enabled: input.enabled }, secret)
     if (!stored.enabled) await rooms.providerStore.put(stored)
+    await rooms.accounts.reload()
     return viewStored(rooms, stored)
   }),
 
@@ -178,7 +176,7 @@ export const providers = area({
     await rooms.providerStore.remove(input.name)
     if (rooms.accounts.list().some((one) => one.id === input.name && one.origin === 'store')) {
       await rooms.accounts.remove(input.name)
-    }
+    } else await rooms.accounts.reload()
     return { removed: input.name }
   }),
 })

@@ -44,7 +44,7 @@ interface Question {
 }
 
 async function planFor({ rooms, principal, clock }: OperationContext, input: Question): Promise<z.output<typeof plan>> {
-  await Promise.all([rooms.loadFacts(), rooms.accounts.reload(), rooms.board.sync()])
+  await rooms.loadFacts()
   const found = rooms.router.plan({
     capability: input.capability,
     protocol: input.protocol,

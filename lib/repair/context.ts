@@ -46,6 +46,8 @@ export interface RepairContext {
   readonly runProgram: RunProgram
   /** All of standard input; absent where it is not this process's to read. */
   readonly readInput?: (() => Promise<string>) | undefined
+  /** Until what another process of this home did is known here; `null` when all is. */
+  readonly news: () => Promise<void> | null
   /** The accounts and definitions as they are now: the configuration may have been read again. */
   readonly inventory: () => Inventory
   /** `null` in a process that has no relay. */
@@ -132,7 +134,7 @@ export function knownFacts({ storage, clock }: { readonly storage: Rows; readonl
 }
 
 /** What planning needs: rows and beliefs that are only read, this machine, and the accounts. */
-export interface Lookout extends Pick<RepairContext, 'clock' | 'env' | 'inventory' | 'version'> {
+export interface Lookout extends Pick<RepairContext, 'clock' | 'env' | 'news' | 'inventory' | 'version'> {
   readonly storage: Rows
   readonly board: Pick<Board, 'get'>
 }
@@ -145,6 +147,7 @@ export interface Lookout extends Pick<RepairContext, 'clock' | 'env' | 'inventor
  * @throws GwError `scope.invalid`
  */
 export async function planNow(context: Lookout, scope: Scope): Promise<RoutesPlan> {
+  await context.news()
   const inventory = context.inventory()
   // A scope that names nothing is refused before anything is looked at.
   const accounts = scope.profile === undefined && scope.provider === undefined

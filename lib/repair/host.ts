@@ -62,7 +62,7 @@ export function createHost(
   let settling: Promise<void> = Promise.resolve()
 
   async function step(): Promise<HostStep | null> {
-    await context.board.sync()
+    await context.news()
     waiting = await context.handoffs.list({ limit: 1000 })
     const lease = await context.storage.lease(leaseName, leaseMs)
     if (!lease) return null
@@ -94,6 +94,7 @@ export function createHost(
 
   async function raiseAll(): Promise<void> {
     try {
+      await context.news()
       if (await raise(context) > 0) waiting = await context.handoffs.list({ limit: 1000 })
     } catch (error) {
       context.logger.log('warn', 'repair.raise_failed', { error })

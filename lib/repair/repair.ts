@@ -49,6 +49,7 @@ export interface RepairOptions {
   readonly version: string
   /** The guarded way out. */
   readonly fetch: Fetch
+  readonly news: RepairContext['news']
   readonly inventory: () => Inventory
   readonly runProgram?: RunProgram
   /** All of standard input, the same however often it is asked for; absent where it is not this process's to read. */
@@ -73,6 +74,7 @@ export function createRepair(options: RepairOptions): Repair {
     fetch: options.fetch,
     runProgram: options.runProgram ?? runCommand,
     readInput: options.readInput,
+    news: options.news,
     inventory: options.inventory,
     relay: options.relay ?? null,
   }

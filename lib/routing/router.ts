@@ -105,7 +105,6 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
       const call = withStrategy(given)
       const body = typeof call.body === 'string' || call.body instanceof Uint8Array ? routeBody(call.body) : call.body
       const controls = call.controls !== undefined ? call.controls : body === null ? null : controlsOf(body)
-      board.refresh()
       const pool = poolFor(call, controls)
       const now = clock.now()
       const rules = settings()

@@ -1,7 +1,7 @@
 import type { Storage } from './storage.ts'
 
 /**
- * Follows what others commit to a database, for one who keeps a picture of what stands there.
+ * Follows what others commit to a database, for one who keeps a picture of what stands there, drawn after this began.
  *
  * @param read reads all of it again; one that fails leaves the last picture in place and is tried again at the next look
  * @returns looks, in about a microsecond: `null` while the picture is of now, else the reading to wait for. Never rejects.
@@ -11,9 +11,9 @@ export function newsOf(
   read: () => Promise<void>,
   failed: (error: unknown) => void,
 ): () => Promise<void> | null {
-  let seen: number | null = null
   let reading: Promise<void> | null = null
   let silent = false
+  let seen: number | null = null
 
   /** A disk that fails for a while stops nobody: what was read last goes on counting, and is said once. */
   function versionNow(): number | null {
@@ -27,6 +27,8 @@ export function newsOf(
       return seen
     }
   }
+
+  seen = versionNow()
 
   return () => {
     const version = versionNow()

@@ -7,6 +7,8 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 // @ts-types="@modelcontextprotocol/sdk/client/stdio"
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { operator } from '../../lib/access/mod.ts'
+import { Secret } from '../../lib/base/mod.ts'
+import { createGateway } from '../../lib/mod.ts'
 import { serveProxy } from '../support/mcp/proxy.ts'
 import { openServed, type ServedGateway } from '../surfaces/served.ts'
 
@@ -127,6 +129,36 @@ test('the official client finds on standard input what a token allows, and nothi
   await expect(client.callTool({ name: 'accounts_list', arguments: {} })).rejects.toThrow('unknown tool')
   await client.close()
 }, 60_000)
+
+test(
+  'a session on standard input knows what another process did a moment ago: an account, a revoked token',
+  async () => {
+    const own = mkdtempSync(join(tmpdir(), 'gw-mcp-news-'))
+    const beside = await createGateway({ home: own, cwd: own, env: {}, keychain: null })
+    const client = new Client({ name: 'test', version: '1' })
+    try {
+      const { token, info } = await beside.rooms.access.issue({ scopes: ['admin'] }, operator)
+      const env = { PATH: process.env['PATH'] ?? '', HOME: own, GW_HOME: own, GW_TOKEN: token.reveal() }
+      await client.connect(new StdioClientTransport({ command: command[0]!, args: command.slice(1), env }))
+      const list = async () => {
+        const { structuredContent } = await client.callTool({ name: 'accounts_list', arguments: {} })
+        return (structuredContent as { data: { id: string }[] }).data.map(({ id }) => id)
+      }
+      expect(await list()).toEqual([])
+      for (const id of ['one', 'two', 'three']) {
+        await beside.rooms.accounts.add({ provider: 'openai', id }, new Secret(`sk-${id}`))
+        expect(await list()).toContain(id)
+      }
+      await beside.rooms.access.revoke(info.id, operator)
+      await expect(list()).rejects.toThrow('revoked')
+    } finally {
+      await client.close()
+      await beside.close()
+      rmSync(own, { recursive: true, force: true })
+    }
+  },
+  60_000,
+)
 
 const folder = process.env['GW_TOOLS']
 const inspector = join(folder ?? '', 'node_modules/.bin/inspector')

@@ -42,7 +42,6 @@ export async function withRepair(
       })
     }
     const home = await session.home(looks)
-    await home.accounts.reload()
     await work(home.repair, session)
   })
 }

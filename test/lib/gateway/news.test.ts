@@ -99,6 +99,19 @@ test('lists over HTTP show what another process did a moment ago', async () => {
   }
 })
 
+test('a plan and a tick of stay-afloat know the accounts that another process added or took away a moment ago', async () => {
+  const { served, beside } = await open()
+  const { repair } = served.gateway.rooms
+  for (let round = 0; round < 3; round++) {
+    const { id } = await beside.rooms.accounts.add({ provider: 'openai', id: `mine-${round}` }, new Secret('sk-new'))
+    const planned = await repair.explain({ provider: 'openai' })
+    expect(planned.routes.map(({ account }) => account)).toContain(id as string)
+    await beside.rooms.accounts.remove(id)
+    const { routes } = await repair.tick({ execute: false })
+    expect(routes.map(({ route }) => route.account)).not.toContain(id as string)
+  }
+})
+
 test('a key that the gateway cannot find says what its owner can do', async () => {
   const { beside, ask } = await open()
   await beside.rooms.accounts.add({ provider: 'openai', token_env: 'ONLY_IN_MY_SHELL' })

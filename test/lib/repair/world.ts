@@ -60,6 +60,7 @@ async function openAt(
     board,
     env: { PATH: process.env.PATH, HOME: home, ...options.env },
     version: '0.0.0-test',
+    news: () => null,
     inventory: options.inventory,
     fetch: async (input, init = {}) => {
       sent.push({ url: String(input), init })

@@ -142,6 +142,8 @@ test('newsOf() reads again after a commit by another connection, once, and once 
     const failures: unknown[] = []
     const work = { next: (): Promise<void> => Promise.resolve() }
     const news = newsOf(one, () => (reads++, work.next()), (error) => failures.push(error))
+    expect([news(), reads]).toEqual([null, 0])
+    await put(two, 'meanwhile')
     await news()
     expect([news(), reads]).toEqual([null, 1])
     await put(one, 'own')
@@ -160,7 +162,7 @@ test('newsOf() reads again after a commit by another connection, once, and once 
   }))
 
 test('newsOf() stops nobody while the database cannot be read, and says so once', async () => {
-  const answers: (number | Error)[] = [1, new Error('disk I/O error'), new Error('disk I/O error'), 2]
+  const answers: (number | Error)[] = [1, 2, new Error('disk I/O error'), new Error('disk I/O error'), 3]
   const version = (): number => {
     const answer = answers.shift()!
     if (answer instanceof Error) throw answer
