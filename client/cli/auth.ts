@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { GwError, isObject } from '../../lib/base/mod.ts'
+import { knownProvider } from './adding.ts'
 import { openBrowser } from './browser.ts'
 import { printFields, printJson } from './output.ts'
 import { printable } from './words.ts'
@@ -130,6 +131,7 @@ function storeCommands(auth: Command, context: CommandContext): void {
 function addKey(context: CommandContext, provider: string, { id }: KeepFlags): Promise<void> {
   const { io } = context
   return context.withSession(async (session) => {
+    await knownProvider(session, provider)
     const secret = (io.interactive ? await io.askSecret(`API key of ${provider}?`) : await io.readInput()).trim()
     if (secret === '') {
       throw new GwError('usage.invalid', 'no key on standard input', {

@@ -1,5 +1,6 @@
-import { codeOfPublic, GwError, isObject, type Secret, sseParser } from '../../lib/base/mod.ts'
+import { codeOfPublic, GwError, isGwError, isObject, type Secret, sseParser } from '../../lib/base/mod.ts'
 import type { Home } from '../../lib/open-home.ts'
+import { reportError } from './exit.ts'
 import { printable } from './words.ts'
 import type { AddCommands } from './program.ts'
 import { findServing } from './session.ts'
@@ -19,6 +20,8 @@ interface Message {
 
 /** The longest conversation. */
 const talkMs = 6 * 3_600_000
+/** The longest question that is piped in; what the gateway takes at once is its own setting. */
+const largestInput = 32 * 1_048_576
 
 /** Sends a request to the gateway that the session means. */
 type Send = (path: string, body: object) => Promise<Response>
@@ -32,6 +35,10 @@ export const chat: AddCommands = (program, { io, options, withSession }) => {
     .option('--system <text>', 'instructions')
     .option('--temperature <number>', 'how freely it answers', '0.2')
     .option('--max-tokens <number>', 'longest answer, in tokens', '4096')
+    .addHelpText(
+      'after',
+      '\nExamples: gw chat -m openai/gpt-5-mini "Say hello."\n          gw chat "Sum this up:" - < notes.txt',
+    )
     .action((words: string[], flags: ChatFlags) =>
       withSession(async (session) => {
         const { remote } = session
@@ -87,8 +94,13 @@ export const chat: AddCommands = (program, { io, options, withSession }) => {
 
   async function talk(words: readonly string[], flags: ChatFlags, send: Send): Promise<void> {
     const messages: Message[] = flags.system === undefined ? [] : [{ role: 'system', content: flags.system }]
-    const once = words.length > 0 ? words.join(' ') : io.interactive ? null : await io.readInput()
+    const once = words.length > 0 ? await questionOf(words) : io.interactive ? null : await io.readInput(largestInput)
     if (once !== null) {
+      if (once.trim() === '') {
+        throw new GwError('usage.invalid', 'nothing is asked', {
+          hint: 'gw chat "Say hello.", or pipe the question in',
+        })
+      }
       await answer(messages, once, flags, send)
       return
     }
@@ -97,8 +109,23 @@ export const chat: AddCommands = (program, { io, options, withSession }) => {
       const line = await io.askLine('> ')
       if (line === null || line.trim() === '/exit') return
       if (line.trim() === '') continue
-      await answer(messages, line, flags, send)
+      const before = messages.length
+      try {
+        await answer(messages, line, flags, send)
+      } catch (error) {
+        // What one question came to is not the end of the talk; it is as if it had not been asked.
+        if (io.signal.aborted || !isGwError(error) || error.code === 'cancelled') throw error
+        messages.length = before
+        reportError(io, error, false)
+      }
     }
+  }
+
+  /** The words of a question; a `-` among them stands for what is piped in. */
+  async function questionOf(words: readonly string[]): Promise<string> {
+    if (!words.includes('-')) return words.join(' ')
+    const piped = await io.readInput(largestInput)
+    return words.map((word) => word === '-' ? piped : word).join(' ')
   }
 
   async function answer(messages: Message[], question: string, flags: ChatFlags, send: Send): Promise<void> {

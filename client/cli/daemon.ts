@@ -10,7 +10,7 @@ import { withRepair } from './afloat/scope.ts'
  */
 export const daemon: AddCommands = (program, context) => {
   const { io, options } = context
-  const area = program.command('daemon', { hidden: true }).description('The gateway of this home, in the background')
+  const area = program.command('daemon').description('The gateway of this home, in the background')
   for (const name of ['run', 'supervise']) {
     area.command(name, { hidden: true }).description('Start the gateway here; it looks after the accounts')
       .option('--stay-afloat', 'look after the accounts whatever the configuration says')
@@ -20,7 +20,7 @@ export const daemon: AddCommands = (program, context) => {
         return serveGateway({ ...context, options: () => ({ ...given, flags }) }, { grace: '0' })
       })
   }
-  area.command('start', { hidden: true }).description('Start the gateway in the background, if none serves this home')
+  area.command('start').description('Start the gateway in the background, if none serves this home')
     .action(async () => {
       const { startInBackground } = await import('./background.ts')
       const { gateway, log, started } = await startInBackground(io, options())
@@ -29,14 +29,14 @@ export const daemon: AddCommands = (program, context) => {
       const how = started ? 'runs now' : 'runs already'
       io.out(`a gateway ${how} at ${gateway.url} (process ${gateway.pid})${started ? `; its log: ${log}` : ''}\n`)
     })
-  area.command('stop', { hidden: true }).description('End the gateway that serves this home').action(async () => {
+  area.command('stop').description('End the gateway that serves this home').action(async () => {
     const { stopServing } = await import('./background.ts')
     const gateway = await stopServing(io)
     const report = { ok: true, stopped: gateway !== null, status: 'not_running', pid: gateway?.pid ?? null }
     if (options().json) return printJson(io, report)
     io.out(gateway ? `the gateway at ${gateway.url} has ended\n` : 'no gateway of this home runs\n')
   })
-  area.command('status', { hidden: true }).description(
+  area.command('status').description(
     'Say whether a gateway of this home runs and looks after the accounts',
   ).action(
     () =>

@@ -1,5 +1,13 @@
 import { Argument, type Command, Option } from 'commander'
-import { type FieldType, fieldType, GwError, type Json, type JsonObject, type TypedSchema } from '../../lib/base/mod.ts'
+import {
+  type FieldType,
+  fieldType,
+  GwError,
+  isGwError,
+  type Json,
+  type JsonObject,
+  type TypedSchema,
+} from '../../lib/base/mod.ts'
 import type { OperationDescription } from '../../lib/operations/mod.ts'
 import type { CliIo } from './io.ts'
 
@@ -95,6 +103,18 @@ export function givenTo(command: Command): Record<string, unknown> {
     value !== undefined && !(name in above.opts() && command.getOptionValueSource(name) === 'default')
   )
   return { ...givenTo(above), ...Object.fromEntries(mine) }
+}
+
+/** An error about a field, in the words of who typed a flag: `--max-budget: expected number`. */
+export function inFlags(operation: OperationDescription, error: unknown): unknown {
+  if (!isGwError(error) || error.code !== 'request.invalid' || !error.param) return error
+  const param = error.param.split('.')[0]!
+  const field = fieldsOf(operation).find(({ name }) => name === param)
+  if (!field || !/^[.:]/.test(error.message.slice(param.length)) || !error.message.startsWith(param)) return error
+  const typed = field.schema.positional === undefined ? `${field.flag}${field.schema.secret ? '-stdin' : ''}` : param
+  const message = `${typed}${error.message.slice(error.message.indexOf(':'))}`
+  const { code, hint, param: at, details } = error
+  return new GwError(code, message, { hint: hint ?? null, cause: error, param: at!, ...(details ? { details } : {}) })
 }
 
 /** The input of an operation from what commander parsed, secrets asked for where they are needed. */

@@ -14,8 +14,8 @@ export interface CliIo {
   /** Width of the terminal. */
   readonly columns: number
   readonly color: boolean
-  /** All of standard input, at most 64 KB. */
-  readInput(): Promise<string>
+  /** All of standard input, at most 64 KB or so many bytes. */
+  readInput(mostBytes?: number): Promise<string>
   /** A secret typed by a person, not shown. */
   askSecret(question: string): Promise<string>
   /** A line typed by a person; `null` at the end of the input. */
@@ -63,6 +63,7 @@ export function processIo(signal: AbortSignal): CliIo & { close(): void } {
   // Only a device can be a terminal, and what that takes to tell is not loaded for a pipe or a file.
   const output = standardOutput()
   const closing = new AbortController()
+  const typedAhead: string[] = []
   const isTerminal = once(() => fstatSync(1).isCharacterDevice() && output.stream().isTTY === true)
   return {
     env: process.env,
@@ -81,7 +82,7 @@ export function processIo(signal: AbortSignal): CliIo & { close(): void } {
     get color() {
       return isTerminal() && !process.env.NO_COLOR && process.env.TERM !== 'dumb'
     },
-    async readInput() {
+    async readInput(mostBytes = largestInput) {
       let text = ''
       const { stdin } = process
       const close = () => void stdin.destroy()
@@ -94,7 +95,10 @@ export function processIo(signal: AbortSignal): CliIo & { close(): void } {
         stdin.setEncoding('utf8')
         for await (const chunk of stdin) {
           text += chunk
-          if (text.length > largestInput) throw new GwError('usage.invalid', 'standard input is larger than 64 KB')
+          if (text.length > mostBytes) {
+            const size = mostBytes < 1_048_576 ? `${mostBytes / 1_024} KB` : `${mostBytes / 1_048_576} MB`
+            throw new GwError('usage.invalid', `standard input is larger than ${size}`)
+          }
         }
         return text
       } finally {
@@ -110,14 +114,36 @@ export function processIo(signal: AbortSignal): CliIo & { close(): void } {
       return answer
     },
     async askLine(question) {
-      const { createInterface } = await import('node:readline/promises')
-      const reader = createInterface({ input: process.stdin, output: process.stdout })
+      const ahead = typedAhead.shift()
+      if (ahead !== undefined) {
+        output.write(`${question}${ahead}\n`)
+        return ahead
+      }
+      signal.throwIfAborted()
+      // At the end of the input a terminal that is not let go of keeps Node from ending.
+      closing.signal.addEventListener('abort', () => void process.stdin.destroy(), { once: true })
+      const { createInterface } = await import('node:readline')
+      const reader = createInterface({ input: process.stdin, output: process.stdout, prompt: question })
+      const { promise, resolve, reject } = Promise.withResolvers<string | null>()
+      const giveUp = () => reject(new GwError('cancelled', 'cancelled'))
+      signal.addEventListener('abort', giveUp, { once: true })
+      let lines = 0
+      // What was pasted, or typed before it was asked for, comes in one piece: all of it is read before the reader ends.
+      reader.on('line', (line) => {
+        if (lines++ > 0) typedAhead.push(line)
+        else setImmediate(() => resolve(line))
+      })
+      reader.on('SIGINT', giveUp)
+      reader.on('close', () => {
+        // The shell goes on in a line of its own.
+        if (lines === 0 && reader.terminal) output.write('\n')
+        resolve(null)
+      })
+      reader.prompt()
       try {
-        return await new Promise<string | null>((resolve, reject) => {
-          reader.on('close', () => resolve(null))
-          reader.question(question, { signal }).then(resolve, reject)
-        })
+        return await promise
       } finally {
+        signal.removeEventListener('abort', giveUp)
         reader.close()
       }
     },

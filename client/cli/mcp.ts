@@ -1,6 +1,6 @@
 import { GwError } from '../../lib/base/mod.ts'
 import type { PrincipalId } from '../../lib/base/mod.ts'
-import { type AddCommands, afterHelp } from './program.ts'
+import { type AddCommands, afterHelp, refuseNeighbour } from './program.ts'
 
 /** `gw mcp`: gw's own MCP server on standard input and output. */
 export const mcp: AddCommands = (program, { io, withSession, version }) => {
@@ -11,8 +11,10 @@ export const mcp: AddCommands = (program, { io, withSession, version }) => {
     'what [operations] marks waits for: gw approvals approve ID',
   ])
     .description('Serve gw to an agent on standard input and output; with a subcommand: foreign tool servers')
-    .action(() =>
-      withSession(async (session) => {
+    .allowExcessArguments()
+    .action(() => {
+      refuseNeighbour(command, command.args)
+      return withSession(async (session) => {
         if (session.remote) {
           throw new GwError('usage.invalid', 'a running gateway serves MCP itself: point the agent at its /mcp')
         }
@@ -44,5 +46,5 @@ export const mcp: AddCommands = (program, { io, withSession, version }) => {
           io.signal,
         )
       })
-    )
+    })
 }

@@ -183,7 +183,7 @@ const valueAt = (row: JsonObject, column: string): Json | undefined =>
 
 /** One value in one line, for programs that read lines. */
 function plainText(value: Json | undefined): string {
-  if (value === null || value === undefined) return '-'
+  if (value === null || value === undefined || value === '') return '-'
   if (typeof value === 'string') return printable(value)
   if (Array.isArray(value) && value.every((item) => typeof item !== 'object')) {
     return value.length === 0 ? '-' : printable(value.join(', '))

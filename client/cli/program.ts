@@ -2,7 +2,8 @@ import { Command, CommanderError, type HelpConfiguration, Option } from 'command
 import { GwError, isObject, nearest } from '../../lib/base/mod.ts'
 import type { OperationDescription } from '../../lib/operations/mod.ts'
 import { exits, sentences } from './afloat/texts.ts'
-import { addFields, inputFrom, kebab } from './fields.ts'
+import { knownProvider, warnUnset } from './adding.ts'
+import { addFields, inFlags, inputFrom, kebab } from './fields.ts'
 import type { CliIo } from './io.ts'
 import { described, settings } from './manifest.ts'
 import { printResult } from './output.ts'
@@ -64,7 +65,7 @@ const areas: Readonly<Record<string, string>> = {
 
 /** The page of `gw --help`: what people come for first stands first. */
 const helpGroups: readonly (readonly [title: string, commands: readonly string[]])[] = [
-  ['Start:', ['serve', 'demo', 'chat', 'status', 'doctor', 'init']],
+  ['Start:', ['serve', 'daemon', 'demo', 'chat', 'status', 'doctor', 'init']],
   ['Accounts and logins:', ['accounts', 'auth', 'providers', 'models', 'discover', 'enroll', 'codex', 'llm']],
   ['Credentials for other programs:', ['token', 'exec', 'env']],
   ['Clients:', ['tokens', 'approvals', 'usage', 'audit']],
@@ -273,8 +274,13 @@ function addOperation(
   if (text.length > 0) afterHelp(command, text)
   command.action(() =>
     context.withSession(async (session) => {
+      const adds = operation.name === 'accounts.add'
+      if (adds) await knownProvider(session, String(command.processedArgs[0]))
       const input = await inputFrom({ operation, command, io: context.io })
-      const result = await session.call(operation, input)
+      const result = await session.call(operation, input).catch((error) => {
+        throw inFlags(operation, error)
+      })
+      if (adds) warnUnset(context.io, session, result)
       const { json } = context.options()
       const code = isObject(result) ? exits[operation.name]?.(result) ?? 0 : 0
       if (code !== 0) context.exitWith(code)
@@ -287,10 +293,9 @@ function addOperation(
   )
 }
 
-function refuseNeighbour(parent: Command, [word]: readonly string[]): void {
-  if (word === undefined) return
-  const [meant] = nearest(word, parent.commands.map((command) => command.name()), 1)
-  parent.error(`error: unknown command '${word}'${meant ? `\n(Did you mean ${meant}?)` : ''}`)
+/** Of a command that does something by itself and has others: a word behind it was to be one of those. */
+export function refuseNeighbour(parent: Command, [word]: readonly string[]): void {
+  if (word !== undefined) parent.error(`error: unknown command '${word}'`)
 }
 
 /** Whether commander ended because help or the version was shown. */

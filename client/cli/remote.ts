@@ -93,7 +93,11 @@ export async function readToken(
   if (text === '-') return new Secret((await readInput()).trim())
   if (text.startsWith('env:')) {
     const value = env[text.slice(4)]
-    if (!value) throw new GwError('secret.unavailable', `environment variable ${text.slice(4)} is not set`)
+    if (!value) {
+      throw new GwError('secret.unavailable', `environment variable ${text.slice(4)} is not set`, {
+        hint: `export ${text.slice(4)}=la_sk_…; a token is made by gw tokens issue`,
+      })
+    }
     return new Secret(value)
   }
   if (text.startsWith('file:')) {

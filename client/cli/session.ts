@@ -150,8 +150,8 @@ function loggerFor(io: CliIo, level: LogLevel): Logger {
 }
 
 function parseUrl(text: string): URL {
-  const url = URL.parse(/^https?:\/\//.test(text) ? text : `http://${text}`)
-  if (!url || url.username !== '' || url.password !== '') {
+  const url = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`)
+  if (!url || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
     throw new GwError('usage.invalid', `--url ${text} is no http URL without credentials`)
   }
   return url

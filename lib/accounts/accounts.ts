@@ -1,4 +1,4 @@
-import { type Clock, GwError, inTurn, type Logger, Secret } from '../base/mod.ts'
+import { type Clock, GwError, inTurn, type Logger, nearest, Secret } from '../base/mod.ts'
 import type { Provider } from '../catalog/mod.ts'
 import type { Credential, ReadOptions, Sources } from '../credentials/mod.ts'
 import type { SecretStore } from '../secrets/mod.ts'
@@ -218,8 +218,12 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
       })
     }
     const { provider } = parsed.data
-    if (!more.includes(provider) && !options.providers().some(({ id }) => id === provider)) {
-      throw new GwError('provider.not_found', `no provider ${provider}`, { hint: 'gw providers list' })
+    const known = options.providers().map(({ id }) => id)
+    if (!more.includes(provider) && !known.includes(provider)) {
+      const [meant] = nearest(provider, known, 1)
+      throw new GwError('provider.not_found', `no provider ${provider}`, {
+        hint: meant === undefined ? 'gw providers list' : `did you mean ${meant}? gw providers list shows all`,
+      })
     }
     return parsed.data
   }

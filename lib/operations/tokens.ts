@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type AccessToken, type IssueRequest, scopes, toolRule, toolRulesConfig } from '../access/mod.ts'
 import { GwError, type Json, type JsonObject } from '../base/mod.ts'
+import { lifeOf } from './moment.ts'
 import { anyJson, area, operation } from './operation.ts'
 
 /*
@@ -85,15 +86,10 @@ export function viewToken(info: AccessToken): TokenView {
   }
 }
 
-const unitMs: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 }
-
-/** Milliseconds of `30s`, `90m`, `12h`, `7d`, `2w`. */
-function lifeOf(text: string): number {
-  const match = /^(\d{1,9})([smhdw])$/.exec(text)
-  if (!match || Number(match[1]) === 0) {
-    throw new GwError('request.invalid', `duration: ${text} is no time such as 12h or 7d`, { param: 'duration' })
-  }
-  return Number(match[1]) * unitMs[match[2]!]!
+function ttlOf(text: string): number {
+  const ms = lifeOf(text)
+  if (ms !== null) return ms
+  throw new GwError('request.invalid', `duration: ${text} is no time such as 12h or 7d`, { param: 'duration' })
 }
 
 const toolList = z.array(toolRule()).max(200).optional()
@@ -127,7 +123,7 @@ function requestOf(input: z.output<typeof issueInput>): IssueRequest {
     ? null
     : input.duration === undefined
     ? input.ttl_hours === undefined ? undefined : Math.round(input.ttl_hours * 3_600_000)
-    : lifeOf(input.duration)
+    : ttlOf(input.duration)
   return {
     label: input.label,
     ttlMs,

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Principal } from '../access/mod.ts'
 import { GwError } from '../base/mod.ts'
 import { groupings, type RequestRecord, type UsageFilter } from '../usage/mod.ts'
+import { moment, momentOf } from './moment.ts'
 import { area, operation, stream } from './operation.ts'
 
 const totals = z.object({
@@ -48,13 +49,20 @@ const request = z.object({
 })
 
 const filter = {
-  from: z.int().min(0).optional().describe('epoch ms; 30 days ago if absent'),
-  to: z.int().min(0).optional().describe('epoch ms; now if absent'),
+  from: moment.optional().describe('7d (ago), 2026-11-01, a time with its zone, or epoch ms; 30 days ago if absent'),
+  to: moment.optional().describe('likewise; now if absent'),
   model: z.string().max(300).optional(),
   provider: z.string().max(128).optional(),
   account: z.string().max(128).optional(),
   surface: z.string().max(64).optional(),
 }
+
+type Moment = z.output<typeof moment> | undefined
+
+const spanOf = ({ from, to }: { from?: Moment; to?: Moment }, now: number) => ({
+  from: momentOf(from, now, 'from'),
+  to: momentOf(to, now, 'to'),
+})
 
 /** Everybody sees their own; an admin sees all. */
 const own = (principal: Principal): Pick<UsageFilter, 'principal'> =>
@@ -136,7 +144,11 @@ export const usage = area({
     if (!ctx.principal.scopes.has('admin') && (input.by === 'account' || input.by === 'token')) {
       throw new GwError('access.scope', `Authenticated token is missing required scope 'admin'.`, { param: 'by' })
     }
-    const { rows, ...rest } = await ctx.rooms.usage.summary({ ...input, ...own(ctx.principal) })
+    const { rows, ...rest } = await ctx.rooms.usage.summary({
+      ...input,
+      ...spanOf(input, ctx.clock.now()),
+      ...own(ctx.principal),
+    })
     return { ...rest, data: [...rows] }
   }),
 
@@ -156,7 +168,7 @@ export const usage = area({
       columns: ['id', 'at', 'model', 'account', 'outcome', 'costMicros', 'inputTokens', 'outputTokens', 'status'],
     },
   }).query(async ({ ctx, input }) => {
-    const page = await ctx.rooms.usage.requests({ ...input, ...own(ctx.principal) })
+    const page = await ctx.rooms.usage.requests({ ...input, ...spanOf(input, ctx.clock.now()), ...own(ctx.principal) })
     return { data: page.requests.map((one) => view(one, ctx.principal)), next: page.next }
   }),
 

@@ -122,8 +122,8 @@ test('config set keeps the file of its owner and refuses what is not valid', asy
 })
 
 test('a secret is never taken from an argument, and one on the command line is warned of', async () => {
-  expect((await cli(['accounts', 'add', 'x', '--secret', 'sk-1234567890'], at())).code).toBe(2)
-  const empty = await cli(['accounts', 'add', 'x'], at())
+  expect((await cli(['accounts', 'add', 'openai', '--secret', 'sk-1234567890'], at())).code).toBe(2)
+  const empty = await cli(['accounts', 'add', 'openai'], at())
   expect([empty.code, empty.stderr.includes('no secret on standard input')]).toEqual([2, true])
   const { stderr } = await cli(['--url', 'http://127.0.0.1:1', '--token', 'la_sk_x', 'version'], at())
   expect(stderr).toContain('can be seen by other programs')

@@ -19,6 +19,8 @@ export interface CliSetup {
   readonly columns?: number
   /** What a person types, or does, when asked for a secret; absent where nobody is there. */
   readonly askSecret?: () => Promise<string>
+  /** The lines that a person types, one a question; absent where nobody is there. */
+  readonly lines?: readonly string[]
 }
 
 /** Runs a command line in this process. */
@@ -30,18 +32,19 @@ export function cli(argv: readonly string[], setup: CliSetup = {}): Promise<CliR
 export async function withIo(run: (io: CliIo) => Promise<number>, setup: CliSetup = {}): Promise<CliResult> {
   let stdout = ''
   let stderr = ''
+  const lines = [...setup.lines ?? []]
   const io: CliIo = {
     env: setup.env ?? {},
     cwd: setup.cwd ?? '/nonexistent',
     out: (text) => void (stdout += text),
     err: (text) => void (stderr += text),
     terminal: setup.terminal ?? false,
-    interactive: setup.askSecret !== undefined,
+    interactive: setup.askSecret !== undefined || setup.lines !== undefined,
     columns: setup.columns ?? 100,
     color: false,
     readInput: () => Promise.resolve(setup.input ?? ''),
     askSecret: setup.askSecret ?? (() => Promise.reject(new Error('nobody is there'))),
-    askLine: () => Promise.resolve(null),
+    askLine: () => Promise.resolve(lines.shift() ?? null),
     signal: setup.signal ?? new AbortController().signal,
   }
   const code = await run(io)

@@ -5,11 +5,12 @@ const script = process.platform === 'linux' ? Bun.which('script') : null
 
 /** Runs a command line at a terminal of so many columns, with somebody who types. */
 async function atTerminal(
-  { home, columns, env = {}, typed = '' }: {
+  { home, columns, env = {}, typed = '', question = /secret\?/ }: {
     home: string
     columns: number
     env?: Readonly<Record<string, string>>
     typed?: string
+    question?: RegExp
   },
   words: string,
 ): Promise<{ text: string; code: number }> {
@@ -27,7 +28,7 @@ async function atTerminal(
   let asked = typed === ''
   for await (const bytes of child.stdout) {
     text += utf8.decode(bytes, { stream: true })
-    if (!asked && /secret\?/.test(text)) {
+    if (!asked && question.test(text)) {
       asked = true
       // The terminal is listened to a moment after the question stands there.
       await Bun.sleep(200)
@@ -74,7 +75,7 @@ describe.skipIf(script === null)('a terminal', () => {
       const narrow = await atTerminal({ home, columns: 72, env }, 'accounts list')
       expect(columnsOf(narrow.text)).toBeLessThanOrEqual(72)
       expect(narrow.text).toContain(id)
-      expect(narrow.text).toContain('too narrow for priority, plan, origin')
+      expect(narrow.text).toContain('too narrow for enabled, priority, plan, origin')
       const least = await atTerminal({ home, columns: 40, env }, 'accounts list')
       expect(columnsOf(least.text)).toBeLessThanOrEqual(40)
       expect(least.text).toContain('…')
@@ -82,6 +83,21 @@ describe.skipIf(script === null)('a terminal', () => {
       expect(unknown.text).toContain(id)
       expect((await atTerminal({ home, columns: 0, env }, '--help')).code).toBe(0)
     }), 60_000)
+
+  test(
+    'talks: what is pasted in one piece is asked line by line, and the shell goes on in a line of its own',
+    () =>
+      inHome(async (home) => {
+        await using _ = await serve({ home }, '--demo')
+        const at = { home, columns: 100, env: { NO_COLOR: '1' }, question: /> / }
+        const talk = await atTerminal({ ...at, typed: 'one\rtwo\r/exit\r' }, 'chat -m demo-small')
+        expect(talk.text).toMatch(/You said: “one”[^]*> two\nYou said: “two”[^]*> \/exit\n/)
+        expect(talk.code).toBe(0)
+        const stopped = await atTerminal({ ...at, typed: '\x03' }, 'chat -m demo-small')
+        expect(stopped.code).toBe(130)
+      }),
+    60_000,
+  )
 
   test(
     'that cannot move its cursor is asked for a secret all the same, and shows nothing of it',

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { GwError } from '../../../lib/base/mod.ts'
 import { givenTo } from '../fields.ts'
 import { printJson } from '../output.ts'
-import { commandAt, type CommandContext } from '../program.ts'
+import { commandAt, type CommandContext, refuseNeighbour } from '../program.ts'
 import { onRecord } from '../recorded.ts'
 import { printable } from '../words.ts'
 import { addScope, scopeOf, withRepair } from './scope.ts'
@@ -18,8 +18,9 @@ export function addTicks(program: Command, context: CommandContext): void {
     .option('--iterations <number>', 'ticks of a loop')
     .option('--interval-ms <number>', 'milliseconds between two ticks', '60000')
   addScope(command)
-  command.action(() =>
-    withRepair(context, async (repair, session) => {
+  command.allowExcessArguments().action(() => {
+    refuseNeighbour(command, command.args)
+    return withRepair(context, async (repair, session) => {
       const given = givenTo(command) as Record<string, string | boolean | undefined>
       if (given.once === given.loop) {
         throw new GwError('usage.invalid', 'say --once or --loop', { hint: 'gw stay-afloat --once' })
@@ -40,7 +41,7 @@ export function addTicks(program: Command, context: CommandContext): void {
       if (context.options().json) printJson(context.io, report)
       else if (given.once) context.io.out(`${printable(report.message)}\n`)
     })
-  )
+  })
 
   const next = commandAt(program, 'stay-afloat next').description('Show which route the next run would use')
     .argument('[program...]', 'the program to run, after --')
