@@ -5,7 +5,7 @@
  * Before that, in this process: what a request of 100,000 tokens costs, and how the cost grows with turns, tools and
  * deltas.
  *
- * `bun bench/translate.ts [--only curves|peers] [--rounds 5] [--seconds 2] [--streams 200] [--short] [--json FILE]`; otherwise as relay.ts.
+ * `bun bench/translate.ts [--only curves|peers] [--rounds 5] [--seconds 2] [--streams 1000] [--short] [--json FILE]`; otherwise as relay.ts.
  */
 import { parseArgs } from 'node:util'
 import { byDeltas, byTools, byTurns, largeRequest, showCurves } from './parts/curve.ts'
@@ -22,7 +22,7 @@ const { values: options } = parseArgs({
   options: {
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '2' },
-    streams: { type: 'string', default: '200' },
+    streams: { type: 'string', default: '1000' },
     short: { type: 'boolean', default: false },
     only: { type: 'string' },
     json: { type: 'string' },
@@ -70,9 +70,11 @@ function request(target: Target, model: string): { path: string; body: string } 
     : { path: '/v1/messages', body: messagesBody(name, stream) }
 }
 
-// A just-in-time compiler needs its time: every target gets as much of it before anything counts.
+// A just-in-time compiler needs its time: every target gets as much of it, with each kind of load, before anything counts.
 const warmMs = options.short ? 3000 : 10_000
-for (const target of targets) await runLoad(target, '', { windowMs: warmMs }, request(target, 'bench-json'))
+for (const model of ['bench-json', 'bench-burst-64']) {
+  for (const target of targets) await runLoad(target, '', { windowMs: warmMs }, request(target, model))
+}
 
 const requests = results.requests = await interleaved(targets, rounds, async (target) => {
   const run = await runLoad(target, '', { windowMs }, request(target, 'bench-json'))
@@ -83,12 +85,11 @@ console.log(`\n${show('Requests, translated, 64 connections', requests, 'cpuMicr
 const paced = results.paced = await interleaved(targets, rounds, async (target) => {
   const order = { windowMs, connections: streams, openPerSecond: 1000, mode: 'hold' } as const
   const run = await runLoad(target, '', order, request(target, 'bench-pace-100-0'))
-  // The mock's pace is the number of upstream chunks; what comes out may be events of another number.
-  const upstreamChunks = run.seconds * 10 * run.live
+  // Each chunk of the upstream comes out as one event.
   return {
     live: run.live,
-    upstreamChunks: upstreamChunks / run.seconds,
-    cpuMicros: run.cpuMicros / upstreamChunks,
+    chunksPerSecond: run.chunks / run.seconds,
+    cpuMicros: run.cpuMicros / run.chunks,
     delayMs: run.delayP50,
     errors: run.errors,
   }
@@ -97,15 +98,19 @@ console.log(
   `\n${show(`${streams} streams, a chunk each 100 ms, CPU per upstream chunk`, paced, 'cpuMicros')}`,
 )
 
-const bursts = results.bursts = await interleaved(targets, rounds, async (target) => {
-  const run = await runLoad(target, '', { windowMs }, request(target, 'bench-burst-64'))
-  const upstreamChunks = run.answers * 66
-  return {
-    chunksPerSecond: upstreamChunks / run.seconds,
-    cpuMicros: run.cpuMicros / upstreamChunks,
-    firstMs: run.firstP50,
-    errors: run.errors,
-  }
-})
-console.log(`\n${show('Streams at full speed, CPU per upstream chunk', bursts, 'cpuMicros')}`)
+// Of a short stream most is what every request costs; of a long one, what its chunks do.
+const bursts: Record<string, unknown> = results.bursts = {}
+for (const chunks of [64, 1024]) {
+  const rows = bursts[chunks] = await interleaved(targets, rounds, async (target) => {
+    const run = await runLoad(target, '', { windowMs }, request(target, `bench-burst-${chunks}`))
+    const upstreamChunks = run.answers * (chunks + 2)
+    return {
+      chunksPerSecond: upstreamChunks / run.seconds,
+      cpuMicros: run.cpuMicros / upstreamChunks,
+      firstMs: run.firstP50,
+      errors: run.errors,
+    }
+  })
+  console.log(`\n${show(`Streams of ${chunks} chunks at full speed, CPU per upstream chunk`, rows, 'cpuMicros')}`)
+}
 if (options.json !== undefined) await Bun.write(options.json, `${JSON.stringify(results, null, 2)}\n`)
