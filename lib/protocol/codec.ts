@@ -2,7 +2,7 @@ import type { JsonObject, SseEvent } from '../base/mod.ts'
 import type { InferenceEvent, InferenceResponse } from './event.ts'
 import type { UpstreamFailure } from './failure.ts'
 import type { ProtocolId } from './id.ts'
-import type { Frame } from './reframe.ts'
+import type { Carried, Frame } from './reframe.ts'
 import type { Ledger } from './ledger.ts'
 import type { InferenceRequest } from './request.ts'
 import type { ToolIds, ToolNames } from './tools.ts'
@@ -46,9 +46,13 @@ export interface StreamDecoder {
   push(event: SseEvent, out: InferenceEvent[]): void
   /**
    * What stands around the words of the last event, where the next one with the same around its own is more of the same
-   * part and nothing of it has to be kept here. The same object for as long as that holds; `null` where it does not.
+   * part. The same object for as long as that holds; `null` where it does not.
    */
   readonly frame?: Frame | null
+  /** The number of the last event, where events are numbered. */
+  readonly number?: number
+  /** Events in the {@link StreamDecoder.frame} went past. */
+  carried?(carried: Carried): void
   /** The upstream closed. Says `finish` if all needed for one was there, else a `truncated` failure. */
   end(out: InferenceEvent[]): void
 }
@@ -59,8 +63,10 @@ export interface StreamEncoder {
   write(event: InferenceEvent): string
   /** What {@link StreamEncoder.write} puts around the words of a delta of this part; `null` where they differ in more. */
   frame?(part: number): Frame | null
-  /** So many UTF-16 units of this part have gone out in its frame. */
-  carried?(part: number, characters: number): void
+  /** The number of the next event, where events are numbered. */
+  readonly number?: number
+  /** Words of this part have gone out in its frame. */
+  carried?(part: number, carried: Carried): void
   /** A data-bearing sign of life that is legal at this point; opens the stream if it is not open. */
   keepAlive(): string
 }

@@ -1,11 +1,4 @@
-import type { Frame } from './reframe.ts'
-
-/** A field of an event whose value changes from one event to the next: its words, its number, or what means nothing. */
-interface Gap {
-  readonly kind: 'text' | 'number' | 'noise'
-  /** What stands before it, since the gap before this one. */
-  readonly before: string
-}
+import type { Frame, Gap } from './reframe.ts'
 
 /** How many shapes are learned in vain before a stream is taken for one that does not repeat itself. */
 const maxVain = 3
@@ -25,47 +18,49 @@ export class Repeat {
   /** Its number, where its shape has one, or -1. */
   number = -1
   readonly #numberField: string | null
-  /** What stands around the words, where nothing else changes from one event to the next. */
+  readonly #keeps: boolean
   #frame: Frame | null = null
-  #gaps: Gap[] | null = null
-  #after = ''
   /** Shapes that were learned since the last event that fitted one. */
   #vain = 0
 
-  /** @param numberField the name of a number that rises with every event */
-  constructor(numberField: string | null = null) {
+  /**
+   * @param numberField the name of a number that rises with every event
+   * @param keeps whether all words are needed again at their end
+   */
+  constructor(numberField: string | null = null, keeps = false) {
     this.#numberField = numberField
+    this.#keeps = keeps
   }
 
-  /** What stands around the words of the learned event; `null` where more than its words changes, or there is none. */
+  /** What stands around the words of the learned event; `null` where there is none. */
   get frame(): Frame | null {
     return this.#frame
   }
 
   /** Whether an event is the learned one with other words, which are not empty. */
   fits(data: string): boolean {
-    if (this.#gaps === null) return false
+    if (this.#frame === null) return false
+    const { gaps, after } = this.#frame
     let at = 0
-    for (const { kind, before } of this.#gaps) {
+    for (const { kind, before } of gaps) {
       if (!data.startsWith(before, at)) return false
       at += before.length
       const end = kind === 'number' ? this.#readNumber(data, at) : endOfText(data, at)
       if (end < 0 || (kind === 'text' && !this.#readText(data, at, end))) return false
       at = end
     }
-    if (data.length !== at + this.#after.length || !data.endsWith(this.#after)) return false
-    if (this.#vain > 0) {
-      this.#vain = 0
-      // A part of a text keeps all of it in memory, which for a long stream is worth a copy.
-      this.#gaps = this.#gaps.map(({ kind, before }) => ({ kind, before: copyOf(before) }))
-      this.#after = copyOf(this.#after)
-    }
+    if (data.length !== at + after.length || !data.endsWith(after)) return false
+    this.used()
     return true
+  }
+
+  /** It was worth learning the shape. */
+  used(): void {
+    this.#vain = 0
   }
 
   /** The event of this shape means something else from now on. */
   forget(): void {
-    this.#gaps = null
     this.#frame = null
   }
 
@@ -92,13 +87,13 @@ export class Repeat {
     if (noiseEnd >= 0) found.push({ kind: 'noise', from: noise + 1, to: noiseEnd })
     if (found.length > 1) found.sort((a, b) => a.from - b.from)
     let at = 0
-    this.#gaps = found.map(({ kind, from, to }) => {
-      const before = data.slice(at, from)
+    // A part of a text keeps all of it in memory, which for a long stream is worth a copy.
+    const gaps = found.map(({ kind, from, to }) => {
+      const before = copyOf(data.slice(at, from))
       at = to
       return { kind, before }
     })
-    this.#after = data.slice(at)
-    if (found.length === 1) this.#frame = { before: this.#gaps[0]!.before, after: this.#after }
+    this.#frame = { gaps, after: copyOf(data.slice(at)), keeps: this.#keeps }
   }
 
   #readText(data: string, from: number, to: number): boolean {

@@ -92,9 +92,11 @@ export class Stream implements TranslatedStream {
     const out: Uint8Array[] = []
     let read = 0
     for (let at = 0; at < bytes.length && !this.#over;) {
-      if (this.#reframe !== null && this.#between) {
-        const carried = this.#reframe.take(bytes, at)
-        at = this.#reframe.taken
+      const reframe = this.#between ? this.#reframe : null
+      if (reframe !== null) {
+        if (reframe.told) reframe.follow(this.#source.number ?? -1, this.#encoder.number ?? 0)
+        const carried = reframe.take(bytes, at)
+        at = reframe.taken
         if (carried.length > 0) {
           this.#vain = 0
           out.push(carried)
@@ -111,17 +113,21 @@ export class Stream implements TranslatedStream {
   }
 
   keepAlive(): Uint8Array {
-    return this.#over ? new Uint8Array(0) : utf8.encode(this.#encoder.keepAlive())
+    if (this.#over) return new Uint8Array(0)
+    this.#tell()
+    return utf8.encode(this.#encoder.keepAlive())
   }
 
   fail(failure: UpstreamFailure): readonly Uint8Array[] {
     if (this.#over) return silence
+    this.#tell()
     this.#raw.push({ type: 'failure', failure })
     return bytesOf(this.#write())
   }
 
   end(): readonly Uint8Array[] {
     if (this.#over) return silence
+    this.#tell()
     // The last event of some upstreams lacks its blank line.
     this.#read(blankLine)
     const rest = this.#write()
@@ -148,6 +154,7 @@ export class Stream implements TranslatedStream {
   /** Reads and writes a piece, and sees whether there is a way past that for the next. */
   #translate(bytes: Uint8Array): string {
     const between = this.#between
+    this.#tell()
     const events = this.#read(bytes)
     this.#between = !this.#parser.pending
     const said = this.#raw.length === 1 && this.#raw[0]!.type === 'delta' ? this.#raw[0]! : null
@@ -165,7 +172,7 @@ export class Stream implements TranslatedStream {
     this.#vain++
     const text = new TextDecoder().decode(bytes)
     const lead = /^(?:event:[^\r\n]*\n)?data: ?/.exec(text)?.[0]
-    if (lead === undefined || !text.startsWith(from.before, lead.length)) return
+    if (lead === undefined || !text.startsWith(from.gaps[0]!.before, lead.length)) return
     this.#part = part
     this.#reframe = new Reframe(lead, from, to)
   }
@@ -194,7 +201,6 @@ export class Stream implements TranslatedStream {
 
   /** The client's text for what was read. */
   #write(): string {
-    this.#tell()
     const events = this.#events
     for (const event of this.#raw) this.#restorer.push(event, events)
     let text = ''
@@ -218,13 +224,13 @@ export class Stream implements TranslatedStream {
     return text
   }
 
-  /** Tells the writer what went past it. */
+  /** Tells the reader and the writer what went past them. */
   #tell(): void {
-    const reframe = this.#reframe
-    if (reframe === null || reframe.events === 0) return
-    this.#encoder.carried?.(this.#part, reframe.characters)
-    this.#count(reframe.events, reframe.characters)
-    reframe.events = reframe.characters = 0
+    if (this.#reframe === null || this.#reframe.told) return
+    const carried = this.#reframe.tell()
+    this.#source.carried?.(carried)
+    this.#encoder.carried?.(this.#part, carried)
+    this.#count(carried.events, carried.characters)
   }
 
   #count(pieces: number, characters: number): void {

@@ -80,9 +80,7 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
   function chunk({ index }: Written, parts: readonly JsonObject[], logprobs?: readonly TokenLogprob[]): string {
     if (parts.length === 0) return ''
     const chances = logprobs === undefined ? '' : `,"logprobsResult":${JSON.stringify(writeLogprobsResult(logprobs))}`
-    return `data: {"candidates":[{"content":{"parts":${
-      JSON.stringify(parts)
-    },"role":"model"},"index":${index}${chances}}]${tail}`
+    return `${chunkHead}${JSON.stringify(parts)}${closeOf(index)}${chances}}]${tail}`
   }
   function delta(event: DeltaEvent): string {
     const draft = drafts[event.part]
@@ -173,7 +171,25 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
           return `data: ${JSON.stringify(encodeFailure(event.failure))}\n\n`
       }
     },
+    frame(part) {
+      const draft = drafts[part]
+      return draft?.head.type === 'text' || draft?.head.type === 'refusal'
+        ? {
+          gaps: [{ kind: 'text', before: `${chunkHead}[{"text":"` }],
+          after: `"}]${closeOf(draft.candidate.index)}}]${tail}`,
+          keeps: true,
+        }
+        : null
+    },
+    carried(part, { text }) {
+      const draft = drafts[part]
+      if (draft !== undefined) draft.text += text
+    },
     // A piece without parts, or with no candidate, is an invalid answer to the official clients.
     keepAlive: () => done ? '' : chunk(first, [{ text: '' }]),
   }
 }
+
+/** How an event with content begins, and what stands behind its parts. */
+const chunkHead = 'data: {"candidates":[{"content":{"parts":'
+const closeOf = (index: number): string => `,"role":"model"},"index":${index}`

@@ -212,6 +212,7 @@ export function streamDecoder(_stem: string): StreamDecoder {
     get frame() {
       return repeat.frame
     },
+    carried: () => repeat.used(),
     end(out) {
       if (done) return
       done = true

@@ -209,9 +209,9 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
       if (part !== current || draft?.opened !== true) return null
       const { type } = draft.head
       const delta = type === 'tool-call' ? inputDelta : type === 'text' || type === 'refusal' ? textDelta : null
-      return delta === null ? null : { before: `${deltaHead}${delta}"`, after: '"}}\n\n' }
+      return delta && { gaps: [{ kind: 'text', before: `${deltaHead}${delta}"` }], after: '"}}\n\n' }
     },
-    carried(part, characters) {
+    carried(part, { characters }) {
       const draft = drafts[part]
       if (draft !== undefined) draft.length += characters
     },

@@ -75,6 +75,10 @@ class ChatDecoder implements StreamDecoder {
     return this.#last?.keepsWords === false ? this.#repeat.frame : null
   }
 
+  carried(): void {
+    this.#repeat.used()
+  }
+
   end(out: InferenceEvent[]): void {
     if (this.#done) return
     if (this.#choices.every((choice) => choice === undefined || choice.word !== null)) return this.#settle(out, false)

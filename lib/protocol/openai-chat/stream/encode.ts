@@ -2,7 +2,6 @@ import type { Call, Lose, StreamEncoder } from '../../codec.ts'
 import type { CloseEvent, DeltaEvent, OpenEvent, PartHead } from '../../event.ts'
 import type { FinishReason } from '../../finish.ts'
 import { compact } from '../../read.ts'
-import type { Frame } from '../../reframe.ts'
 import { type Sections, showReasoning } from '../../sections.ts'
 import { addTokens, noTokens } from '../../usage.ts'
 import { errorObject } from '../failure.ts'
@@ -175,9 +174,12 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
     frame(part) {
       const written = parts[part]
       const field = written === undefined ? null : fieldOf(written)
-      return field && { before: `${written!.choice.head}{${field.before}"`, after: `"${field.after}}${tail}` }
+      return field && {
+        gaps: [{ kind: 'text', before: `${written!.choice.head}{${field.before}"` }],
+        after: `"${field.after}}${tail}`,
+      }
     },
-    carried(part, characters) {
+    carried(part, { characters }) {
       const written = parts[part]
       if (written?.head.type !== 'text') return
       written.choice.said += characters
@@ -190,7 +192,7 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
 }
 
 /** What stands around the words of a delta in its chunk; `null` for parts that have no words, or keep them. */
-function fieldOf({ head, call }: Written): Frame | null {
+function fieldOf({ head, call }: Written): { readonly before: string; readonly after: string } | null {
   switch (head.type) {
     case 'text':
       return { before: '"content":', after: '' }

@@ -47,7 +47,7 @@ export function streamDecoder(stem: string): StreamDecoder {
   let parts = 0
   let sequence = -1
   let spoken = false
-  const repeat = new Repeat('sequence_number')
+  const repeat = new Repeat('sequence_number', true)
   /** What the last event was about, where it was a delta. */
   let last: { readonly part: OpenPart; readonly section: Section | undefined } | null = null
 
@@ -70,8 +70,7 @@ export function streamDecoder(stem: string): StreamDecoder {
     logprobs?: readonly TokenLogprob[],
   ): void {
     if (text === '') return
-    const key = section === undefined ? '' : `${section.summary ? 's' : 'c'}${section.index}`
-    part.said.set(key, (part.said.get(key) ?? '') + text)
+    keep(part, text, section)
     last = { part, section }
     const place = section === undefined
       ? {}
@@ -79,6 +78,10 @@ export function streamDecoder(stem: string): StreamDecoder {
       ? { summary: true, section: section.index }
       : { section: section.index }
     out.push({ type: 'delta', part: part.part, text, ...place, ...(logprobs === undefined ? {} : { logprobs }) })
+  }
+  function keep(part: OpenPart, text: string, section?: Section): void {
+    const key = keyOfSection(section)
+    part.said.set(key, (part.said.get(key) ?? '') + text)
   }
   /** Says what the closing event knows beyond the deltas. False when the two contradict each other. */
   function complete(
@@ -89,8 +92,7 @@ export function streamDecoder(stem: string): StreamDecoder {
     logprobs?: readonly TokenLogprob[],
   ): boolean {
     if (text === null) return true
-    const key = section === undefined ? '' : `${section.summary ? 's' : 'c'}${section.index}`
-    const said = part.said.get(key) ?? ''
+    const said = part.said.get(keyOfSection(section)) ?? ''
     if (said.length > text.length || !text.startsWith(said)) return false
     say(part, text.slice(said.length), out, section, said === '' ? logprobs : undefined)
     return true
@@ -305,6 +307,17 @@ export function streamDecoder(stem: string): StreamDecoder {
         repeat.learn(event.data, said.text, wordFields)
       }
     },
+    get frame() {
+      return last?.section === undefined ? repeat.frame : null
+    },
+    get number() {
+      return sequence
+    },
+    carried({ text, number }) {
+      repeat.used()
+      keep(last!.part, text)
+      if (number >= 0) sequence = number
+    },
     end(out) {
       if (done) return
       done = true
@@ -319,6 +332,9 @@ export function streamDecoder(stem: string): StreamDecoder {
 function isSilent({ done, parts }: OpenItem): boolean {
   return !done && [...parts.values()].every(({ said }) => said.size === 0)
 }
+
+const keyOfSection = (section: Section | undefined): string =>
+  section === undefined ? '' : `${section.summary ? 's' : 'c'}${section.index}`
 
 function headOf(part: ResponsePart): PartHead {
   switch (part.type) {

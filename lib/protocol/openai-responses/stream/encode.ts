@@ -43,8 +43,7 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
   let sequence = 0
   let items = 0
 
-  const write = (type: string, rest: string): string =>
-    `event: ${type}\ndata: {"type":"${type}","sequence_number":${sequence++},${rest}}\n\n`
+  const write = (type: string, rest: string): string => `${headOf(type)}${sequence++},${rest}}\n\n`
 
   function response(state: JsonObject, usage: JsonObject | null): string {
     const head = JSON.stringify({
@@ -115,32 +114,13 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
   function delta(event: DeltaEvent): string {
     const draft = drafts[event.part]
     if (draft === undefined) return ''
-    const text = JSON.stringify(event.text)
-    switch (draft.head.type) {
-      case 'text':
-        draft.text += event.text
-        if (event.logprobs !== undefined) (draft.logprobs ??= []).push(...event.logprobs)
-        return write(
-          'response.output_text.delta',
-          `${draft.place},"content_index":0,"delta":${text},"logprobs":${listOf(event.logprobs)}`,
-        )
-      case 'refusal':
-        draft.text += event.text
-        return write('response.refusal.delta', `${draft.place},"content_index":0,"delta":${text}`)
-      case 'tool-call':
-        draft.text += event.text
-        if (draft.head.kind === 'tool-search') return ''
-        return write(
-          draft.head.kind === 'custom'
-            ? 'response.custom_tool_call_input.delta'
-            : 'response.function_call_arguments.delta',
-          `${draft.place},"delta":${text}`,
-        )
-      case 'reasoning':
-        return reasoningDelta(draft, event)
-      case 'native':
-        return ''
-    }
+    if (draft.head.type === 'reasoning') return reasoningDelta(draft, event)
+    draft.text += event.text
+    const said = deltaOf(draft)
+    if (said === null) return ''
+    if (event.logprobs !== undefined) (draft.logprobs ??= []).push(...event.logprobs)
+    const logprobs = draft.head.type === 'text' ? `,"logprobs":${listOf(event.logprobs)}` : ''
+    return write(said.type, `${said.before}${JSON.stringify(event.text)}${logprobs}`)
   }
   function reasoningDelta(draft: Draft, event: DeltaEvent): string {
     const own = call.upstream === 'openai-responses'
@@ -269,6 +249,26 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
         }
       }
     },
+    frame(part) {
+      const draft = drafts[part]
+      const said = draft === undefined ? null : deltaOf(draft)
+      return said && {
+        gaps: [
+          { kind: 'number', before: headOf(said.type) },
+          { kind: 'text', before: `,${said.before}"` },
+        ],
+        after: draft!.head.type === 'text' ? '","logprobs":[]}\n\n' : '"}\n\n',
+        keeps: true,
+      }
+    },
+    get number() {
+      return sequence
+    },
+    carried(part, { events, text }) {
+      sequence += events
+      const draft = drafts[part]
+      if (draft !== undefined) draft.text += text
+    },
     keepAlive() {
       if (ended) return ''
       const before = start()
@@ -279,3 +279,22 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
 
 const listOf = (logprobs: readonly TokenLogprob[] | null | undefined): string =>
   logprobs ? JSON.stringify(writeLogprobs(logprobs)) : '[]'
+
+/** How every event begins, up to its number. */
+const headOf = (type: string): string => `event: ${type}\ndata: {"type":"${type}","sequence_number":`
+
+/** The event that says more of a part, and what stands in it up to the words; `null` where nothing does. */
+function deltaOf({ head, place }: Draft): { readonly type: string; readonly before: string } | null {
+  switch (head.type) {
+    case 'text':
+      return { type: 'response.output_text.delta', before: `${place},"content_index":0,"delta":` }
+    case 'refusal':
+      return { type: 'response.refusal.delta', before: `${place},"content_index":0,"delta":` }
+    case 'tool-call': {
+      const kind = head.kind === 'custom' ? 'custom_tool_call_input' : 'function_call_arguments'
+      return head.kind === 'tool-search' ? null : { type: `response.${kind}.delta`, before: `${place},"delta":` }
+    }
+    default:
+      return null
+  }
+}
