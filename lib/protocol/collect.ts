@@ -44,6 +44,7 @@ export function createCollector(): Collector {
   let tokens = noTokens
   let finish: FinishReason | null = null
   let stopSequence: string | null = null
+  let tier: string | null = null
   let unread: readonly string[] = []
   let failure: UpstreamFailure | null = null
   const ends: EndedEvent[] = []
@@ -98,6 +99,7 @@ export function createCollector(): Collector {
         case 'finish':
           finish = event.reason
           stopSequence = event.stopSequence
+          tier = event.tier ?? null
           unread = event.unread ?? []
           return
         case 'failure':
@@ -114,7 +116,16 @@ export function createCollector(): Collector {
       return finish !== null
     },
     response() {
-      const first = { id, model, parts: partsOf(0), finish: finish ?? 'stop', stopSequence, tokens, unread } as const
+      const first = {
+        id,
+        model,
+        parts: partsOf(0),
+        finish: finish ?? 'stop',
+        stopSequence,
+        tokens,
+        tier,
+        unread,
+      } as const
       return ends.length === 0 ? first : { ...first, others: others() }
     },
   }
@@ -151,8 +162,8 @@ export function replay(response: InferenceResponse): InferenceEvent[] {
     out.push({ type: 'ended', choice, reason: other.finish, stopSequence: other.stopSequence })
   })
   out.push({ type: 'usage', tokens: response.tokens })
-  const { finish: reason, stopSequence, unread = [] } = response
-  out.push({ type: 'finish', reason, stopSequence, unread })
+  const { finish: reason, stopSequence, tier = null, unread = [] } = response
+  out.push({ type: 'finish', reason, stopSequence, tier, unread })
   return out
 }
 

@@ -70,6 +70,8 @@ export interface FinishEvent {
   readonly type: 'finish'
   readonly reason: FinishReason
   readonly stopSequence: string | null
+  /** How the upstream served, in the words of OpenAI's protocols; `null` when it did not say. */
+  readonly tier?: string | null
   /** Paths of what the upstream said and nobody gets to see. */
   readonly unread?: readonly string[]
 }
@@ -123,6 +125,8 @@ export interface InferenceResponse extends Choice {
   readonly others?: readonly Choice[]
   /** Of all of them. */
   readonly tokens: TokenCounts
+  /** See {@link FinishEvent.tier}. */
+  readonly tier?: string | null
   /** See {@link FinishEvent.unread}. */
   readonly unread?: readonly string[]
 }

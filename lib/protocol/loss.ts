@@ -12,12 +12,20 @@ export interface Loss {
 /** What is told at the end of an answer. */
 interface Ending {
   readonly stopSequence: string | null
+  readonly tier?: string | null | undefined
   readonly unread?: readonly string[] | undefined
 }
 
 /** What the end of an answer tells and a client's protocol has no words for. */
-export function endLosses({ stopSequence, unread = [] }: Ending, tokens: TokenCounts, client: ProtocolId): Loss[] {
-  const losses = unread.map((path): Loss => ({ path, reason: 'the answer has no place for it' }))
+export function endLosses(
+  { stopSequence, tier = null, unread = [] }: Ending,
+  tokens: TokenCounts,
+  client: ProtocolId,
+): Loss[] {
+  const unseen = tier === null || tier === 'default' || client.startsWith('openai')
+    ? unread
+    : ['service_tier', ...unread]
+  const losses = unseen.map((path): Loss => ({ path, reason: 'the answer has no place for it' }))
   if (stopSequence !== null && client !== 'anthropic-messages') {
     losses.push({ path: 'stop_sequence', reason: `${client} does not say which` })
   }

@@ -47,13 +47,14 @@ export function decodeResponse(body: unknown, stem: string): DecodedResponse {
       ...first,
       ...(others.length === 0 ? {} : { others }),
       tokens: { ...noTokens, ...decodeUsage(objectOf(reply.usage)) },
+      tier: stringOf(reply.service_tier),
       unread: [...unread],
     },
   }
 }
 
 const replyFields = new Set([
-  ...['id', 'object', 'created', 'model', 'system_fingerprint', 'choices', 'usage', 'error'],
+  ...['id', 'object', 'created', 'model', 'system_fingerprint', 'choices', 'usage', 'error', 'service_tier'],
   // What it repeats of the request, and what hides the length of an event.
   ...['metadata', 'obfuscation'],
 ])
@@ -202,6 +203,7 @@ export function encodeResponse(response: InferenceResponse, call: Call, lose: Lo
       encodeChoice(choice, index, (path, reason) => lose(index === 0 ? path : `choices[${index}].${path}`, reason))
     ),
     usage: encodeUsage(response.tokens),
+    service_tier: response.tier ?? undefined,
   })
 }
 

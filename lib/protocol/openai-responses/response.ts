@@ -38,6 +38,7 @@ export function decodeResponse(body: unknown, stem: string): DecodedResponse {
       finish,
       stopSequence: null,
       tokens: { ...noTokens, ...decodeUsage(objectOf(reply.usage)) },
+      tier: stringOf(reply.service_tier),
       unread: unreadOf(reply),
     },
   }
@@ -56,6 +57,7 @@ const responseFields = new Set([
     'output',
     'usage',
   ],
+  'service_tier',
   // Made by a client from the others.
   'output_text',
   // What it repeats of the request.
@@ -216,6 +218,7 @@ export function encodeResponse(response: InferenceResponse, call: Call, lose: Lo
     model: call.model,
     output,
     usage: encodeUsage(response.tokens),
+    ...(response.tier == null ? {} : { service_tier: response.tier }),
     ...echo(call.body),
   }
 }

@@ -242,7 +242,7 @@ const completion: Told<ChatCompletion> = {
   choices: 'read',
   usage: 'read',
   moderation: { named: { input: { flagged: true } } },
-  service_tier: { named: 'flex' },
+  service_tier: 'read',
 }
 
 /** What a response repeats of its request is gw's own: it repeats what its caller asked. */
@@ -262,7 +262,7 @@ const response: Told<Omit<Response, Repeated>> = {
   input_transformations: { named: [{ type: 'reasoning', action: 'removed' }] },
   moderation: { named: { input: { flagged: true } } },
   prompt_cache_diagnostics: { named: { type: 'cache_hit' } },
-  service_tier: { named: 'flex' },
+  service_tier: 'read',
   tool_usage: { named: { web_search: { num_requests: 1 } } },
 }
 

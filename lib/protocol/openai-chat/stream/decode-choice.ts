@@ -22,6 +22,7 @@ interface OpenCall {
 export interface Shared {
   /** How many parts have been opened. */
   parts: number
+  tier: string | null
   /** Paths of what was said and is not read. */
   readonly unread: Set<string>
 }
@@ -101,7 +102,8 @@ export class ChoiceReader {
       out.push({ type: 'close', part: call.part })
     }
     const end = endOf(this.#index, reason)
-    out.push(end.type === 'finish' ? { ...end, unread: [...this.#shared.unread] } : end)
+    const { tier, unread } = this.#shared
+    out.push(end.type === 'finish' ? { ...end, tier, unread: [...unread] } : end)
     return null
   }
 

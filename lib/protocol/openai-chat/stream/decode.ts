@@ -33,7 +33,7 @@ class ChatDecoder implements StreamDecoder {
 
   constructor(stem: string) {
     this.#stem = stem
-    this.#shared = { parts: 0, unread: new Set() }
+    this.#shared = { parts: 0, tier: null, unread: new Set() }
     this.#choices = [new ChoiceReader(0, stem, this.#shared)]
   }
 
@@ -52,7 +52,10 @@ class ChatDecoder implements StreamDecoder {
       return this.#fail(upstreamFailure('malformed', 'an event of the stream is no chat completion chunk'), out)
     }
     // What stands beside the choices is the same in every chunk, but for the last ones.
-    if (!this.#started || chunk.usage != null) addUnreadReply(chunk, this.#shared.unread)
+    if (!this.#started || chunk.usage != null) {
+      addUnreadReply(chunk, this.#shared.unread)
+      this.#shared.tier = stringOf(chunk.service_tier) ?? this.#shared.tier
+    }
     if (!this.#started) {
       this.#started = true
       out.push({ type: 'start', id: stringOf(chunk.id), model: stringOf(chunk.model) })

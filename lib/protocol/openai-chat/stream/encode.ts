@@ -1,5 +1,5 @@
 import type { Call, Lose, StreamEncoder } from '../../codec.ts'
-import type { CloseEvent, DeltaEvent, OpenEvent, PartHead } from '../../event.ts'
+import type { CloseEvent, DeltaEvent, FinishEvent, OpenEvent, PartHead } from '../../event.ts'
 import type { FinishReason } from '../../finish.ts'
 import { compact } from '../../read.ts'
 import { type Sections, showReasoning } from '../../sections.ts'
@@ -132,11 +132,12 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
     const annotations = chatAnnotations(event.annotations, { path: `output[${event.part}]`, before, length }, lose)
     return annotations.length === 0 ? '' : chunk(choice, { annotations })
   }
-  function finishChoice(index: number, reason: FinishReason): string {
+  function finishChoice(index: number, reason: FinishReason, tier: string | null = null): string {
     const choice = { index, delta: {}, logprobs: null, ...encodeFinish(reason) }
-    return `data: ${base},"choices":[${JSON.stringify(choice)}]}\n\n`
+    const served = tier === null ? '' : `,"service_tier":${JSON.stringify(tier)}`
+    return `data: ${base}${served},"choices":[${JSON.stringify(choice)}]}\n\n`
   }
-  function finish(reason: FinishReason): string {
+  function finish({ reason, tier }: FinishEvent): string {
     done = true
     const usage = encodeUsage(tokens)
     const counted = call.request.includeUsage
@@ -144,7 +145,7 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
         JSON.stringify(compact(usage ?? { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 }))
       }}\n\n`
       : ''
-    return `${finishChoice(0, reason)}${counted}data: [DONE]\n\n`
+    return `${finishChoice(0, reason, tier)}${counted}data: [DONE]\n\n`
   }
 
   return {
@@ -165,7 +166,7 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
           tokens = addTokens(tokens, event.tokens)
           return ''
         case 'finish':
-          return start() + finish(event.reason)
+          return start() + finish(event)
         case 'failure':
           done = true
           return `data: ${JSON.stringify({ error: errorObject(event.failure) })}\n\ndata: [DONE]\n\n`

@@ -204,7 +204,7 @@ export function streamDecoder(stem: string): StreamDecoder {
     // Some upstreams leave the output of the last event empty.
     const output = [...items.values()].map(({ value }) => value)
     const unread = [...unreadOf({ ...reply, output }), ...(spoken ? ['audio'] : [])]
-    out.push({ type: 'finish', reason, stopSequence: null, unread })
+    out.push({ type: 'finish', reason, stopSequence: null, tier: stringOf(reply.service_tier), unread })
   }
 
   /** Numbers that once rose must go on rising. Upstreams that number nothing, or some events 0, are left alone. */

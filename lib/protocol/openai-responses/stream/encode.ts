@@ -1,7 +1,6 @@
 import type { JsonObject } from '../../../base/mod.ts'
 import type { Call, Lose, StreamEncoder } from '../../codec.ts'
-import type { CloseEvent, DeltaEvent, PartHead } from '../../event.ts'
-import type { FinishReason } from '../../finish.ts'
+import type { CloseEvent, DeltaEvent, FinishEvent, PartHead } from '../../event.ts'
 import { type TokenLogprob, writeLogprobs } from '../../logprobs.ts'
 import { objectsOf, stringOf } from '../../read.ts'
 import { addToSection, type Sections } from '../../sections.ts'
@@ -213,12 +212,13 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
   function closeAll(): string {
     return drafts.map((draft, part) => draft === undefined ? '' : close({ type: 'close', part })).join('')
   }
-  function finish(reason: FinishReason): string {
+  function finish({ reason, tier }: FinishEvent): string {
     const out = closeAll()
     ended = true
     const state = encodeFinish(reason)
+    const served = tier == null ? {} : { service_tier: tier }
     const type = state.status === 'incomplete' ? 'response.incomplete' : 'response.completed'
-    return out + write(type, response({ error: null, ...state }, encodeUsage(tokens)))
+    return out + write(type, response({ error: null, ...state, ...served }, encodeUsage(tokens)))
   }
 
   return {
@@ -240,7 +240,7 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
           tokens = addTokens(tokens, event.tokens)
           return ''
         case 'finish':
-          return start() + finish(event.reason)
+          return start() + finish(event)
         case 'failure': {
           const before = start()
           ended = true
