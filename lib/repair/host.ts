@@ -7,7 +7,7 @@ import type { Scope } from './inventory/scope.ts'
 import { handOverLost, settleAccount } from './hand-over.ts'
 import type { Handoff } from './handoffs.ts'
 import { refreshAccount } from './refresh.ts'
-import { mourn, raise } from './risen.ts'
+import { isLoud, mourn, raise, raiseLoud } from './risen.ts'
 import { tick } from './tick.ts'
 
 /** How the gateway looks after its accounts. */
@@ -92,10 +92,10 @@ export function createHost(
     }
   }
 
-  async function raiseAll(): Promise<void> {
+  async function raiseBy(look: (context: RepairContext) => Promise<number>): Promise<void> {
     try {
       await context.news()
-      if (await raise(context) > 0) waiting = await context.handoffs.list({ limit: 1000 })
+      if (await look(context) > 0) waiting = await context.handoffs.list({ limit: 1000 })
     } catch (error) {
       context.logger.log('warn', 'repair.raise_failed', { error })
     }
@@ -110,21 +110,35 @@ export function createHost(
     }
   }
 
+  /** Programs are looked at beside the rest, which does not wait for them. */
   async function watch(signal: AbortSignal): Promise<void> {
+    let looking: Promise<void> | null = null
     while (!signal.aborted) {
       await context.clock.sleep(raiseEveryMs, signal).catch(() => {})
-      if (!signal.aborted) await raiseAll()
+      if (signal.aborted) break
+      const { enabled, execute } = settings()
+      if (enabled && execute) {
+        looking ??= raiseBy(() => raiseLoud(context, signal)).finally(() => {
+          looking = null
+        })
+      }
+      await raiseBy(raise)
     }
+    await looking
   }
 
   /** What dies while it serves is handed over at once: the answer that had to do without it says so already. */
-  async function died(key: string): Promise<void> {
+  async function died(key: string, signal: AbortSignal): Promise<void> {
     const { enabled, execute } = settings()
+    const failed = (error: unknown) => context.logger.log('warn', 'repair.handoff_failed', { key, error })
     try {
       if (enabled && execute) await handOverDead(key)
-      await mourn(context, key)
     } catch (error) {
-      context.logger.log('warn', 'repair.handoff_failed', { key, error })
+      failed(error)
+    }
+    if (!isLoud(context, key)) await mourn(context, key, signal).catch(failed)
+    else if (enabled && execute) {
+      settling = Promise.all([settling, mourn(context, key, signal).catch(failed)]).then(() => {})
     }
   }
 
@@ -142,7 +156,7 @@ export function createHost(
       stopping = new AbortController()
       const { signal } = stopping
       const forget = context.board.onDead((key) => {
-        const after: Promise<void> = (handing ?? Promise.resolve()).then(() => died(key)).finally(() => {
+        const after: Promise<void> = (handing ?? Promise.resolve()).then(() => died(key, signal)).finally(() => {
           if (handing === after) handing = null
         })
         handing = after
@@ -157,7 +171,7 @@ export function createHost(
     },
     pending: () => waiting,
     handing: () => handing,
-    raise: raiseAll,
+    raise: () => raiseBy(raise),
     replaced(accounts) {
       for (const account of accounts) context.board.reset(accountKey(account) as TargetKey)
       settling = settling.then(() => settle(accounts))

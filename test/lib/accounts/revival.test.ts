@@ -1,8 +1,8 @@
 import { afterAll, expect, test } from 'bun:test'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Json, Secret } from '../../../lib/base/mod.ts'
+import { type Json, Secret, systemClock } from '../../../lib/base/mod.ts'
 import { createGateway } from '../../../lib/mod.ts'
 import { demoServer } from '../../support/demo-server.ts'
 import { startGateway, type TestGateway } from '../../support/gateway.ts'
@@ -88,3 +88,26 @@ test('a new login, made in another process, brings its account back', async () =
     await beside.close()
   }
 }, 60_000)
+
+test(
+  'a command that prints another token brings its account back, asked for it minutes after the old one died',
+  async () => {
+    const [token, runs] = [join(folder, 'printed'), join(folder, 'runs')]
+    await writeFile(token, 'sk-revoked')
+    await writeFile(runs, '')
+    let ahead = 0
+    const clock = { ...systemClock, now: () => Date.now() + ahead }
+    const command = ['sh', '-c', `echo >> '${runs}'; cat '${token}'`]
+    await using gw = await startGateway({ settings: settings({ token_command: command }), options: { clock } })
+    const ran = async () => (await readFile(runs, 'utf8')).length
+    expect([await ask(gw), await ask(gw)]).toEqual([502, 503])
+    await writeFile(token, 'sk-good')
+    const before = await ran()
+    await gw.gateway.rooms.afloat.raise()
+    expect([await ask(gw), await ran()]).toEqual([503, before])
+    ahead = 5 * 60_000
+    expect(await served(gw)).toBe(true)
+    expect(await ran()).toBe(before + 1)
+  },
+  60_000,
+)
