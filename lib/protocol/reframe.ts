@@ -101,6 +101,11 @@ export class Reframe {
     return this.#events === 0
   }
 
+  /** Bytes of words that are kept until they are told. */
+  get kept(): number {
+    return this.#keptBytes
+  }
+
   /** Goes on where others have read and written: `number` was the upstream's last one, `next` is the caller's next. */
   follow(number: number, next: number): void {
     this.#number = number

@@ -100,6 +100,9 @@ export class Stream implements TranslatedStream {
         if (carried.length > 0) {
           this.#vain = 0
           out.push(carried)
+          if (this.#kept + reframe.kept > this.#maxKept) {
+            out.push(...this.fail(upstreamFailure('malformed', this.#tooMuch)))
+          }
           continue
         }
       }
@@ -196,7 +199,11 @@ export class Stream implements TranslatedStream {
     const said = raw[before]
     this.#kept += said?.type === 'delta' && raw.length === before + 1 ? said.text.length : event.data.length
     if (this.#kept <= this.#maxKept) return
-    throw new GwError('upstream.invalid', `more than ${this.#maxKept} characters of the answer would have to be kept`)
+    throw new GwError('upstream.invalid', this.#tooMuch)
+  }
+
+  get #tooMuch(): string {
+    return `more than ${this.#maxKept} characters of the answer would have to be kept`
   }
 
   /** The client's text for what was read. */
@@ -231,6 +238,7 @@ export class Stream implements TranslatedStream {
     this.#source.carried?.(carried)
     this.#encoder.carried?.(this.#part, carried)
     this.#count(carried.events, carried.characters)
+    this.#kept += carried.text.length
   }
 
   #count(pieces: number, characters: number): void {

@@ -252,3 +252,27 @@ for (const upstream of ['openai-chat', 'anthropic-messages', 'openai-responses']
     })
   }
 }
+
+test.each(
+  [
+    ['openai-responses', 'openai-chat', 'failed'],
+    ['gemini', 'anthropic-messages', 'failed'],
+    ['anthropic-messages', 'openai-responses', 'failed'],
+    ['anthropic-messages', 'openai-chat', 'content'],
+  ] as const,
+)('words for %s from %s without an end: %s, by what has to be kept', (client, upstream, state) => {
+  const exchange = translator(client, upstream, { id: 'x', now: 0, maxKept: 5000 })
+  exchange.request(bodies[client]!, { model: 'm' })
+  const stream = exchange.stream()
+  const [before, between] = around[upstream]!
+  let number = 0
+  const push = (events: string): readonly Uint8Array[] =>
+    stream.push(utf8.encode(events.replace(/(?<="sequence_number":)#/g, () => String(number++))))
+  let sent = push(before + between).length
+  for (let i = 0; i < 1000; i++) sent += push(`${says[upstream]!('text', '"ten signs."')}\n`).length
+  expect(stream.state).toBe(state)
+  if (state === 'content') return
+  expect(stream.failure).toMatchObject({ kind: 'malformed', message: expect.stringContaining('have to be kept') })
+  expect(sent).toBeLessThan(520)
+  expect(stream.guessedTokens).toBeGreaterThan(400)
+})
