@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '../base/mod.ts'
 import type { ProtocolId } from './id.ts'
-import type { Ledger } from './ledger.ts'
+import { type Ledger, unknownFields } from './ledger.ts'
 import { compact, numberOf, objectOf, stringOf } from './read.ts'
 import type { InferenceRequest, NativeTool } from './request.ts'
 
@@ -16,6 +16,8 @@ interface WebSearch {
   readonly place: JsonObject | null
   /** `low`, `medium`, `high`. */
   readonly contextSize: string | null
+  /** What else it was told, which is for its own provider only. */
+  readonly others: JsonObject | undefined
   /** Where each of them stands in the source. */
   readonly at: Readonly<Partial<Record<'allowed' | 'blocked' | 'maxUses' | 'place' | 'contextSize', string>>>
 }
@@ -26,11 +28,13 @@ const texts = (value: Json | undefined): string[] | null => Array.isArray(value)
 function readSearch(tool: NativeTool, source: ProtocolId): WebSearch | null {
   const { value, path } = tool
   const none = { path, allowed: null, blocked: null, maxUses: null, place: null, contextSize: null, at: {} }
+  const others = unknownFields(source === 'gemini' ? objectOf(value.googleSearch) ?? {} : value, knownFields[source])
   switch (source) {
     case 'anthropic-messages':
       if (!/^web_search_\d{8}$/.test(String(value.type))) return null
       return {
         ...none,
+        others,
         allowed: texts(value.allowed_domains),
         blocked: texts(value.blocked_domains),
         maxUses: numberOf(value.max_uses),
@@ -42,6 +46,7 @@ function readSearch(tool: NativeTool, source: ProtocolId): WebSearch | null {
       if (!/^web_search(_preview)?(_|$)/.test(String(value.type)) || value.external_web_access === false) return null
       return {
         ...none,
+        others,
         allowed: texts(objectOf(value.filters)?.allowed_domains),
         place: placeIn(objectOf(value.user_location)),
         contextSize: stringOf(value.search_context_size),
@@ -51,13 +56,29 @@ function readSearch(tool: NativeTool, source: ProtocolId): WebSearch | null {
       if (value.type !== 'web_search_options') return null
       return {
         ...none,
+        others,
         place: placeIn(objectOf(objectOf(value.user_location)?.approximate)),
         contextSize: stringOf(value.search_context_size),
         at: { place: 'user_location', contextSize: 'search_context_size' },
       }
     case 'gemini':
-      return value.googleSearch === undefined ? null : none
+      return value.googleSearch === undefined ? null : {
+        ...none,
+        others,
+        blocked: texts(objectOf(value.googleSearch)?.excludeDomains),
+        at: { blocked: 'excludeDomains' },
+      }
   }
+}
+
+/** The fields that a search of the web is read from; those of a place and of a filter are in them. */
+const knownFields: Readonly<Record<ProtocolId, ReadonlySet<string>>> = {
+  'anthropic-messages': new Set([
+    ...['type', 'name', 'allowed_domains', 'blocked_domains', 'max_uses', 'user_location', 'cache_control'],
+  ]),
+  'openai-responses': new Set(['type', 'filters', 'user_location', 'search_context_size', 'external_web_access']),
+  'openai-chat': new Set(['type', 'user_location', 'search_context_size']),
+  'gemini': new Set(['excludeDomains']),
 }
 
 function placeIn(place: JsonObject | undefined): JsonObject | null {
@@ -89,6 +110,7 @@ export function hostedTool(tool: NativeTool, ledger: Ledger): JsonObject | null 
       ledger.lose(`${search.path}.${at}`, `the search of ${target} cannot be told`)
     }
   }
+  ledger.extras({ path: search.path, extra: search.others })
   const { allowed, blocked, maxUses, place, contextSize } = search
   switch (target) {
     case 'anthropic-messages':

@@ -52,6 +52,7 @@ const harmlessValues: Readonly<Record<string, readonly Json[]>> = {
   detail: ['auto'],
   speed: ['standard'],
   clear_at: ['never'],
+  response_inclusion: ['full'],
   phase: [],
   status: ['completed'],
   defer_loading: [false],

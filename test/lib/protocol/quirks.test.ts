@@ -263,6 +263,34 @@ describe('the search tool of a provider', () => {
     }
   }
 
+  test('names what it was told for its own provider only, and carries the places to leave out', () => {
+    const told = messages({
+      tools: [{
+        type: 'web_search_20260318',
+        name: 'web_search',
+        allowed_callers: ['code_execution_20260120'],
+        response_inclusion: 'excluded',
+        defer_loading: false,
+      }],
+    })
+    const lost = ['tools[0].allowed_callers', 'tools[0].response_inclusion']
+    for (const to of ['openai-chat', 'openai-responses', 'gemini'] as const) {
+      expect([to, ...ask('anthropic-messages', to, told, ['web-search', 'chat-web-search']).losses]).toEqual([
+        to,
+        ...lost,
+      ])
+    }
+    const googleSearch = { excludeDomains: ['e.com'], timeRangeFilter: { startTime: '2026-01-01T00:00:00Z' } }
+    const excluding = { ...searches.gemini, tools: [{ googleSearch }] }
+    const { sent, losses } = ask('gemini', 'anthropic-messages', excluding, ['web-search'])
+    expect(sent.tools).toEqual([{ type: 'web_search_20250305', name: 'web_search', blocked_domains: ['e.com'] }])
+    expect(losses).toEqual(['tools[0].googleSearch.timeRangeFilter'])
+    expect(ask('gemini', 'openai-responses', excluding, ['web-search']).losses.toSorted()).toEqual([
+      'tools[0].googleSearch.excludeDomains',
+      'tools[0].googleSearch.timeRangeFilter',
+    ])
+  })
+
   test('that may look at nothing fresh is not mapped, and one beside functions only where the model takes both', () => {
     const cached = responses({ tools: [{ type: 'web_search', external_web_access: false }] })
     expect(ask('openai-responses', 'gemini', cached, ['web-search']).losses).toEqual(['tools[0]'])

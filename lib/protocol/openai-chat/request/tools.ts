@@ -94,7 +94,7 @@ export function encodeSearch(request: InferenceRequest, { ledger, quirks }: Enco
   return undefined
 }
 
-const silent = (ledger: Ledger): Ledger => ({ ...ledger, lose: () => {} })
+const silent = (ledger: Ledger): Ledger => ({ ...ledger, lose: () => {}, extras: () => undefined })
 
 /** A tool as a list, which is empty where it cannot be said. */
 export function encodeTool(tool: ToolDefinition, options: EncodeOptions): JsonObject[] {
