@@ -7,6 +7,7 @@ import { type AddCommands, afterHelp } from './program.ts'
 /** Options of `gw conform`. */
 interface Options {
   readonly model?: string
+  readonly broken?: readonly string[]
   readonly only?: string
   readonly timeoutSecs: string
 }
@@ -17,13 +18,15 @@ export const conform: AddCommands = (program, { io, options, withSession, exitWi
     .description('Test a gateway against the grammar of every protocol, case by case')
     .argument('<url>', 'base URL of the gateway, with or without /v1')
     .option('--model <name>', 'a model that can call tools (default: a quick one of the first listed that do)')
+    .option('--broken <name...>', 'models that break in the middle of an answer: each must end in an error')
     .option('--only <text>', 'run only cases whose id holds this text')
     .option('--timeout-secs <seconds>', 'longest wait for one case', '60')
   afterHelp(command, [
     'The token comes from --token or GW_TOKEN. Exits 1 when a case fails.',
     'Example: gw conform http://127.0.0.1:8080 --token env:GW_TOKEN',
+    'Example: gw conform http://127.0.0.1:8080 --token env:GW_TOKEN --broken demo/demo-cut demo/demo-twice',
   ])
-    .action(async (base: string, { model, only, timeoutSecs }: Options) => {
+    .action(async (base: string, { model, broken, only, timeoutSecs }: Options) => {
       const seconds = Number(timeoutSecs)
       if (!(seconds > 0 && seconds <= 3600)) {
         throw new GwError('usage.invalid', '--timeout-secs takes a number of seconds up to 3600')
@@ -42,6 +45,7 @@ export const conform: AddCommands = (program, { io, options, withSession, exitWi
         fetch: (url, init) => fetch(url, { ...init, redirect: 'manual' }),
         timeoutMs: seconds * 1000,
         ...(model === undefined ? {} : { model }),
+        ...(broken === undefined ? {} : { broken }),
         ...(only === undefined ? {} : { only }),
       })
       if (report.cases.length === 0) {

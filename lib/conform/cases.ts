@@ -250,6 +250,11 @@ async function refused(
   const reply = await bench.send(body, options)
   const text = await reply.text()
   must(reply.status === status, `status ${reply.status} instead of ${status}: ${text.slice(0, 300)}`)
+  return refusal(bench, text)
+}
+
+/** The message of an error body, which must be one of this protocol. */
+function refusal(bench: Bench, text: string): string {
   let said: unknown
   try {
     said = JSON.parse(text)
@@ -377,3 +382,32 @@ export const cases: readonly Case[] = [
     run: async (bench) => void await refused(bench, 401, bench.wire.ask(bench.model, question), { token: null }),
   },
 ]
+
+/** What must hold of a model that is known to break: in the middle of its answer, or by what it says. */
+export function brokenCases(model: string): readonly Case[] {
+  const named = model.replace(/^.*[/:]/, '')
+  return [
+    {
+      id: `broken-stream:${named}`,
+      title: `a stream of ${named} ends in an error event and nothing else`,
+      async run(bench) {
+        const reply = await bench.send(bench.wire.streamed(bench.wire.ask(model, question)), { stream: true, model })
+        const text = await reply.text()
+        if (reply.status !== 200) return void refusal(bench, text)
+        const heard = hear(bench.wire.protocol, text)
+        must(heard.error !== null, `the stream ended as if it were whole: ${heard.stop}`)
+        must(heard.error !== '', 'the error says nothing')
+      },
+    },
+    {
+      id: `broken-whole:${named}`,
+      title: `a whole answer of ${named} is an error`,
+      async run(bench) {
+        const reply = await bench.send(bench.wire.ask(model, question), { model })
+        const text = await reply.text()
+        must(reply.status >= 400, `status ${reply.status}: ${text.slice(0, 300)}`)
+        refusal(bench, text)
+      },
+    },
+  ]
+}

@@ -191,6 +191,12 @@ function responses(events: Wire, heard: Heard): void {
     fault(value.type === event, `event ${event} says ${value.type}`)
     fault(value.sequence_number === i, `sequence number ${value.sequence_number} at place ${i}`)
     fault(!over, 'an event after the end')
+    if (event === 'error') {
+      fault(value.message, 'an error that says nothing')
+      heard.error = value.message
+      over = true
+      return
+    }
     fault(i === 0 ? event === 'response.created' : event !== 'response.created', 'response.created stands first, once')
     const item = items.get(value.output_index)
     switch (event) {

@@ -1,6 +1,6 @@
 import { GwError, isGwError, type JsonObject } from '../base/mod.ts'
 import type { ProtocolId } from '../protocol/mod.ts'
-import { type Bench, type Case, cases, type Wire, wires } from './cases.ts'
+import { type Bench, brokenCases, type Case, cases, type Wire, wires } from './cases.ts'
 
 /** What is tested, and with what. */
 export interface ConformanceOptions {
@@ -10,6 +10,8 @@ export interface ConformanceOptions {
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>
   /** A model that can call tools; one of the first listed that do when absent. */
   readonly model?: string
+  /** Models that break in the middle of their answers, or by what they say: each must end in an error. */
+  readonly broken?: readonly string[]
   /** Cases whose id holds this text; all when absent. */
   readonly only?: string
   /** Milliseconds for one case; 60,000 when absent. */
@@ -46,8 +48,9 @@ export async function runConformance(options: ConformanceOptions): Promise<Confo
   const base = options.baseUrl.replace(/\/+$/, '').replace(/\/v1$/, '')
   const model = options.model ?? await modelThatAnswers(base, options)
   const reports: CaseReport[] = []
+  const all = [...cases, ...(options.broken ?? []).flatMap(brokenCases)]
   for (const wire of wires) {
-    for (const item of cases) {
+    for (const item of all) {
       const id = `${wire.protocol}/${item.id}`
       if (options.only !== undefined && !id.includes(options.only)) continue
       const from = performance.now()

@@ -37,6 +37,8 @@ export const demoModels: readonly DemoModel[] = [
   chat('demo-error-529', 'is overloaded'),
   chat('demo-break', 'sends an error event in the middle of a stream'),
   chat('demo-cut', 'loses the connection in the middle of an answer'),
+  chat('demo-garble', 'sends half an event in the middle of a stream, and goes on as if nothing were wrong'),
+  chat('demo-twice', 'says its whole stream twice before it ends'),
   chat('demo-empty', 'finishes without having said anything'),
   chat('demo-refuse', 'declines to answer'),
 ]
@@ -52,8 +54,11 @@ export interface Behaviour {
   readonly hang: boolean
   /** Status of the error to answer with. */
   readonly error: number | null
-  /** How a stream ends before its time: with an error event, or with a lost connection. */
-  readonly broken: 'event' | 'connection' | null
+  /**
+   * How a stream is broken: it ends before its time, with an error event or with a lost connection, or it ends as if it
+   * were whole, and half of an event or all of it once more stood in it.
+   */
+  readonly broken: 'event' | 'connection' | 'garbage' | 'twice' | null
   readonly says: 'answer' | 'nothing' | 'refusal'
 }
 
@@ -96,6 +101,10 @@ export function behaviourOf(model: string): Behaviour | undefined {
       return { ...plain, broken: 'event' }
     case 'cut':
       return { ...plain, broken: 'connection' }
+    case 'garble':
+      return { ...plain, broken: 'garbage' }
+    case 'twice':
+      return { ...plain, broken: 'twice' }
     case 'empty':
       return { ...plain, says: 'nothing' }
     case 'refuse':

@@ -31,7 +31,7 @@ export function paced(frames: Iterable<Frame>, pace: Pace): ReadableStream<Uint8
   const { clock, behaviour, broken } = pace
   const gone = new AbortController()
   const encoder = new TextEncoder()
-  const source = frames[Symbol.iterator]()
+  const source = (behaviour.broken === 'twice' ? twice(frames) : frames)[Symbol.iterator]()
   const delayMs = behaviour.delayMs ?? pace.pieceDelayMs
   let generated = 0
   let sent = 0
@@ -54,6 +54,9 @@ export function paced(frames: Iterable<Frame>, pace: Pace): ReadableStream<Uint8
           controller.enqueue(encoder.encode(write(broken(sent))))
           return controller.close()
         }
+        if (behaviour.broken === 'garbage' && generated === breaksAfter) {
+          controller.enqueue(encoder.encode('data: {"choices":[{"ind\n\n'))
+        }
       }
       sent++
       controller.enqueue(encoder.encode(write(frame)))
@@ -62,6 +65,16 @@ export function paced(frames: Iterable<Frame>, pace: Pace): ReadableStream<Uint8
       gone.abort()
     },
   }, { highWaterMark: 0 })
+}
+
+/** What ends a stream for good, where a protocol has such an event. */
+const ends: ReadonlySet<unknown> = new Set(['[DONE]', 'message_stop', 'response.completed'])
+
+/** All frames but the very end, and then all of them. */
+function* twice(frames: Iterable<Frame>): Generator<Frame> {
+  const all = [...frames]
+  yield* all.filter(({ event, data }) => !ends.has(event) && !ends.has(data))
+  yield* all
 }
 
 function write(frame: Frame): string {

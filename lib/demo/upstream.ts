@@ -218,7 +218,10 @@ export function demoUpstream(options: DemoOptions = {}): DemoUpstream {
   function whole(value: unknown, behaviour: Behaviour): Response {
     if (behaviour.broken === 'event') throw broken()
     if (behaviour.broken === null) return Response.json(value)
-    const half = new TextEncoder().encode(JSON.stringify(value).slice(0, 80))
+    const text = JSON.stringify(value)
+    if (behaviour.broken === 'garbage') return asJson(text.slice(0, 80))
+    if (behaviour.broken === 'twice') return asJson(text + text)
+    const half = new TextEncoder().encode(text.slice(0, 80))
     let sent = false
     const cut = new ReadableStream<Uint8Array>({
       async pull(controller) {
@@ -269,6 +272,8 @@ export function demoUpstream(options: DemoOptions = {}): DemoUpstream {
 
   return { fetch: answered }
 }
+
+const asJson = (text: string): Response => new Response(text, { headers: { 'content-type': 'application/json' } })
 
 function broken(): Refusal {
   return new Refusal(500, 'the demo upstream broke, as demo-break does', { code: 'server_error' })

@@ -15,7 +15,7 @@ export const repairs = {
   'late-result': 'a result that does not follow its call directly is moved there',
   'missing-tool-id': 'a call without an id gets one',
   'missing-index': 'a call delta without an index belongs to its id, or to the call being written',
-  'duplicate-index': 'another id and name under a used index is another call',
+  'duplicate-index': 'another id and name under a used index is another call, or another item',
   'repeated-name': 'a name that comes again with each delta counts once',
   'missing-item': 'a delta for an item that was never added opens it',
   'items-at-the-end': 'output that stands only in the closing event is read from there',

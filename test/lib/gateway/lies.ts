@@ -319,6 +319,10 @@ const responsesTellings: Tellings = {
     { title: 'no ends of items', events: without(bare, 6, 7, 8, 12, 13) },
     { title: 'only whole items', events: [bare[0]!, bare[8]!, bare[13]!, bare[14]!] },
     { title: 'no places', events: bare.map((event) => event.replaceAll(/"output_index":\d,/g, '')) },
+    {
+      title: 'one index for all items',
+      events: responses.map((event) => event.replaceAll('"output_index":1', '"output_index":0')),
+    },
     { title: 'completed without a status', events: [...bare.slice(0, -1), ended({ ...finished, status: undefined })] },
   ],
 }

@@ -27,6 +27,7 @@ interface Section {
 const wordFields = ['delta']
 
 interface OpenItem {
+  readonly id: string | null
   readonly type: string
   /** As it ended. */
   value: JsonObject
@@ -110,7 +111,7 @@ export function streamDecoder(stem: string): StreamDecoder {
   function itemOf(data: JsonObject, type: string): OpenItem {
     const key = keyOf(data)
     let item = items.get(key)
-    if (item === undefined) items.set(key, item = { type, value: {}, parts: new Map(), done: false })
+    if (item === undefined) items.set(key, item = { id: stringOf(data.item_id), type, value: {}, parts: new Map(), done: false })
     return item
   }
   function textPart(data: JsonObject, type: 'text' | 'refusal', out: InferenceEvent[]): OpenPart | null {
@@ -131,8 +132,18 @@ export function streamDecoder(stem: string): StreamDecoder {
   }
   function added(data: JsonObject, out: InferenceEvent[]): void {
     const value = objectOf(data.item)
-    if (value === undefined || items.has(keyOf(data))) return fail('an output item was added twice or empty', out)
-    const item: OpenItem = { type: stringOf(value.type) ?? '', value, parts: new Map(), done: false }
+    const known = items.get(keyOf(data))
+    const id = stringOf(value?.id)
+    // repair `duplicate-index`: another id under a used index is another item
+    if (value === undefined || (known !== undefined && (id === null || known.id === null || known.id === id))) {
+      return fail('an output item was added twice or empty', out)
+    }
+    if (known !== undefined) {
+      for (const part of known.parts.values()) close(part, out)
+      items.delete(keyOf(data))
+      items.set(`before ${items.size}`, known)
+    }
+    const item: OpenItem = { id, type: stringOf(value.type) ?? '', value: {}, parts: new Map(), done: false }
     items.set(keyOf(data), item)
     if (item.type === 'reasoning') open(item, 0, { type: 'reasoning', id: stringOf(value.id) }, out)
     else if (item.type === 'function_call' || item.type === 'custom_tool_call') {
