@@ -13,7 +13,7 @@ import {
   type Standing,
 } from './state.ts'
 import { addSample } from './samples.ts'
-import { bucketRefillPerMs, decide } from './view.ts'
+import { bucketRefillPerMs } from './view.ts'
 
 /** One fact about one key. */
 export type Observation =
@@ -103,7 +103,6 @@ export function observe(before: Standing, observation: Observation, now: number)
           observedAt: now,
           retryAfterMs: null,
           hint: 'auth_dead',
-          decision: 'try_next_account',
         },
         updatedAt: now,
       }
@@ -168,7 +167,7 @@ function succeeded(
     latencies: addSample(before.latencies, seen.firstByteMs, now),
     speeds: addSample(before.speeds, seen.tokensPerSecond, now),
     windows: seen.windows && seen.windows.length > 0 ? mergeWindows(before.windows, seen.windows, now) : before.windows,
-    evidence: { source: seen.source, observedAt: now, retryAfterMs: null, hint: 'none', decision: 'use_this' },
+    evidence: { source: seen.source, observedAt: now, retryAfterMs: null, hint: 'none' },
     updatedAt: now,
   }
 }
@@ -205,7 +204,7 @@ function failed(before: Standing, seen: Extract<Observation, { is: 'failure' }>,
   const effect = effectOf(seen, now)
   if (effect === null) return before
   const liveness = keepWorse(before.liveness, effect.liveness, now)
-  const after: Standing = {
+  return {
     ...before,
     liveness,
     circuit: effect.circuit ? afterFailure(before.circuit, now) : before.circuit,
@@ -227,11 +226,9 @@ function failed(before: Standing, seen: Extract<Observation, { is: 'failure' }>,
       observedAt: now,
       retryAfterMs: failure.retryAfterMs,
       hint: effect.hint,
-      decision: 'try_next_account',
     },
     updatedAt: now,
   }
-  return { ...after, evidence: { ...after.evidence!, decision: decide(after, now) } }
 }
 
 /** A named reset beats a guess, the later named one wins, and the dead stay dead. */

@@ -78,16 +78,12 @@ export type HintClass =
   | 'unknown_4xx'
   | 'failure'
 
-/** What to do with a target, in oauth-mux's words. */
-export type Decision = 'use_this' | 'wait_and_retry' | 'try_next_account' | 'try_next_provider' | 'give_up'
-
 /** The last thing seen of a target. Holds no text of the provider's. */
 export interface Evidence {
   readonly source: EvidenceSource
   readonly observedAt: number
   readonly retryAfterMs: number | null
   readonly hint: HintClass
-  readonly decision: Decision
 }
 
 /** A quota window and when it was last described. */

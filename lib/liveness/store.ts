@@ -86,7 +86,7 @@ const isSamples = isListOf((value) => isNumbers(value) && (value as unknown[]).l
 
 const isEvidence: Test = (value) =>
   isObject(value) && isText(value.source) && isNumber(value.observedAt) && isNumberOrNull(value.retryAfterMs) &&
-  isText(value.hint) && isText(value.decision)
+  isText(value.hint)
 
 /**
  * Whether a value is a standing without its key and time; what a later gw adds to one means nothing to this one. Written

@@ -1,5 +1,5 @@
 import type { QuotaWindow } from '../protocol/mod.ts'
-import type { Decision, SeenWindow, Standing } from './state.ts'
+import type { Liveness, SeenWindow, Standing } from './state.ts'
 
 /** Failures that come back to the bucket: one per 10 s. */
 export const bucketRefillPerMs = 0.1 / 1000
@@ -111,30 +111,16 @@ export function explainStanding(standing: Standing, now: number): string {
 
 const guessed = (told: boolean): string => told ? '' : ' (our guess, the provider named no time)'
 
-/** What oauth-mux's commands do with a standing: the answer for exec, env and probe. */
-export function decide(standing: Standing, now: number): Decision {
-  const { liveness } = standing
-  if (liveness.state === 'degraded' && liveness.reason === 'provider_degraded' && (liveness.retryAt ?? 0) > now) {
-    return 'try_next_provider'
-  }
-  const verdict = judge(standing, now)
-  if (verdict.is !== 'blocked') return 'use_this'
-  return verdict.because === 'rate_limited' || verdict.because === 'cooldown' ? 'wait_and_retry' : 'try_next_account'
-}
-
-/** The standing in one word and its facts: `available`, `rate_limited:per_minute:30s`, `dead:token_revoked`. */
-export function summarize(standing: Standing): string {
-  const { liveness } = standing
+/** The liveness in one word and its facts: `available`, `rate_limited:per_minute:12s`, `dead:token_revoked`. */
+export function summarize(liveness: Liveness, now: number): string {
   if (liveness.state !== 'live') return `${liveness.state}:${liveness.reason}`
   const { availability } = liveness
   const epoch = (ms: number) => Math.floor(ms / 1000)
   switch (availability.is) {
     case 'available':
       return 'available'
-    case 'rate_limited': {
-      const seconds = Math.round((availability.until - availability.limitedAt) / 1000)
-      return `rate_limited:${availability.window}:${seconds}s`
-    }
+    case 'rate_limited':
+      return `rate_limited:${availability.window}:${Math.max(0, Math.ceil((availability.until - now) / 1000))}s`
     case 'quota_exhausted':
       return availability.resetsAt === null
         ? 'quota_exhausted'

@@ -45,7 +45,7 @@ function viewStanding(of: Standing, now: number): z.output<typeof standing> {
   return {
     key: of.key,
     state: of.liveness.state,
-    summary: summarize(of),
+    summary: summarize(of.liveness, now),
     detail: explainStanding(of, now),
     usable: verdict.is !== 'blocked',
     until: verdict.is === 'blocked' ? verdict.until : null,

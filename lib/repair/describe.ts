@@ -1,27 +1,9 @@
+import { summarize } from '../liveness/look.ts'
 import type { Liveness } from '../liveness/mod.ts'
 import type { Evidence, LastProbe } from './evidence.ts'
 
 const epoch = (ms: number): number => Math.floor(ms / 1000)
 const secondsUntil = (until: number, now: number): number => Math.max(0, Math.ceil((until - now) / 1000))
-
-/** The liveness in one word: `available`, `rate_limited:per_minute:12s`, `dead:token_revoked`, … */
-export function livenessSummary(liveness: Liveness, now: number): string {
-  if (liveness.state === 'dead') return `dead:${liveness.reason}`
-  if (liveness.state === 'degraded') return `degraded:${liveness.reason}`
-  const { availability } = liveness
-  switch (availability.is) {
-    case 'available':
-      return 'available'
-    case 'rate_limited':
-      return `rate_limited:${availability.window}:${secondsUntil(availability.until, now)}s`
-    case 'quota_exhausted':
-      return availability.resetsAt === null
-        ? 'quota_exhausted'
-        : `quota_exhausted:reset@${epoch(availability.resetsAt)}`
-    case 'cooldown':
-      return `cooldown:until@${epoch(availability.until)}`
-  }
-}
 
 /** The liveness of a route as every report shows it. Times are epoch seconds. */
 export interface LivenessReport {
@@ -47,7 +29,7 @@ export interface LivenessReport {
 export function livenessReport(evidence: Evidence, now: number): LivenessReport {
   const { liveness } = evidence
   const { state } = liveness
-  const summary = livenessSummary(liveness, now)
+  const summary = summarize(liveness, now)
   if (state === 'dead') return { summary, state, reason: liveness.reason, since: epoch(liveness.since) }
   if (state === 'degraded') {
     const { reason, since, retryAt } = liveness
@@ -98,8 +80,8 @@ function withRevalidation(
   }
 }
 
-/** What the last look meant for the next call. */
-export type Decision = 'use_this' | 'wait_and_retry' | 'try_next_account' | 'try_next_provider' | 'give_up'
+/** What a caller should do about a route, in oauth-mux's words. */
+export type Decision = 'use_this' | 'wait_and_retry' | 'try_next_account' | 'try_next_provider'
 
 /** What a caller should do about what is recorded. One table for exec, env, probe and planning. */
 export function decisionFor(evidence: Evidence): Decision {

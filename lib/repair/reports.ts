@@ -1,17 +1,11 @@
+import { summarize } from '../liveness/mod.ts'
 import { knownFacts, planNow, type RepairContext } from './context.ts'
 import type { RouteAction } from './action.ts'
 import { type Writeback, writebackFor } from './admission.ts'
 import { probeBudget } from './definition/budget.ts'
 import type { ProviderDefinition } from './definition/schema.ts'
 import { builtinDefinitions } from './definition/builtin.ts'
-import {
-  decisionFor,
-  type LastProbeReport,
-  lastProbeReport,
-  type LivenessReport,
-  livenessReport,
-  livenessSummary,
-} from './describe.ts'
+import { decisionFor, type LastProbeReport, lastProbeReport, type LivenessReport, livenessReport } from './describe.ts'
 import { codexSetup, type ConfigFacts } from './doctor.ts'
 import { accountKey, type RouteAccount, routeKey } from './inventory/inventory.ts'
 import { describeLocation } from './inventory/secret.ts'
@@ -252,7 +246,7 @@ export async function status(context: RepairContext, config: ConfigFacts) {
         provider: account.provider,
         account: account.account,
         summary: own
-          ? livenessSummary(own.liveness, now)
+          ? summarize(own.liveness, now)
           : routes.some(({ report }) => report.selectable)
           ? 'available'
           : routes.find(({ report }) => report.action.severity === 'error')?.report.skip_reason ??

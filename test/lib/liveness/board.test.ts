@@ -37,7 +37,7 @@ test('the board survives a restart, without what has expired', async () => {
   await storage.close()
   await clock.advance(30_000)
   const again = await open()
-  expect(again.board.all().map((one) => [one.key as string, summarize(one)])).toEqual([
+  expect(again.board.all().map((one) => [one.key as string, summarize(one.liveness, clock.now())])).toEqual([
     ['anthropic:b', `quota_exhausted:reset@${Math.floor((noon + 7_200_000 + 15_500) / 1000)}`],
     ['anthropic:c', 'dead:auth_permanently_failed'],
     ['anthropic:max#chat/claude-opus-4-7', 'available'],
@@ -62,7 +62,7 @@ test('two processes share what they learn, and good news does not erase the trou
   b.board.observe(target, { is: 'success' })
   await b.storage.batch.flush()
   await b.board.sync()
-  expect(summarize(b.board.get(keys.account)!)).toStartWith('quota_exhausted')
+  expect(summarize(b.board.get(keys.account)!.liveness, clock.now())).toStartWith('quota_exhausted')
   expect(b.board.troubled.has(keys.account)).toBe(true)
   for (const { board, storage } of [a, b]) {
     board.close()
@@ -78,10 +78,10 @@ test('a row of its own that is older than what it knows is not believed again', 
   await clock.advance(50)
   a.board.reset(keys.account)
   await a.board.sync()
-  expect(summarize(a.board.get(keys.account)!)).toBe('available')
+  expect(summarize(a.board.get(keys.account)!.liveness, clock.now())).toBe('available')
   await a.storage.batch.flush()
   await a.board.sync()
-  expect(summarize(a.board.get(keys.account)!)).toBe('available')
+  expect(summarize(a.board.get(keys.account)!.liveness, clock.now())).toBe('available')
   a.board.close()
   await a.storage.close()
 })

@@ -3,7 +3,6 @@ import fc from 'fast-check'
 import type { TargetKey } from '../../../lib/accounts/mod.ts'
 import { longestWaitMs } from '../../../lib/base/mod.ts'
 import { explainStanding, judge, type Observation, type Standing, summarize } from '../../../lib/liveness/mod.ts'
-import { decide } from '../../../lib/liveness/view.ts'
 import { freshStanding } from '../../../lib/liveness/state.ts'
 import { observe, scoreAt } from '../../../lib/liveness/observe.ts'
 import type { FailureKind, QuotaWindow, UpstreamFailure } from '../../../lib/protocol/mod.ts'
@@ -45,37 +44,32 @@ const window = (more: Partial<QuotaWindow>): QuotaWindow => ({
 })
 
 for (
-  const [name, observation, summary, decision] of [
+  const [name, observation, summary] of [
     [
       'a 429 with a wait of 30 s',
       failure('rate_limited', { retryAfterMs: 30_000 }),
       'rate_limited:per_minute:30s',
-      'wait_and_retry',
     ],
-    ['a 429 without a wait', failure('rate_limited'), 'rate_limited:per_minute:30s', 'wait_and_retry'],
+    ['a 429 without a wait', failure('rate_limited'), 'rate_limited:per_minute:30s'],
     [
       'a 429 with a wait of 10 min',
       failure('rate_limited', { retryAfterMs: 600_000 }),
       'rate_limited:per_hour:600s',
-      'wait_and_retry',
     ],
     [
       'a 429 with a wait of 2 h',
       failure('rate_limited', { retryAfterMs: 7_200_000 }),
       `quota_exhausted:reset@${t0 / 1000 + 7200}`,
-      'try_next_account',
     ],
     [
       'a spent quota with no wait',
       failure('quota_exhausted'),
       `quota_exhausted:reset@${t0 / 1000 + 3600}`,
-      'try_next_account',
     ],
     [
       'a spent window',
       failure('quota_exhausted', { windows: [window({ resetsAt: t0 + 1_000_000 })] }),
       `quota_exhausted:reset@${t0 / 1000 + 1000}`,
-      'try_next_account',
     ],
     [
       'two spent windows, the later counts',
@@ -83,39 +77,36 @@ for (
         windows: [window({ resetsAt: t0 + 1_000_000 }), window({ lengthMs: 1, resetsAt: t0 + 9_000_000 })],
       }),
       `quota_exhausted:reset@${t0 / 1000 + 9000}`,
-      'try_next_account',
     ],
-    ['a 5xx', failure('server_error', { status: 500 }), 'degraded:provider_degraded', 'try_next_provider'],
-    ['an overload', failure('overloaded', { status: 529 }), 'degraded:provider_degraded', 'try_next_provider'],
-    ['a refused credential', failure('unauthorized', { status: 401 }), 'dead:token_revoked', 'try_next_account'],
-    ['a missing scope', failure('forbidden', { code: 'scope' }), 'degraded:scope_insufficient', 'try_next_account'],
-    ['a step-up', failure('forbidden', { code: 'step_up' }), 'degraded:step_up_required', 'try_next_account'],
+    ['a 5xx', failure('server_error', { status: 500 }), 'degraded:provider_degraded'],
+    ['an overload', failure('overloaded', { status: 529 }), 'degraded:provider_degraded'],
+    ['a refused credential', failure('unauthorized', { status: 401 }), 'dead:token_revoked'],
+    ['a missing scope', failure('forbidden', { code: 'scope' }), 'degraded:scope_insufficient'],
+    ['a step-up', failure('forbidden', { code: 'step_up' }), 'degraded:step_up_required'],
     [
       'pending verification',
       failure('forbidden', { code: 'pending' }),
       'degraded:pending_verification',
-      'try_next_account',
     ],
-    ['terms to accept', failure('forbidden', { code: 'terms' }), 'degraded:terms_required', 'try_next_account'],
-    ['another 403', failure('forbidden'), 'degraded:tier_insufficient', 'try_next_account'],
-    ['no money', failure('billing'), 'degraded:subscription_paused', 'try_next_account'],
-    ['a plan without the model', failure('entitlement'), 'degraded:tier_insufficient', 'try_next_account'],
-    ['an unknown model', failure('model_unavailable'), 'degraded:unknown_4xx', 'try_next_account'],
-    ['too many at once', failure('concurrency'), `cooldown:until@${t0 / 1000 + 5}`, 'wait_and_retry'],
-    ['a local cause', failure('local'), 'available', 'use_this'],
-    ['a prompt too long', failure('context_length'), 'available', 'use_this'],
-    ['a refused prompt', failure('moderation'), 'available', 'use_this'],
-    ['a bad request', failure('invalid_request'), 'available', 'use_this'],
-    ['the caller leaving', failure('cancelled'), 'available', 'use_this'],
-    ['an unreachable host', failure('unreachable'), 'available', 'use_this'],
-    ['a timeout', failure('timeout'), 'available', 'use_this'],
-    ['a success', success, 'available', 'use_this'],
+    ['terms to accept', failure('forbidden', { code: 'terms' }), 'degraded:terms_required'],
+    ['another 403', failure('forbidden'), 'degraded:tier_insufficient'],
+    ['no money', failure('billing'), 'degraded:subscription_paused'],
+    ['a plan without the model', failure('entitlement'), 'degraded:tier_insufficient'],
+    ['an unknown model', failure('model_unavailable'), 'degraded:unknown_4xx'],
+    ['too many at once', failure('concurrency'), `cooldown:until@${t0 / 1000 + 5}`],
+    ['a local cause', failure('local'), 'available'],
+    ['a prompt too long', failure('context_length'), 'available'],
+    ['a refused prompt', failure('moderation'), 'available'],
+    ['a bad request', failure('invalid_request'), 'available'],
+    ['the caller leaving', failure('cancelled'), 'available'],
+    ['an unreachable host', failure('unreachable'), 'available'],
+    ['a timeout', failure('timeout'), 'available'],
+    ['a success', success, 'available'],
   ] as const
 ) {
   test(`observe() after ${name} is ${summary}`, () => {
     const after = observe(fresh, observation, t0)
-    expect(summarize(after)).toBe(summary)
-    expect(decide(after, t0)).toBe(decision)
+    expect(summarize(after.liveness, t0)).toBe(summary)
     if (summary !== 'available') expect(explainStanding(after, t0 + 12_000)).not.toBe('available')
   })
 }
@@ -172,7 +163,7 @@ test('an unknown reset is not a passed one', () => {
 
 test('a refresh raises the dead and keeps a spent quota', () => {
   const dead = observe(fresh, failure('unauthorized'), t0)
-  expect(summarize(observe(dead, { is: 'refreshed' }, t0 + 1))).toBe('available')
+  expect(summarize(observe(dead, { is: 'refreshed' }, t0 + 1).liveness, t0)).toBe('available')
   const spent = observe(fresh, failure('quota_exhausted', { retryAfterMs: 9_000_000 }), t0)
   expect(observe(spent, { is: 'refreshed' }, t0 + 1)).toBe(spent)
 })
