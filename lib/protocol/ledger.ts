@@ -29,7 +29,6 @@ const openaiShared = new Set([
   'prompt_cache_options',
   'prompt_cache_retention',
   'moderation',
-  'stream_options',
 ])
 
 /**

@@ -33,6 +33,7 @@ interface Row {
   readonly lost?: readonly string[]
 }
 
+const breakpoint = { prompt_cache_breakpoint: { mode: 'explicit' } }
 const thought = {
   role: 'assistant',
   content: [{ type: 'thinking', thinking: 'hm', signature: 'c2ln' }, { type: 'text', text: 'x' }],
@@ -93,10 +94,30 @@ const table: Readonly<Record<Exclude<Quirk, 'codex-backend' | 'reasoning-field'>
   'plain-chat': {
     from: 'openai-responses',
     to: 'openai-chat',
-    body: responses({ prompt_cache_key: 'k', service_tier: 'flex', text: { verbosity: 'low' } }),
-    with: { prompt_cache_key: undefined, service_tier: undefined, verbosity: undefined },
-    without: { prompt_cache_key: 'k', service_tier: 'flex', verbosity: 'low' },
-    lost: ['prompt_cache_key', 'service_tier', 'text.verbosity'],
+    body: responses({
+      prompt_cache_key: 'k',
+      service_tier: 'flex',
+      text: { verbosity: 'low' },
+      input: [{ role: 'user', content: [{ type: 'input_text', text: 'hi', ...breakpoint }] }],
+    }),
+    with: {
+      prompt_cache_key: undefined,
+      service_tier: undefined,
+      verbosity: undefined,
+      'messages.0': { role: 'user', content: 'hi' },
+    },
+    without: {
+      prompt_cache_key: 'k',
+      service_tier: 'flex',
+      verbosity: 'low',
+      'messages.0': { role: 'user', content: [{ type: 'text', text: 'hi', ...breakpoint }] },
+    },
+    lost: [
+      'input[0].content[0].prompt_cache_breakpoint',
+      'prompt_cache_key',
+      'service_tier',
+      'text.verbosity',
+    ],
   },
   'reasoning-content': {
     from: 'anthropic-messages',

@@ -181,7 +181,8 @@ function encodeContent(parts: readonly Part[], role: string, plain: boolean, opt
 function encodeMark(part: Part, { ledger, quirks }: EncodeOptions): JsonObject {
   const { cache } = part
   if (cache === undefined) return {}
-  if (breakpointOf(part, ledger) !== undefined) return { prompt_cache_breakpoint: cache.raw }
+  const own = breakpointOf(part, ledger)
+  if (own !== undefined && (ledger.same || !quirks.has('plain-chat'))) return { prompt_cache_breakpoint: own }
   if (ledger.same) return { cache_control: cache.raw }
   if (quirks.has('cache-control')) return { cache_control: compact({ type: 'ephemeral', ttl: cache.ttl ?? undefined }) }
   loseMark(part, ledger)
