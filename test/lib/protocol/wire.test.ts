@@ -5,6 +5,8 @@ import { boundaryOf, eventScanner, parseSpan, scanFields, scanForm, splice, wire
 const bytes = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text)
 const text = (data: Uint8Array): string => new TextDecoder().decode(data)
 
+const fixtures = new URL('../../fixtures', import.meta.url).pathname
+
 describe('scanFields()', () => {
   test('finds what JSON.parse finds, for any object', () => {
     fc.assert(
@@ -277,6 +279,26 @@ describe('the trackers', () => {
       expect([roles, tracker.failure?.message]).toEqual([['failure'], message])
     })
   }
+})
+
+test('no golden stream holds anything that a tracker refuses', async () => {
+  const seen = new Set<string>()
+  const refused: string[] = []
+  for await (const file of new Bun.Glob('*/reply-*/for-*.sse').scan(fixtures)) {
+    const protocol = /for-(.+)\.sse$/.exec(file)![1] as keyof typeof wires
+    const tracker = wires[protocol]!.tracker()
+    let over = false
+    const scanner = eventScanner({
+      event(data, start, end) {
+        const role = over ? 'idle' : tracker.read(data, start, end)
+        if (role === 'fault') refused.push(`${file}: ${tracker.fault}`)
+        over ||= role === 'end' || role === 'failure'
+      },
+    }, 1e8)
+    scanner.feed(new Uint8Array(await Bun.file(`${fixtures}/${file}`).arrayBuffer()))
+    seen.add(protocol)
+  }
+  expect([refused, seen.size]).toEqual([[], 4])
 })
 
 describe('scanForm()', () => {
