@@ -111,7 +111,9 @@ export function streamDecoder(stem: string): StreamDecoder {
   function itemOf(data: JsonObject, type: string): OpenItem {
     const key = keyOf(data)
     let item = items.get(key)
-    if (item === undefined) items.set(key, item = { id: stringOf(data.item_id), type, value: {}, parts: new Map(), done: false })
+    if (item === undefined) {
+      items.set(key, item = { id: stringOf(data.item_id), type, value: {}, parts: new Map(), done: false })
+    }
     return item
   }
   function textPart(data: JsonObject, type: 'text' | 'refusal', out: InferenceEvent[]): OpenPart | null {
