@@ -1,5 +1,6 @@
-import { stat } from 'node:fs/promises'
+import { access, constants, stat, statfs } from 'node:fs/promises'
 import { createServer } from 'node:net'
+import { dirname } from 'node:path'
 import { operator } from './access/mod.ts'
 import { type Clock, silentLogger, toGwError } from './base/mod.ts'
 import { clockFault } from './clock-check.ts'
@@ -52,7 +53,7 @@ export async function examine(options: DoctorOptions): Promise<Diagnosis> {
     const { message, hint } = toGwError(error)
     checks.push(fail('config', message, hint ?? 'mend the file'))
   }
-  checks.push(await folderCheck(at.data))
+  checks.push(await folderCheck(at.data), ...await diskCheck(at.data))
   for (const [name, path] of [['database', at.database], ['key file', at.keyFile]] as const) {
     checks.push(await fileCheck(name, path))
   }
@@ -87,6 +88,7 @@ export async function examineOpen(home: Home, url: string | null): Promise<Diagn
       : ok('config', loaded.exists ? `${loaded.path} is valid` : `no config file at ${loaded.path}: defaults`),
     ...loaded.warnings.map((warning) => warn('config', warning, 'mend or remove it')),
     await folderCheck(home.paths.data),
+    ...await diskCheck(home.paths.data),
     await fileCheck('database', home.paths.database),
     await fileCheck('key file', home.paths.keyFile),
     url === null ? await portCheck(server.host, server.port) : ok('serving', `this home is served at ${url}`),
@@ -134,9 +136,41 @@ async function modeOf(path: string): Promise<number | null> {
 async function folderCheck(path: string): Promise<Check> {
   const mode = await modeOf(path)
   if (mode === null) return ok('home', `${path} will be made on first use`)
+  const closed = await access(path, constants.W_OK).then(
+    () => null,
+    (error) => String((error as { code?: string }).code),
+  )
+  if (closed !== null) {
+    const why = closed === 'EROFS' ? 'is on a disk that is mounted read-only' : 'cannot be written by this user'
+    return warn(
+      'home',
+      `${path} ${why}: what is there can be looked at`,
+      'to change something, name another: GW_HOME=…',
+    )
+  }
   return (mode & 0o077) === 0
     ? ok('home', `${path} is private`)
     : fail('home', `${path} can be read by others (${mode.toString(8)})`, `chmod 700 ${path}`)
+}
+
+const mebibyte = 1024 * 1024
+/** With less than this nothing can be recorded, and what cannot be recorded is not done. */
+const leastFree = 4 * mebibyte
+/** With less than this there is a while left. */
+const fewFree = 256 * mebibyte
+
+/** Whether there is room for what gw writes; nothing where the system does not say. */
+async function diskCheck(path: string): Promise<Check[]> {
+  let at = path
+  while (await modeOf(at) === null && dirname(at) !== at) at = dirname(at)
+  const disk = await statfs(at).catch(() => null)
+  if (disk === null || disk.blocks === 0) return []
+  const free = disk.bavail * disk.bsize
+  const left = free < 10 * mebibyte ? `${Math.floor(free / 1024)} KB` : `${Math.floor(free / mebibyte)} MB`
+  if (free < leastFree) return [fail('disk', `no space is left on the disk of ${at} (${left})`, 'make room')]
+  return [
+    free < fewFree ? warn('disk', `${left} are left on the disk of ${at}`, 'make room') : ok('disk', `${left} free`),
+  ]
 }
 
 async function fileCheck(name: string, path: string): Promise<Check> {

@@ -45,16 +45,25 @@ function standardOutput(): { write(text: string): void; readonly stream: () => N
   return {
     stream,
     write(text) {
-      if (opened) return void opened.write(text)
+      if (opened) return writeTo(opened, text)
       const bytes = new TextEncoder().encode(text)
       let written = 0
       try {
         while (written < bytes.length) written += writeSync(1, bytes, written)
       } catch (error) {
         if ((error as { code?: string }).code !== 'EAGAIN') outputFailed(error as Error)
-        stream().write(bytes.subarray(written))
+        writeTo(stream(), bytes.subarray(written))
       }
     },
+  }
+}
+
+/** Some runtimes say at once what others say later. */
+function writeTo(stream: NodeJS.WriteStream, piece: string | Uint8Array): void {
+  try {
+    stream.write(piece)
+  } catch (error) {
+    outputFailed(error as Error)
   }
 }
 

@@ -386,7 +386,7 @@ function mergeWindows(
       resetsAt: window.resetsAt ?? (same ? known?.resetsAt ?? null : null),
       seenAt: now,
     }
-    if (twin) byIdentity.delete(windowIdentity(twin))
+    for (const one of twin ? [twin, window] : []) byIdentity.delete(windowIdentity(one))
     byIdentity.set(windowIdentity(next), next)
   }
   return [...byIdentity.values()].sort((a, b) => (a.lengthMs ?? 0) - (b.lengthMs ?? 0)).slice(-maxWindows)
@@ -399,8 +399,9 @@ function mergeWindows(
 function twinOf(window: QuotaWindow, known: ReadonlyMap<string, SeenWindow>): SeenWindow | undefined {
   if (unitOf(window) === 'use') return undefined
   const named = [...known.values()].filter(({ id, model }) => id === window.id && model === window.model)
-  const others = named.filter(({ lengthMs }) => (lengthMs === null) !== (window.lengthMs === null))
-  return others.length === 1 && !named.some(({ lengthMs }) => lengthMs === window.lengthMs) ? others[0] : undefined
+  const lengths = new Set([window, ...named].flatMap(({ lengthMs }) => lengthMs ?? []))
+  if (lengths.size !== 1) return undefined
+  return named.find(({ lengthMs }) => (lengthMs === null) !== (window.lengthMs === null))
 }
 
 /** What tells two windows apart: kind of unit, length and model; position and label do not count. */

@@ -1,4 +1,13 @@
-import { type Clock, GwError, type Json, type JsonObject, newId, redactFields, toGwError } from '../base/mod.ts'
+import {
+  type Clock,
+  GwError,
+  isGwError,
+  type Json,
+  type JsonObject,
+  newId,
+  redactFields,
+  toGwError,
+} from '../base/mod.ts'
 import type { Storage } from '../storage/mod.ts'
 
 /** What is about to be done, by whom. Secrets have been taken out. */
@@ -82,8 +91,10 @@ export function createAuditLog({ storage, clock }: { storage: Storage; clock: Cl
       try {
         await storage.write((tx) => tx.insertInto('audit').values(row).execute())
       } catch (cause) {
-        throw new GwError('audit.failed', `${entry.operation} was not run: its audit record cannot be written`, {
-          hint: 'gw doctor',
+        const known = isGwError(cause) ? cause : null
+        const why = known ? `: ${known.message}` : ''
+        throw new GwError('audit.failed', `${entry.operation} was not run: its audit record cannot be written${why}`, {
+          hint: known?.hint ?? 'gw doctor',
           cause,
         })
       }

@@ -127,3 +127,11 @@ test('a talk goes on after a question that failed, as if it had not been asked',
     await upstream.close()
   }
 })
+
+test('gw doctor says how much room the disk has, and of a home that is not there yet, too', async () => {
+  for (const home of [folder, join(folder, 'not', 'there', 'yet')]) {
+    const { stdout } = await cli(['--json', 'doctor'], { env: { HOME: folder, GW_HOME: home }, cwd: folder })
+    const { checks } = JSON.parse(stdout) as { checks: { name: string; found: string }[] }
+    expect(checks.find(({ name }) => name === 'disk')?.found).toMatch(/\d+ (?:KB|MB)/)
+  }
+})

@@ -195,6 +195,9 @@ test('a window whose length one report leaves out is the same one, unless severa
     const { windows } = seen(known, window({ ...allowed, lengthMs: second!, used: 0.4 }))
     expect(windows.map(({ id, lengthMs, used }) => [id, lengthMs, used])).toEqual([['requests', 60_000, 0.4]])
   }
+  const twice = seen(fresh, window({ ...allowed, lengthMs: null, model: 'm' }))
+  const both = { ...twice, windows: [...twice.windows, { ...twice.windows[0]!, lengthMs: 60_000 }] }
+  expect(seen(both, window({ ...allowed, lengthMs: null, model: 'm' })).windows).toHaveLength(1)
   const two = seen(fresh, window({ ...allowed, lengthMs: 60_000 }), window({ ...allowed, lengthMs: 86_400_000 }))
   expect(seen(two, window({ ...allowed, lengthMs: null })).windows).toHaveLength(3)
   const other = seen(fresh, window({ ...allowed, lengthMs: null, model: 'm' }))
