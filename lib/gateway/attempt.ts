@@ -12,7 +12,7 @@ import { ownCredential } from './own-accounts.ts'
 import type { Ask, Rooms } from './seams.ts'
 import type { Ledger } from './settle.ts'
 import type { SurfaceRow } from './surfaces.ts'
-import { canCount } from './counting.ts'
+import { canCount, cannotCount } from './counting.ts'
 import { editedLine } from './edit.ts'
 import { estimatedCount, plainHeaders, translateFor, type Translation } from './translated.ts'
 
@@ -119,6 +119,9 @@ async function send({ target, edit }: PlannedTarget, claim: Claim, given: Line):
       credential = renewed
       reply = await call({ target, credential, body, translation }, line)
     }
+  }
+  if (!reply.ok && row.surface === 'count_tokens' && cannotCount(deployment, reply.failure)) {
+    return countHere(claim, line, estimatedCount(line))
   }
   // The words of a provider of another protocol are not in the caller's.
   const foreign = target.deployment.protocol !== row.protocol

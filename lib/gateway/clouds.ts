@@ -3,6 +3,7 @@ import {
   awsException,
   awsFrame,
   fromBedrock,
+  fromBedrockCount,
   fromGemini,
   fromVertex,
   readBedrockPath,
@@ -17,6 +18,8 @@ export interface Envelope {
   /** As the path names it; `null` where the body does. */
   readonly model: string | null
   readonly stream: boolean
+  /** Whether tokens are to be counted only, where a cloud has a form of its own for that. */
+  readonly counts?: boolean
 }
 
 /** A body taken out of its cloud's envelope. */
@@ -34,7 +37,10 @@ export function cloudRow(path: string): SurfaceRow | null {
   if (Object.hasOwn(short, path)) return rowOf('/v1/messages', 'bedrock', null, short[path]!)
   if (path.startsWith('/model/')) {
     const found = readBedrockPath(path)
-    return found && rowOf('/v1/messages', 'bedrock', found.model, found.stream)
+    if (found === null) return null
+    return found.counts
+      ? rowOf('/v1/messages/count_tokens', 'bedrock', found.model, false, true)
+      : rowOf('/v1/messages', 'bedrock', found.model, found.stream)
   }
   if (!path.endsWith('awPredict')) return path.includes(':') ? geminiRow(path) : null
   if (countTokens.test(path)) return rowOf('/v1/messages/count_tokens', 'vertex', null, false)
@@ -42,18 +48,24 @@ export function cloudRow(path: string): SurfaceRow | null {
   return found && rowOf('/v1/messages', 'vertex', found.model, found.stream)
 }
 
-function rowOf(plain: string, cloud: 'bedrock' | 'vertex', model: string | null, stream: boolean): SurfaceRow {
+function rowOf(
+  plain: string,
+  cloud: 'bedrock' | 'vertex',
+  model: string | null,
+  stream: boolean,
+  counts = false,
+): SurfaceRow {
   const family: Family = cloud
-  return { ...surfaces[plain]!, family, envelope: { cloud, model, stream } }
+  return { ...surfaces[plain]!, family, envelope: { cloud, model, stream, counts } }
 }
 
 /** The messages body inside a cloud's. */
-export function unwrap(body: JsonObject, { cloud, model, stream }: Envelope): Unwrapped {
+export function unwrap(body: JsonObject, { cloud, model, stream, counts }: Envelope): Unwrapped {
   if (cloud === 'gemini') return { bytes: encode(fromGemini(body, model ?? '', stream)), betas: [] }
   const named = model ?? (typeof body.model === 'string' ? body.model : undefined)
   const { model: _, ...rest } = body
   const { body: inner, betas } = cloud === 'bedrock'
-    ? fromBedrock(rest, named ?? '', stream)
+    ? counts ? fromBedrockCount(rest, named ?? '') : fromBedrock(rest, named ?? '', stream)
     : { body: fromVertex(rest, named ?? '', stream), betas: [] }
   const { model: name, ...unnamed } = inner
   return { bytes: encode(name === '' ? unnamed : inner), betas }
@@ -62,7 +74,12 @@ export function unwrap(body: JsonObject, { cloud, model, stream }: Envelope): Un
 const encode = (body: JsonObject): Uint8Array<ArrayBuffer> => new TextEncoder().encode(JSON.stringify(body))
 
 /** An answer as the clients of a cloud read it: Bedrock's stream comes in binary frames, generateContent's as a list. */
-export function wrap(answer: Response, { cloud, stream }: Envelope, search: string): Response {
+export function wrap(
+  answer: Response,
+  { cloud, stream, counts }: Envelope,
+  search: string,
+): Response | Promise<Response> {
+  if (counts && answer.ok) return counted(answer)
   if (cloud === 'gemini') return stream ? asAsked(answer, search) : answer
   const streamed = /^text\/event-stream\b/.test(answer.headers.get('content-type') ?? '')
   if (cloud !== 'bedrock' || !streamed || !answer.body) return answer
@@ -70,6 +87,14 @@ export function wrap(answer: Response, { cloud, stream }: Envelope, search: stri
   headers.set('content-type', 'application/vnd.amazon.eventstream')
   headers.set('x-amzn-bedrock-content-type', 'application/json')
   return new Response(answer.body.pipeThrough(framing()), { status: answer.status, headers })
+}
+
+/** A count of tokens as Bedrock says it. */
+async function counted(answer: Response): Promise<Response> {
+  const { input_tokens } = await answer.json() as JsonObject
+  const headers = new Headers(answer.headers)
+  headers.delete('content-length')
+  return new Response(JSON.stringify({ inputTokens: input_tokens }), { status: answer.status, headers })
 }
 
 function framing(): TransformStream<Uint8Array, Uint8Array> {

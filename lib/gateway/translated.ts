@@ -14,7 +14,6 @@ import {
   toVertex,
   type Translator,
   translator,
-  vertexCountPath,
   vertexPath,
   vertexPrefix,
 } from '../protocol/mod.ts'
@@ -64,7 +63,9 @@ export const translated: ReadonlySet<string> = new Set(['chat', 'responses', 'me
  */
 export function translateFor(target: Target, line: Line): Translation | null {
   const { envelope, protocol } = target.deployment
-  if (line.row.surface === 'count_tokens' && protocol !== line.row.protocol) return countingTranslation(target, line)
+  if (line.row.surface === 'count_tokens' && (protocol !== line.row.protocol || (envelope && protocol !== 'gemini'))) {
+    return countingTranslation(target, line)
+  }
   if (protocol === 'gemini') return geminiTranslation(target, line, plainTranslation(target, line))
   if (envelope !== 'bedrock' && envelope !== 'vertex') return plainTranslation(target, line)
   const plain = plainTranslation(target, line)
@@ -85,18 +86,18 @@ function inEnvelope(
   // The same envelope on both sides: the same bytes.
   const untouched = plain === null && line.row.envelope?.cloud === envelope ? wrapped?.bytes : undefined
   const shared = { losses: plain?.losses ?? [], exchange: plain?.exchange ?? null, keeps: plain?.keeps ?? false }
-  if (line.row.surface === 'count_tokens') {
-    const counted = bytesOf({ ...toVertex(body), model: target.model })
-    return { ...shared, body: counted, surface: { path: vertexCountPath, prefix: vertexPrefix }, framed: false }
-  }
   if (envelope === 'vertex') {
     const surface = { path: vertexPath(target.model, stream), prefix: vertexPrefix }
     return { ...shared, body: untouched ?? bytesOf(toVertex(body)), surface, framed: false }
   }
-  const named = (line.call.headers.get('anthropic-beta') ?? '').split(',').map((flag) => flag.trim()).filter(Boolean)
-  const betas = [...new Set([...named, ...wrapped?.betas ?? []])]
   const surface = { path: bedrockPath(target.model, stream) }
-  return { ...shared, body: untouched ?? bytesOf(toBedrock(body, betas)), surface, framed: stream }
+  return { ...shared, body: untouched ?? bytesOf(toBedrock(body, betasOf(line))), surface, framed: stream }
+}
+
+/** The beta flags of a caller, from its header and from the envelope of a cloud. */
+export function betasOf({ call, ask: { wrapped } }: Line): readonly string[] {
+  const named = (call.headers.get('anthropic-beta') ?? '').split(',').map((flag) => flag.trim()).filter(Boolean)
+  return [...new Set([...named, ...wrapped?.betas ?? []])]
 }
 
 function plainTranslation(target: Target, line: Line): Translation | null {

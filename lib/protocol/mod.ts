@@ -7,7 +7,15 @@
  */
 export { estimateTokens } from './count.ts'
 export { awsException, awsFrame, awsFrames } from './envelope/aws-event-stream.ts'
-export { bedrockPath, fromBedrock, readBedrockPath, toBedrock } from './envelope/bedrock.ts'
+export {
+  bedrockCountPath,
+  bedrockPath,
+  fromBedrock,
+  fromBedrockCount,
+  readBedrockPath,
+  toBedrock,
+  toBedrockCount,
+} from './envelope/bedrock.ts'
 export {
   fromGemini,
   type GeminiMethod,

@@ -54,6 +54,25 @@ interface Seen {
   readonly headers: Headers
 }
 
+/** What a request for a count would have sent to a model. */
+function invoked(body: JsonObject): JsonObject {
+  const { input } = body as { input: { invokeModel: { body: string } } }
+  return JSON.parse(Buffer.from(input.invokeModel.body, 'base64').toString()) as JsonObject
+}
+
+/** Counts for the one model that it counts for, by its own name; wants of a request what an answer would take. */
+function countedByBedrock(path: string, text: string): Response {
+  const asked = invoked(JSON.parse(text) as JsonObject)
+  const wrong = !path.includes('/anthropic.claude-sonnet-4-5-20250929-v1')
+    ? "The provided model doesn't support counting tokens."
+    : asked.anthropic_version !== 'bedrock-2023-05-31' || !asked.max_tokens || !asked.messages || 'model' in asked
+    ? 'Malformed input request'
+    : null
+  return wrong === null
+    ? Response.json({ inputTokens: 21 })
+    : Response.json({ message: wrong }, { status: 400, headers: { 'x-amzn-errortype': 'ValidationException' } })
+}
+
 /** Both clouds and the vendor itself on one port; what is not signed or not asked as it must be is refused. */
 function clouds(broken = false) {
   const seen: Seen[] = []
@@ -68,6 +87,7 @@ function clouds(broken = false) {
       if (pathname.startsWith('/model/')) {
         if (!isSigned(request, bytes)) return Response.json({ message: 'bad signature' }, { status: 403 })
         if (pathname.endsWith('/invoke')) return Response.json(whole)
+        if (pathname.endsWith('/count-tokens')) return countedByBedrock(pathname, text)
         const frames = Buffer.concat(events.map((event) => awsFrame(JSON.stringify(event))))
         return new Response(broken ? frames.subarray(0, frames.length - 150) : frames, {
           headers: { 'content-type': 'application/vnd.amazon.eventstream' },
@@ -172,8 +192,51 @@ test('every protocol is served by Bedrock over a signed request', async () => {
     const answer = await near.post(path, { model: bedrockModel, ...body })
     expect(await answer.text()).toContain('grüße 🦊')
   }
-  const counted = await near.post('/v1/messages/count_tokens', { model: bedrockModel, messages })
-  expect(counted.headers.get('x-gw-estimated')).toBe('true')
+})
+
+test('tokens are counted by Bedrock: of a model whatever its regions, for each client, and estimated where it refuses', async () => {
+  await using far = clouds()
+  await using near = await gatewayBefore(far.url, 'amazon-bedrock')
+  const { messages } = question
+  const system = [{ type: 'text', text: 'Be brief.', cache_control: { type: 'ephemeral' } }]
+  const asked = { anthropic_version: 'bedrock-2023-05-31', max_tokens: 1, system, messages }
+  for (const model of [bedrockModel, `us.${bedrockModel}`, `global.${bedrockModel}`]) {
+    const counted = await near.post('/v1/messages/count_tokens', { model, system, messages }, {
+      'anthropic-beta': 'b-1',
+    })
+    expect(await counted.json()).toEqual({ input_tokens: 21 })
+    expect(counted.headers.get('x-gw-estimated')).toBeNull()
+    expect(far.seen.at(-1)!.path).toBe(`/model/${encodeURIComponent(bedrockModel)}/count-tokens`)
+    expect(invoked(far.seen.at(-1)!.body)).toEqual({ ...asked, anthropic_beta: ['b-1'] })
+  }
+  const body = Buffer.from(JSON.stringify({ ...asked, max_tokens: 7 })).toString('base64')
+  const own = await near.post(`/model/${encodeURIComponent(bedrockModel)}/count-tokens`, {
+    input: { invokeModel: { body } },
+  })
+  expect(await own.json()).toEqual({ inputTokens: 21 })
+  expect(invoked(far.seen.at(-1)!.body)).toEqual({ ...asked, max_tokens: 7 })
+  const contents = [{ role: 'user', parts: [{ text: 'hi' }] }]
+  const gemini = await near.post(`/v1beta/models/${bedrockModel.replace(':0', '')}:countTokens`, { contents })
+  expect(await gemini.json()).toEqual({ totalTokens: 21 })
+
+  const refused = await near.post('/v1/messages/count_tokens', { model: 'anthropic.claude-opus-4-1-20250805-v1:0', messages })
+  expect(refused.headers.get('x-gw-estimated')).toBe('true')
+  expect(await refused.json()).toEqual({ input_tokens: expect.any(Number) })
+  // That says nothing about the account.
+  expect((await near.post('/v1/messages', { model: bedrockModel, ...question })).status).toBe(200)
+})
+
+test.each([
+  [{ input: { converse: { messages: [] } } }, 'input.converse'],
+  [{ input: { invokeModel: { body: 'bm8=' } } }, 'input.invokeModel.body'],
+  [{}, 'input.invokeModel.body'],
+])('a count of %p is refused, and where', async (body, param) => {
+  await using far = clouds()
+  await using near = await gatewayBefore(far.url, 'amazon-bedrock')
+  const reply = await near.post(`/model/${encodeURIComponent(bedrockModel)}/count-tokens`, body)
+  expect(reply.status).toBe(400)
+  expect(await reply.text()).toContain(param)
+  expect(far.seen).toHaveLength(0)
 })
 
 test('a stream of Bedrock that breaks off ends in an exception frame, not in an end', async () => {

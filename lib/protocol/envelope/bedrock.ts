@@ -1,5 +1,6 @@
-import type { JsonObject } from '../../base/mod.ts'
-import { compact } from '../read.ts'
+import { Buffer } from 'node:buffer'
+import { GwError, type JsonObject } from '../../base/mod.ts'
+import { compact, jsonOf, objectOf, stringOf } from '../read.ts'
 import { modelInPath } from './model-path.ts'
 
 /** What Bedrock calls the version of the messages API that it carries. */
@@ -26,19 +27,71 @@ export function fromBedrock(
   return { body: { model, ...rest, ...(stream ? { stream: true } : {}) }, betas }
 }
 
-/** The path of a model behind Bedrock's base URL. @throws GwError `request.invalid` for a name that is no name of a model */
-export function bedrockPath(model: string, stream: boolean): string {
-  return `/model/${modelInPath(model).replaceAll('/', '%2F').replaceAll(':', '%3A')}/${
-    stream ? 'invoke-with-response-stream' : 'invoke'
-  }`
+/**
+ * A messages body as Bedrock counts its tokens: that of an answer, which has to say how long that may be.
+ *
+ * @see https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_CountTokens.html
+ */
+export function toBedrockCount(body: JsonObject, betas: readonly string[] = []): JsonObject {
+  const asked = JSON.stringify(toBedrock({ max_tokens: 1, ...body }, betas))
+  return { input: { invokeModel: { body: Buffer.from(asked).toString('base64') } } }
 }
 
-/** The model and the way of answering that a path of Bedrock names; `null` for other paths. */
-export function readBedrockPath(path: string): { readonly model: string; readonly stream: boolean } | null {
-  const match = /^\/model\/([^/]+)\/(invoke|invoke-with-response-stream)$/.exec(path)
+/**
+ * A request for a count that a client of Bedrock sent, as a messages body.
+ *
+ * @throws GwError `request.unsupported` for what is no messages body, `request.invalid` for what is no JSON
+ */
+export function fromBedrockCount(body: JsonObject, model: string): ReturnType<typeof fromBedrock> {
+  const input = objectOf(body.input)
+  if (input?.converse !== undefined) {
+    throw new GwError('request.unsupported', 'input.converse: only tokens of what is sent to invoke are counted', {
+      param: 'input.converse',
+    })
+  }
+  const bytes = Buffer.from(stringOf(objectOf(input?.invokeModel)?.body) ?? '', 'base64')
+  const inner = objectOf(jsonOf(new TextDecoder().decode(bytes)))
+  if (inner === undefined) {
+    throw new GwError('request.invalid', 'input.invokeModel.body: expected a JSON object in base64', {
+      param: 'input.invokeModel.body',
+    })
+  }
+  return fromBedrock(inner, model, false)
+}
+
+/** The path of a model behind Bedrock's base URL. @throws GwError `request.invalid` for a name that is no name of a model */
+export function bedrockPath(model: string, stream: boolean): string {
+  return pathOf(model, stream ? 'invoke-with-response-stream' : 'invoke')
+}
+
+/** Where tokens are counted: by the model itself, which knows nothing of the regions that its name may begin with. */
+export function bedrockCountPath(model: string): string {
+  return pathOf(model.replace(/^[a-z-]+\.(?=anthropic\.)/, ''), 'count-tokens')
+}
+
+function pathOf(model: string, action: string): string {
+  return `/model/${modelInPath(model).replaceAll('/', '%2F').replaceAll(':', '%3A')}/${action}`
+}
+
+/** What a path of Bedrock asks for. */
+export interface BedrockPath {
+  readonly model: string
+  readonly stream: boolean
+  /** Whether tokens are to be counted only. */
+  readonly counts: boolean
+}
+
+/** What a path of Bedrock asks for; `null` for other paths. */
+export function readBedrockPath(path: string): BedrockPath | null {
+  const match = /^\/model\/([^/]+)\/(invoke|invoke-with-response-stream|count-tokens)$/.exec(path)
   if (match === null) return null
+  const [, model, action] = match
   try {
-    return { model: decodeURIComponent(match[1]!), stream: match[2] === 'invoke-with-response-stream' }
+    return {
+      model: decodeURIComponent(model!),
+      stream: action === 'invoke-with-response-stream',
+      counts: action === 'count-tokens',
+    }
   } catch {
     return null
   }

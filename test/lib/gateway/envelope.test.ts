@@ -129,8 +129,9 @@ test('awsFrames() reads the same events however the bytes are split', () => {
 })
 
 test('paths of both clouds name the model and the way of answering', () => {
-  expect(readBedrockPath('/model/a.b%3A0/invoke')).toEqual({ model: 'a.b:0', stream: false })
-  expect(readBedrockPath('/model/a.b:0/invoke-with-response-stream')).toEqual({ model: 'a.b:0', stream: true })
+  expect(readBedrockPath('/model/a.b%3A0/invoke')).toEqual({ model: 'a.b:0', stream: false, counts: false })
+  expect(readBedrockPath('/model/a.b:0/invoke-with-response-stream')).toMatchObject({ model: 'a.b:0', stream: true })
+  expect(readBedrockPath('/model/a.b:0/count-tokens')).toMatchObject({ model: 'a.b:0', stream: false, counts: true })
   expect(readBedrockPath('/model/a/converse')).toBeNull()
   expect(readVertexPath('/v1/projects/p/locations/l/publishers/anthropic/models/claude-x@1:streamRawPredict'))
     .toEqual({ model: 'claude-x@1', stream: true })
