@@ -101,51 +101,17 @@ export function planAction(facts: ActionFacts): RouteAction {
   return fromEvidence(facts, evidence)
 }
 
+const epoch = (ms: number | null): number | null => ms === null ? null : Math.floor(ms / 1000)
+
 function fromEvidence(facts: ActionFacts, evidence: Evidence): RouteAction {
   const { route, now } = facts
   const { liveness } = evidence
   const seconds = (until: number) => Math.max(0, Math.ceil((until - now) / 1000))
-  const epoch = (ms: number | null) => ms === null ? null : Math.floor(ms / 1000)
   if (liveness.state === 'dead') return relogin(facts, `the credential is dead: ${liveness.reason}`)
   if (liveness.state === 'degraded' && evidence.revalidationNeeded) {
     return probeAction(facts, 'revalidation_needed', `it was ${liveness.reason}; its time has come to be asked again`)
   }
-  if (liveness.state === 'degraded') {
-    const until = { wait_until: epoch(liveness.retryAt) }
-    switch (liveness.reason) {
-      case 'scope_insufficient':
-        return actionOf(route, 'scope_or_permission', 'error', 'the credential lacks a scope or permission', {
-          mediation: 'person',
-        })
-      case 'audience_mismatch':
-        return actionOf(route, 'resource_or_audience', 'error', 'the credential was issued for another resource', {
-          mediation: 'person',
-        })
-      case 'tier_insufficient':
-      case 'subscription_paused':
-        return actionOf(route, 'provider_plan', 'error', `the plan does not cover this: ${liveness.reason}`, {
-          mediation: 'person',
-        })
-      case 'provider_degraded':
-        return actionOf(route, 'try_next_provider', 'warning', 'the provider has trouble of its own', until)
-      case 'schema_invalid':
-      case 'unknown_4xx':
-        return actionOf(
-          route,
-          'inspect_provider_schema',
-          'warning',
-          `the provider calls the probe wrong: ${liveness.reason}`,
-          {
-            ...until,
-            diagnostic_command: probeCommand(facts),
-          },
-        )
-      case 'step_up_required':
-      case 'pending_verification':
-      case 'terms_required':
-        return relogin(facts, `a person has to go through it: ${liveness.reason}`)
-    }
-  }
+  if (liveness.state === 'degraded') return fromDegraded(facts, liveness)
   const { availability } = liveness
   if (evidence.revalidationNeeded) {
     const why = evidence.resetWindowState === 'expired'
@@ -174,6 +140,44 @@ function fromEvidence(facts: ActionFacts, evidence: Evidence): RouteAction {
           wait_until: epoch(evidence.circuitRetryAt),
         })
         : actionOf(route, 'none', 'ok', facts.left === null ? 'it can be used' : `it can be used; ${facts.left}`)
+  }
+}
+
+function fromDegraded(facts: ActionFacts, liveness: Extract<Evidence['liveness'], { state: 'degraded' }>): RouteAction {
+  const { route } = facts
+  const until = { wait_until: epoch(liveness.retryAt) }
+  switch (liveness.reason) {
+    case 'scope_insufficient':
+      return actionOf(route, 'scope_or_permission', 'error', 'the credential lacks a scope or permission', {
+        mediation: 'person',
+      })
+    case 'audience_mismatch':
+      return actionOf(route, 'resource_or_audience', 'error', 'the credential was issued for another resource', {
+        mediation: 'person',
+      })
+    case 'tier_insufficient':
+    case 'subscription_paused':
+      return actionOf(route, 'provider_plan', 'error', `the plan does not cover this: ${liveness.reason}`, {
+        mediation: 'person',
+      })
+    case 'provider_degraded':
+      return actionOf(route, 'try_next_provider', 'warning', 'the provider has trouble of its own', until)
+    case 'schema_invalid':
+    case 'unknown_4xx':
+      return actionOf(
+        route,
+        'inspect_provider_schema',
+        'warning',
+        `the provider calls the probe wrong: ${liveness.reason}`,
+        {
+          ...until,
+          diagnostic_command: probeCommand(facts),
+        },
+      )
+    case 'step_up_required':
+    case 'pending_verification':
+    case 'terms_required':
+      return relogin(facts, `a person has to go through it: ${liveness.reason}`)
   }
 }
 

@@ -1,3 +1,5 @@
+import { constants } from 'node:fs'
+import { access, stat } from 'node:fs/promises'
 import { knownFacts, type RepairContext } from './context.ts'
 import { type Writeback, writebackFor } from './admission.ts'
 import { createInventory, type Inventory, type RouteAccount } from './inventory/inventory.ts'
@@ -5,8 +7,6 @@ import { inventorySchema } from './inventory/schema.ts'
 import { type Scope, scopeRoutes } from './inventory/scope.ts'
 import { quoteLine } from './quote.ts'
 import { createRuntimeCheck, expandHome, resolveSpec, type RuntimeState } from './runtime.ts'
-import { access, stat } from 'node:fs/promises'
-import { constants } from 'node:fs'
 
 /** What is configured and where, as the process that reads the configuration knows it. */
 export interface ConfigFacts {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { realpath } from 'node:fs/promises'
-import { GwError, isGwError, isObject, Secret } from '../base/mod.ts'
+import { GwError, isGwError, isObject, readHead, Secret } from '../base/mod.ts'
 import { readBounded, writeAtomic } from '../platform/mod.ts'
 import { writebackFor } from './admission.ts'
 import type { RepairContext } from './context.ts'
@@ -171,31 +171,8 @@ async function ask(
       redirect: 'manual',
       signal: stop.signal,
     })
-    const text = await response.text()
-    const answer = readAnswer(text)
-    if (response.ok && answer) {
-      const access = answer.access_token
-      if (typeof access !== 'string' || access === '') {
-        return { is: 'transient', outcome: 'transient_endpoint', reason: 'the answer holds no access token' }
-      }
-      const within = Number(answer.expires_in)
-      return {
-        is: 'granted',
-        accessToken: new Secret(access),
-        refreshToken: typeof answer.refresh_token === 'string' && answer.refresh_token !== ''
-          ? new Secret(answer.refresh_token)
-          : null,
-        expiresInMs: Number.isFinite(within) && within > 0 ? within * 1000 : null,
-      }
-    }
-    // RFC 6749 §5.2: only these say that the grant itself is over. 429, 5xx and silence say nothing about it.
-    const error = answer?.error
-    if (
-      (response.status === 400 || response.status === 401) && (error === 'invalid_grant' || error === 'invalid_token')
-    ) {
-      return { is: 'refused', reason: String(error) }
-    }
-    return { is: 'transient', outcome: 'token_endpoint_failed', reason: `status_${response.status}` }
+    // One that is cut is no JSON, and so no answer.
+    return tokenAnswer(response.status, readAnswer(await readHead(response, maxAnswerBytes)))
   } catch (error) {
     const reason = isGwError(error) ? error.code : 'unreachable'
     return { is: 'transient', outcome: 'transient_network', reason }
@@ -205,8 +182,30 @@ async function ask(
   }
 }
 
+function tokenAnswer(status: number, answer: Record<string, unknown> | null): TokenAnswer {
+  if (status >= 200 && status < 300 && answer) {
+    const access = answer.access_token
+    if (typeof access !== 'string' || access === '') {
+      return { is: 'transient', outcome: 'transient_endpoint', reason: 'the answer holds no access token' }
+    }
+    const { refresh_token: refresh, expires_in } = answer
+    const within = Number(expires_in)
+    return {
+      is: 'granted',
+      accessToken: new Secret(access),
+      refreshToken: typeof refresh === 'string' && refresh !== '' ? new Secret(refresh) : null,
+      expiresInMs: Number.isFinite(within) && within > 0 ? within * 1000 : null,
+    }
+  }
+  // RFC 6749 §5.2: only these say that the grant itself is over. 429, 5xx and silence say nothing about it.
+  const error = answer?.error
+  if ((status === 400 || status === 401) && (error === 'invalid_grant' || error === 'invalid_token')) {
+    return { is: 'refused', reason: error }
+  }
+  return { is: 'transient', outcome: 'token_endpoint_failed', reason: `status_${status}` }
+}
+
 function readAnswer(text: string): Record<string, unknown> | null {
-  if (text.length > maxAnswerBytes) return null
   try {
     const value: unknown = JSON.parse(text)
     return isObject(value) ? value : null

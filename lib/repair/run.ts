@@ -1,10 +1,9 @@
 import { GwError } from '../base/mod.ts'
 import { admit, repairConsent } from './admission.ts'
 import { planNow, type RepairContext } from './context.ts'
-import type { EventOutcome } from './events.ts'
-import { type PlannedRoute, type RouteReport, type Selected, selectedOf } from './explain.ts'
+import type { EventInput, EventOutcome } from './events.ts'
+import { type PlannedRoute, type RouteReport, type RoutesPlan, type Selected, selectedOf } from './explain.ts'
 import { childEnv } from './inject.ts'
-import { policyFor } from './inventory/inventory.ts'
 import type { Scope } from './inventory/scope.ts'
 import { whileMending } from './locks.ts'
 import { refreshAccount } from './refresh.ts'
@@ -50,88 +49,33 @@ export interface RepairRunRequest extends Scope {
  * @throws GwError `scope.invalid`
  */
 export async function runRepair(context: RepairContext, request: RepairRunRequest): Promise<RepairRunReport> {
-  const { confirm, json, runInteractive, ...scope } = request
-  const plan = await planNow(context, scope)
-  const note = (outcome: EventOutcome, reason: string, ok: boolean, executed: boolean, route: PlannedRoute | null) =>
-    context.events.append({
-      kind: 'repair_run',
+  const { profile, provider, account, capability, runInteractive } = request
+  const plan = await planNow(context, { profile, provider, account, capability })
+  const decided = decideRepair(plan, request)
+  if (decided.is === 'answer') {
+    const { outcome, route, report } = decided
+    await context.events.append({
+      ...onRecord(plan, route),
       outcome,
-      reason,
-      ok,
-      executed,
-      profile: plan.scope.profile ?? null,
-      capability: route?.report.capability ?? plan.scope.capability ?? null,
-      ...(route
-        ? {
-          provider: route.report.provider,
-          account: route.report.account,
-          action: route.report.action.kind,
-          command: route.report.action.command,
-          writeback_capability: route.report.writeback.capability,
-          automatic_refresh_admitted: route.report.writeback.automatic_refresh_admitted,
-          interactive: route.report.action.interactive,
-          mutating: route.report.action.mutating,
-        }
-        : { provider: plan.scope.provider ?? null, account: plan.scope.account ?? null }),
+      reason: report.reason ?? outcome,
+      ok: report.ok,
+      executed: false,
     })
-  const base = {
-    version: context.version,
-    action: 'repair-run' as const,
-    executed: false,
-    confirmation_required: false,
-    selected: null,
-    route: null,
-    exit_code: 0,
+    return { ...blankReport(context), ...report }
   }
-  if (plan.selected && request.account === undefined) {
-    await note('noop', 'route_selectable', true, false, plan.selected)
-    return { ...base, ok: true, reason: 'route_selectable', selected: selectedOf(plan.selected) }
-  }
-  const route = plan.routes.find(({ report }) => report.action.mutating && report.action.command !== null) ?? null
-  const busy = plan.routes.find(({ report }) => report.action.kind === 'wait_for_repair')
-  if (!route && busy && confirm) {
-    await note('repair_in_progress', 'repair_in_progress', false, false, busy)
-    return { ...base, ok: false, reason: null, error: 'repair_in_progress', route: busy.report, exit_code: 1 }
-  }
-  if (!route) {
-    await note('no_admitted_repair', 'no_admitted_repair', true, false, null)
-    return { ...base, ok: true, reason: 'no_admitted_repair' }
-  }
-  const { action } = route.report
-  const shown = { ...base, route: route.report, reason: null }
-  if (!confirm) {
-    await note('confirmation_required', 'confirmation_required', false, false, route)
-    return {
-      ...shown,
-      ok: false,
-      confirmation_required: true,
-      requires: '--confirm-repair',
-      error: 'confirmation_required',
-      exit_code: 1,
-    }
-  }
-  const admission = admit(
-    { kind: 'repair', budget: action.budget, interactive: action.interactive, mutating: action.mutating },
-    route.policy,
-    repairConsent,
-  )
-  if (!admission.admitted) {
-    await note('no_admitted_repair', admission.reason, false, false, route)
-    return { ...shown, ok: false, reason: admission.reason, error: admission.reason, exit_code: 1 }
-  }
-  if (action.interactive && (json || !runInteractive)) {
-    await note('interactive_json_unsupported', 'interactive_json_unsupported', false, false, route)
-    return { ...shown, ok: false, error: 'interactive_json_unsupported', exit_code: 1 }
-  }
+  const { route } = decided
+  const shown = { ...blankReport(context), route: route.report }
+  const note = (outcome: EventOutcome, reason: string, done: { readonly ok: boolean; readonly executed: boolean }) =>
+    context.events.append({ ...onRecord(plan, route), outcome, reason, ...done })
   const done = await whileMending(context, route.route.account, async (tookOver) => {
-    await note('started', action.kind, true, false, route)
+    await note('started', route.report.action.kind, { ok: true, executed: false })
     return { ...await mend(context, route, runInteractive), tookOver }
   })
   if (!done) {
-    await note('repair_in_progress', 'repair_in_progress', false, false, route)
+    await note('repair_in_progress', 'repair_in_progress', { ok: false, executed: false })
     return { ...shown, ok: false, error: 'repair_in_progress', exit_code: 1 }
   }
-  await note(done.ok ? 'executed' : 'failed', done.reason, done.ok, true, route)
+  await note(done.ok ? 'executed' : 'failed', done.reason, { ok: done.ok, executed: true })
   return {
     ...shown,
     ok: done.ok,
@@ -140,6 +84,79 @@ export async function runRepair(context: RepairContext, request: RepairRunReques
     ...(done.tookOver ? { took_over: true } : {}),
     ...(done.ok ? {} : { error: done.reason }),
     exit_code: done.ok ? 0 : done.exit,
+  }
+}
+
+/** What an answer says that is not said of it. */
+const blankReport = ({ version }: Pick<RepairContext, 'version'>) => ({
+  version,
+  action: 'repair-run' as const,
+  executed: false,
+  confirmation_required: false,
+  reason: null,
+  selected: null,
+  route: null,
+  exit_code: 0,
+})
+
+/** What a call comes to: a route to mend, or an answer without mending, and which route it is on record for. */
+type RepairDecision =
+  | { readonly is: 'mend'; readonly route: PlannedRoute }
+  | {
+    readonly is: 'answer'
+    readonly outcome: EventOutcome
+    readonly route: PlannedRoute | null
+    readonly report: Partial<RepairRunReport> & Pick<RepairRunReport, 'ok'>
+  }
+
+function decideRepair(plan: RoutesPlan, { account, confirm, json, runInteractive }: RepairRunRequest): RepairDecision {
+  if (plan.selected && account === undefined) {
+    const report = { ok: true, reason: 'route_selectable', selected: selectedOf(plan.selected) }
+    return { is: 'answer', outcome: 'noop', route: plan.selected, report }
+  }
+  const refuse = (outcome: EventOutcome, route: PlannedRoute, more: Partial<RepairRunReport>): RepairDecision => ({
+    is: 'answer',
+    outcome,
+    route,
+    report: { ok: false, error: outcome, route: route.report, exit_code: 1, ...more },
+  })
+  const route = plan.routes.find(({ report }) => report.action.mutating && report.action.command !== null)
+  if (!route) {
+    const busy = plan.routes.find(({ report }) => report.action.kind === 'wait_for_repair')
+    if (busy && confirm) return refuse('repair_in_progress', busy, {})
+    const outcome = 'no_admitted_repair'
+    return { is: 'answer', outcome, route: null, report: { ok: true, reason: outcome } }
+  }
+  if (!confirm) {
+    return refuse('confirmation_required', route, { confirmation_required: true, requires: '--confirm-repair' })
+  }
+  const { action } = route.report
+  const { budget, interactive, mutating } = action
+  const { admitted, reason } = admit({ kind: 'repair', budget, interactive, mutating }, route.policy, repairConsent)
+  if (!admitted) return refuse('no_admitted_repair', route, { reason, error: reason })
+  if (interactive && (json || !runInteractive)) return refuse('interactive_json_unsupported', route, {})
+  return { is: 'mend', route }
+}
+
+/** What a record of this call says of the scope, or of the route it is about. */
+function onRecord({ scope }: RoutesPlan, route: PlannedRoute | null): Omit<EventInput, 'outcome' | 'ok'> {
+  const common = {
+    kind: 'repair_run' as const,
+    profile: scope.profile ?? null,
+    capability: route?.report.capability ?? scope.capability ?? null,
+  }
+  if (route === null) return { ...common, provider: scope.provider ?? null, account: scope.account ?? null }
+  const { provider, account, action, writeback } = route.report
+  return {
+    ...common,
+    provider,
+    account,
+    action: action.kind,
+    command: action.command,
+    writeback_capability: writeback.capability,
+    automatic_refresh_admitted: writeback.automatic_refresh_admitted,
+    interactive: action.interactive,
+    mutating: action.mutating,
   }
 }
 
@@ -177,12 +194,6 @@ export async function mend(
 }
 
 /** Whether background work may mend a route by itself: admitted, and no person needed. */
-export function mayMendAlone(context: RepairContext, route: PlannedRoute): boolean {
-  const { action } = route.report
-  if (action.command === null || !action.mutating || action.interactive) return false
-  const policy = policyFor(context.inventory().policy, route.route.account.provider)
-  return admit(
-    { kind: 'repair', budget: action.budget, interactive: action.interactive, mutating: action.mutating },
-    policy,
-  ).admitted
+export function mayMendAlone({ report: { action, admission } }: PlannedRoute): boolean {
+  return action.command !== null && action.mutating && !action.interactive && admission.daemon_repair.admitted
 }

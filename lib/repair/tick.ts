@@ -1,7 +1,7 @@
 import type { AdmissionPolicy } from './admission.ts'
 import { noConsent } from './admission.ts'
 import { planNow, type RepairContext } from './context.ts'
-import { type RouteReport, type RoutesPlan, type Selected, selectedOf } from './explain.ts'
+import { type PlannedRoute, type RouteReport, type RoutesPlan, type Selected, selectedOf } from './explain.ts'
 import { type Execution, handedOver, handOver, settleHandoffs } from './hand-over.ts'
 import type { Scope } from './inventory/scope.ts'
 import { whileMending } from './locks.ts'
@@ -82,14 +82,7 @@ export async function tick(context: RepairContext, request: TickRequest): Promis
 async function act(context: RepairContext, plan: RoutesPlan, executions: Execution[]): Promise<void> {
   const handed = new Set<string>()
   for (const route of plan.routes) {
-    const { report } = route
-    const { action } = report
-    const wants = {
-      provider: report.provider,
-      account: report.account,
-      capability: report.capability,
-      action: action.kind,
-    }
+    const { action, admission } = route.report
     if (action.interactive) {
       const key = JSON.stringify(handedOver(plan, route))
       if (handed.has(key)) continue
@@ -97,72 +90,84 @@ async function act(context: RepairContext, plan: RoutesPlan, executions: Executi
       executions.push(await handOver(context, plan, route))
       continue
     }
-    if (
-      (action.kind === 'probe_needed' || action.kind === 'revalidation_needed') &&
-      report.admission.daemon_probe.admitted
-    ) {
-      const probed = await probeRoute(context, {
-        provider: report.provider,
-        account: report.account,
-        capability: report.capability ?? undefined,
-        consent: noConsent,
-      })
-      const reason = probed.ok ? 'probe_succeeded' : probed.error ?? 'probe_failed'
-      executions.push({
-        ...wants,
-        phase: 'probe',
-        admitted: true,
-        executed: probed.probe_executed,
-        ok: probed.ok,
-        handoff: false,
-        handoff_queued: false,
-        reason,
-        budget: report.probe_budget,
-        command: action.command,
-      })
-      await context.events.append({
-        kind: 'daemon_action',
-        outcome: probed.ok ? 'executed' : 'failed',
-        reason,
-        ok: probed.ok,
-        executed: probed.probe_executed,
-        ...wants,
-        profile: plan.scope.profile ?? null,
-        command: action.command,
-      })
-      // A probe that another process is running already is no step of ours.
-      if (probed.probe_executed || probed.error !== 'probe_in_progress') return
-      continue
-    }
-    if (mayMendAlone(context, route)) {
-      const done = await whileMending(context, route.route.account, () => mend(context, route, undefined))
-      executions.push({
-        ...wants,
-        phase: 'repair',
-        admitted: true,
-        executed: done !== null,
-        ok: done?.ok ?? false,
-        handoff: false,
-        handoff_queued: false,
-        reason: done?.reason ?? 'repair_in_progress',
-        budget: action.budget,
-        command: action.command,
-      })
-      await context.events.append({
-        kind: 'daemon_action',
-        outcome: done === null ? 'repair_in_progress' : done.ok ? 'executed' : 'failed',
-        reason: done?.reason ?? 'repair_in_progress',
-        ok: done?.ok ?? false,
-        executed: done !== null,
-        mutating: true,
-        ...wants,
-        profile: plan.scope.profile ?? null,
-        command: action.command,
-      })
-      if (done !== null) return
-    }
+    const asks = action.kind === 'probe_needed' || action.kind === 'revalidation_needed'
+    const step = asks && admission.daemon_probe.admitted
+      ? await probeStep(context, plan, route)
+      : mayMendAlone(route)
+      ? await mendStep(context, plan, route)
+      : null
+    if (step === null) continue
+    executions.push(step)
+    // What another process is at already is no step of ours.
+    if (step.executed || (step.phase === 'probe' && step.reason !== 'probe_in_progress')) return
   }
 }
+
+async function probeStep(context: RepairContext, plan: RoutesPlan, { report }: PlannedRoute): Promise<Execution> {
+  const probed = await probeRoute(context, {
+    provider: report.provider,
+    account: report.account,
+    capability: report.capability ?? undefined,
+    consent: noConsent,
+  })
+  const reason = probed.ok ? 'probe_succeeded' : probed.error ?? 'probe_failed'
+  await context.events.append({
+    ...stepOn(report),
+    kind: 'daemon_action',
+    outcome: probed.ok ? 'executed' : 'failed',
+    reason,
+    ok: probed.ok,
+    executed: probed.probe_executed,
+    profile: plan.scope.profile ?? null,
+  })
+  return {
+    ...stepOn(report),
+    phase: 'probe',
+    admitted: true,
+    executed: probed.probe_executed,
+    ok: probed.ok,
+    handoff: false,
+    handoff_queued: false,
+    reason,
+    budget: report.probe_budget,
+  }
+}
+
+async function mendStep(context: RepairContext, plan: RoutesPlan, planned: PlannedRoute): Promise<Execution> {
+  const { route, report } = planned
+  const done = await whileMending(context, route.account, () => mend(context, planned, undefined))
+  const reason = done?.reason ?? 'repair_in_progress'
+  await context.events.append({
+    ...stepOn(report),
+    kind: 'daemon_action',
+    outcome: done === null ? 'repair_in_progress' : done.ok ? 'executed' : 'failed',
+    reason,
+    ok: done?.ok ?? false,
+    executed: done !== null,
+    mutating: true,
+    profile: plan.scope.profile ?? null,
+  })
+  return {
+    ...stepOn(report),
+    phase: 'repair',
+    admitted: true,
+    executed: done !== null,
+    ok: done?.ok ?? false,
+    handoff: false,
+    handoff_queued: false,
+    reason,
+    budget: report.action.budget,
+  }
+}
+
+/** Which route a step is on, and what it does there. */
+const stepOn = ({ provider, account, capability, action }: RouteReport) => ({
+  provider,
+  account,
+  capability,
+  action: action.kind,
+  command: action.command,
+})
 
 async function describe(
   context: RepairContext,

@@ -98,6 +98,10 @@ const scope = { provider: 'notes', account: 'me' }
 const answer = (body: object, status = 200) => Response.json(body, { status })
 const outcomesOf = async (world: World) => (await world.repair.events.list()).events.map(({ outcome }) => outcome)
 
+/** JSON that goes on for as long as anybody reads. */
+const endless = () =>
+  new ReadableStream({ pull: (to) => to.enqueue(new TextEncoder().encode(`"${'x'.repeat(65_536)}",`)) })
+
 describe('1: refresh', () => {
   const expired = Math.floor(clock0 / 1000) - 60
 
@@ -145,6 +149,7 @@ describe('1: refresh', () => {
       ['invalid_client', () => answer({ error: 'invalid_client' }, 401), 'token_endpoint_failed', false],
       ['silence', () => Promise.reject(new Error('reset')), 'transient_network', false],
       ['no token in a 200', () => answer({ token_type: 'x' }), 'transient_endpoint', false],
+      ['an answer that never ends', () => new Response(endless()), 'token_endpoint_failed', false],
       ['invalid_grant', () => answer({ error: 'invalid_grant' }, 400), 'hard_lineage_invalidated', true],
     ] as const
   ) {
