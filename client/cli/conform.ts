@@ -59,11 +59,12 @@ export const conform: AddCommands = (program, { io, options, withSession, exitWi
   function print({ baseUrl, model, cases, passed, failed }: ConformanceReport): void {
     io.out(`${printable(baseUrl)} with ${printable(model)}\n`)
     let protocol = ''
+    const nameOf = ({ id, protocol }: ConformanceReport['cases'][number]): string => id.slice(protocol.length + 1)
+    const width = Math.max(...cases.map((one) => nameOf(one).length)) + 2
     for (const one of cases) {
       if (one.protocol !== protocol) io.out(`\n${bold(io, protocol = one.protocol)}\n`)
       const word = one.outcome === 'pass' ? green(io, 'pass') : red(io, 'FAIL')
-      const name = one.id.slice(protocol.length + 1)
-      io.out(`  ${word}  ${name.padEnd(18)}${one.title} ${dim(io, `(${Math.round(one.durationMs)} ms)`)}\n`)
+      io.out(`  ${word}  ${nameOf(one).padEnd(width)}${one.title} ${dim(io, `(${Math.round(one.durationMs)} ms)`)}\n`)
       if (one.detail !== '') io.out(`        ${printable(one.detail)}\n`)
     }
     const score = Math.floor((passed / cases.length) * 100)
