@@ -203,3 +203,13 @@ test('the summary of a compacted conversation comes through a stream', () => {
   expect(body.content).toEqual([{ ...block, content: 'what was said' }])
   expect(body.stop_reason).toBe('compaction')
 })
+
+test('tokens that no upstream counted are not told as none', () => {
+  const counted = run(open('openai-chat', 'openai-responses'), [utf8.encode(wireOf('openai-responses', answer))])
+  expect(counted).toContain('"prompt_tokens":10')
+  const silent = answer.filter(({ type }) => type !== 'usage')
+  const chunks =
+    'data: {"id":"c","choices":[{"index":0,"delta":{"content":"x"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
+  expect(run(open('openai-chat', 'openai-chat'), [utf8.encode(chunks)])).not.toContain('"usage"')
+  expect(run(open('openai-chat', 'gemini'), [utf8.encode(wireOf('gemini', silent))])).not.toContain('"usage"')
+})

@@ -140,10 +140,9 @@ export function streamEncoder(call: Call, lose: Lose): StreamEncoder {
   function finish({ reason, tier }: FinishEvent): string {
     done = true
     const usage = encodeUsage(tokens)
-    const counted = call.request.includeUsage
-      ? `data: ${base},"choices":[],"usage":${
-        JSON.stringify(compact(usage ?? { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 }))
-      }}\n\n`
+    // What nobody counted is not told: a 0 would be believed.
+    const counted = call.request.includeUsage && usage !== undefined
+      ? `data: ${base},"choices":[],"usage":${JSON.stringify(compact(usage))}}\n\n`
       : ''
     return `${finishChoice(0, reason, tier)}${counted}data: [DONE]\n\n`
   }
