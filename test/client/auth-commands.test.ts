@@ -21,11 +21,11 @@ afterAll(() => at.close())
 /** Every command about logins, under the names that other tools give them too, in a home that has no login. */
 const commands: readonly (readonly [argv: readonly string[], code: number, says: string, input?: string])[] = [
   [['login', 'nobody'], 1, 'known are'],
-  [['login', 'corp'], 203, 'issuer URL'],
+  [['login', 'corp'], 204, 'look whether the network is up'],
   [['login', 'chatgpt', '--paste'], 2, 'nothing was pasted'],
   [['anthropic-login', '--paste'], 2, 'nothing was pasted'],
   [['login-openai-codex', '--paste'], 2, 'nothing was pasted'],
-  [['login-github-copilot'], 203, ''],
+  [['login-github-copilot'], 204, ''],
   [['logout', 'chatgpt'], 0, 'removed'],
   [['anthropic-logout'], 0, 'removed'],
   [['list'], 0, '"data"'],
