@@ -219,7 +219,10 @@ test('tokens are counted by Bedrock: of a model whatever its regions, for each c
   const gemini = await near.post(`/v1beta/models/${bedrockModel.replace(':0', '')}:countTokens`, { contents })
   expect(await gemini.json()).toEqual({ totalTokens: 21 })
 
-  const refused = await near.post('/v1/messages/count_tokens', { model: 'anthropic.claude-opus-4-1-20250805-v1:0', messages })
+  const refused = await near.post('/v1/messages/count_tokens', {
+    model: 'anthropic.claude-opus-4-1-20250805-v1:0',
+    messages,
+  })
   expect(refused.headers.get('x-gw-estimated')).toBe('true')
   expect(await refused.json()).toEqual({ input_tokens: expect.any(Number) })
   // That says nothing about the account.
