@@ -19,6 +19,8 @@ import {
   upstreamFailure,
 } from '../protocol/mod.ts'
 import type { Answer, AnswerField, Serving } from './answer.ts'
+import { ContentMeter } from './content-meter.ts'
+import { before, type Place, upTo } from './pieces.ts'
 import { type Limits, wordlessMs } from './limits.ts'
 
 /** How a stream went on after its commit. */
@@ -54,8 +56,6 @@ export interface StreamParts {
   readonly ticker: Ticker
   readonly books: StreamBooks
 }
-
-const blankLine = new Uint8Array([10, 10])
 
 /**
  * How long, ms, and with how many bytes an upstream may end its answer behind the last event. Its connection then serves
@@ -343,37 +343,6 @@ class Relay implements ByteSink, EventReader, Serving, Watcher {
   }
 }
 
-/** What a token takes in a text, about. */
-const bytesPerToken = 4
-
-/**
- * Guesses tokens from the lengths of events alone: one for each, as models that write token by token send them, or more
- * where events are longer than the shortest but one, whose length is taken for what an event costs without its text (the
- * very shortest may be the odd one that says why the model stopped).
- */
-class ContentMeter {
-  #events = 0
-  #bytes = 0
-  #shortest = 0x7fffffff
-  #second = 0x7fffffff
-
-  add(length: number): void {
-    this.#events++
-    this.#bytes += length
-    if (length < this.#shortest) {
-      this.#second = this.#shortest
-      this.#shortest = length
-    } else if (length < this.#second) this.#second = length
-  }
-
-  get tokens(): number {
-    const bare = this.#events > 2 ? this.#second : this.#shortest
-    return this.#events === 0
-      ? 0
-      : Math.max(this.#events, Math.round((this.#bytes - this.#events * bare) / bytesPerToken))
-  }
-}
-
 /** A scanner of pieces that hold whole events and are judged as they are. */
 class WholePieces implements EventScanner {
   readonly pending = false
@@ -395,34 +364,4 @@ function ending({ because }: Answer): StreamFailure {
     return { type: null, code: 'cancelled', message: 'the request was ended' }
   }
   return { type: 'api_error', code: publicCode(because.code), message: because.message }
-}
-
-/** A place in the bytes of a piece. */
-interface Place {
-  readonly bytes: Uint8Array
-  readonly end: number
-}
-
-/** The piece as far as the last event reaches, closed by a blank line; the piece itself when nothing comes behind. */
-function upTo(piece: Uint8Array<ArrayBuffer>, last: Place): Uint8Array<ArrayBuffer> {
-  const end = placeIn(piece, last)
-  for (let at = end; at < piece.length; at++) {
-    const byte = piece[at]
-    if (byte !== 10 && byte !== 13) {
-      const out = new Uint8Array(end + 2)
-      out.set(piece.subarray(0, end))
-      out.set(blankLine, end)
-      return out
-    }
-  }
-  return piece
-}
-
-/** The events of a piece before a place where another begins. */
-function before(piece: Uint8Array<ArrayBuffer>, place: Place): Uint8Array<ArrayBuffer> {
-  return piece.subarray(0, placeIn(piece, place))
-}
-
-function placeIn(piece: Uint8Array, { bytes, end }: Place): number {
-  return bytes.byteOffset + end - piece.byteOffset
 }
