@@ -30,7 +30,7 @@ type Send = (path: string, body: object) => Promise<Response>
 export const chat: AddCommands = (program, { io, options, withSession }) => {
   program.command('chat [question...]')
     .description('Talk to a model through the gateway; /exit leaves')
-    .option('-m, --model <model>', 'model to ask; the configured default if absent')
+    .option('-m, --model <model>', 'model to ask; the default of `gw models set-default` if absent')
     .option('--account <id>', 'account to use')
     .option('--system <text>', 'instructions')
     .option('--temperature <number>', 'how freely it answers', '0.2')
@@ -188,6 +188,11 @@ async function refusal(response: Response): Promise<GwError> {
   const error = isObject(body) && isObject(body.error) ? body.error : {}
   const byStatus = { 401: 'access.missing', 404: 'model.not_found' } as const
   const code = codeOfPublic(error.code) ?? byStatus[response.status as 401] ?? 'upstream.failed'
+  if (code === 'model.missing') {
+    return new GwError(code, 'no model is named, and none is the default', {
+      hint: 'gw chat -m MODEL, or for good: gw models set-default MODEL; the models: gw models list',
+    })
+  }
   // What a gateway says ends in what helps.
   return typeof error.message === 'string'
     ? new GwError(code, error.message, { hint: null })

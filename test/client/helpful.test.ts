@@ -122,6 +122,7 @@ test('a talk goes on after a question that failed, as if it had not been asked',
     const piped = await cli(['chat', '-m', 'groq:one/m', 'Sum up:', '-'], { env, input: 'the notes' })
     expect([piped.code, seen.at(-1)]).toEqual([0, ['Sum up: the notes']])
     expect(await cli(['chat', '-m', 'groq:one/m'], { env, input: '\n' })).toMatchObject({ code: 2 })
+    expect((await cli(['chat', 'hello'], { env })).stderr).toContain('gw models set-default MODEL')
   } finally {
     await gateway.close()
     await upstream.close()
