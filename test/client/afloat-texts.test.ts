@@ -117,5 +117,5 @@ test('why a request went where it went is told whole: tried, considered, left ou
     '  openai:a#chat m  dead: token revoked since 1 s ago',
   ])
   const denied = { ...answer, outcome: 'denied', status: 404, error: 'no model x', attempts: [], plan: null }
-  expect(sentences['route.why']!(denied)).toContain('no model x\nwhat else')
+  expect(sentences['route.why']!(denied)).toContain('no model x\nthere was nothing else')
 })

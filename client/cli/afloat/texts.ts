@@ -123,7 +123,9 @@ function whyText({ request, requested, outcome, status, error, sentence, attempt
     const how = one.failure === null ? 'answered' : `${one.failure}${one.message ? `: ${one.message}` : ''}`
     lines.push(`${place(one)}${one.status ?? '-'} ${how} (${one.durationMs} ms)`)
   }
-  if (plan === null) return [...lines, 'what else there was to choose from is not known any more'].join('\n')
+  if (plan === null) {
+    return [...lines, 'there was nothing else to choose from, or it is more than a week ago'].join('\n')
+  }
   lines.push(`considered, in this order (${plan.strategy}):`)
   for (const one of plan.candidates) lines.push(`${place(one)}${one.because}`)
   if (plan.candidates.length === 0) lines.push('  none')
