@@ -376,7 +376,7 @@ describe('bad input keeps the stored login, says what it is, and what to do', ()
     {
       what: 'a setup token that is none',
       code: 2,
-      says: /token: is not what claude setup-token prints/,
+      says: /--token-stdin: is not what claude setup-token prints/,
       act: (at) => at.run(['auth', 'setup-token'], 'sk-ant-oat01-short'),
     },
     {
