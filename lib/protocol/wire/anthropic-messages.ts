@@ -1,6 +1,6 @@
 import { formatSse } from '../../base/mod.ts'
 import { addTokens, noTokens, type TokenCounts } from '../usage.ts'
-import { eventType, isGarbage, notJson, readData } from './events.ts'
+import { endsLikeObject, eventType, isGarbage, notJson, readData } from './events.ts'
 import { count, member, text } from './numbers.ts'
 import { ownMessages } from './own-anthropic-messages.ts'
 import type { EventRole, StreamFailure, StreamTracker, Wire } from './wire.ts'
@@ -56,7 +56,7 @@ class MessagesTracker implements StreamTracker {
     // event: content_block_delta — nearly every event, and nothing to read in it once the model has begun.
     if (
       this.#flows && bytes[start] === 101 && bytes[start + 7] === 99 && bytes[start + 21] === 100 &&
-      bytes[end - 1] === 125
+      endsLikeObject(bytes, start, end)
     ) return 'content'
     const role = this.#role(
       eventType(bytes, start, end) ?? text(readData(bytes, start, end), 'type'),
@@ -126,7 +126,7 @@ class MessagesTracker implements StreamTracker {
     if (type === 'content_block_delta') {
       if (this.#reason !== null) return this.#wrong('content came behind the stop_reason')
       if (this.#open.length === 0) return this.#wrong('a delta for a content block that is not open')
-      if (bytes[end - 1] !== 125 && readData(bytes, start, end) === null) return this.#wrong(notJson)
+      if (!endsLikeObject(bytes, start, end) && readData(bytes, start, end) === null) return this.#wrong(notJson)
       this.#content = true
       return 'content'
     }

@@ -3,6 +3,9 @@ import { Buffer } from 'node:buffer'
 
 const text = new TextDecoder()
 const newline = 10
+const carriage = 13
+const colon = 58
+const brace = 125
 
 /** The fields of one event that matter here. `data` may be empty. */
 export interface EventFields {
@@ -48,6 +51,17 @@ export const notJson = 'an event of the stream is not JSON'
 
 /** Ends the streams of one protocol; some gateways write it behind those of the others. */
 const doneMark = '[DONE]'
+
+/** Whether the data of an event ends like an object. Comments may stand behind it. */
+export function endsLikeObject(bytes: Uint8Array, start: number, end: number): boolean {
+  let to = end
+  while (bytes[to - 1] !== brace) {
+    const line = bytes.lastIndexOf(newline, to - 1)
+    if (line < start || bytes[line + 1] !== colon) return false
+    to = bytes[line - 1] === carriage ? line - 1 : line
+  }
+  return true
+}
 
 /** Where the data of an event begins, when it is one line; -1 when the event is of another make. */
 export function dataStart(bytes: Uint8Array, start: number, end: number): number {

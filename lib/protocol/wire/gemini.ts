@@ -1,7 +1,7 @@
 import { formatSse } from '../../base/mod.ts'
 import { isWord } from '../gemini/parts.ts'
 import { addTokens, noTokens, type TokenCounts } from '../usage.ts'
-import { dataStart, isGarbage, Marks, notJson, readData } from './events.ts'
+import { dataStart, endsLikeObject, isGarbage, Marks, notJson, readData } from './events.ts'
 import { count, maxChoices, member, text } from './numbers.ts'
 import { errorOf, ownGemini } from './own-gemini.ts'
 import type { EventRole, StreamFailure, StreamTracker, Wire } from './wire.ts'
@@ -86,7 +86,8 @@ class GeminiTracker implements StreamTracker {
     }
     // Once the model has begun, an event is opened only for what it may say besides.
     if (
-      this.#content && this.#mark >= end && this.#finished === null && bytes[data] === 123 && bytes[end - 1] === 125
+      this.#content && this.#mark >= end && this.#finished === null && bytes[data] === 123 &&
+      endsLikeObject(bytes, start, end)
     ) {
       this.#last = bytes
       this.#lastStart = start

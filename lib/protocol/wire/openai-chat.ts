@@ -1,6 +1,6 @@
 import { formatSse, type JsonObject } from '../../base/mod.ts'
 import { addTokens, noTokens, type TokenCounts } from '../usage.ts'
-import { dataStart, isGarbage, Marks, notJson, readData } from './events.ts'
+import { dataStart, endsLikeObject, isGarbage, Marks, notJson, readData } from './events.ts'
 import { count, maxChoices, member, text } from './numbers.ts'
 import { ownChat } from './own-openai-chat.ts'
 import type { EventRole, StreamFailure, StreamTracker, Wire } from './wire.ts'
@@ -111,7 +111,8 @@ class ChatTracker implements StreamTracker {
     this.#lastEnd = end
     // Once the model has begun, a chunk is opened only for its finish, its usage, or for an error.
     if (
-      this.#content && this.#mark >= end && this.#finished === null && bytes[data] === 123 && bytes[end - 1] === 125
+      this.#content && this.#mark >= end && this.#finished === null && bytes[data] === 123 &&
+      endsLikeObject(bytes, start, end)
     ) return 'content'
     const chunk = readData(bytes, start, end)
     if (!chunk) {

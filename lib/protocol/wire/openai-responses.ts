@@ -1,6 +1,6 @@
 import { formatSse } from '../../base/mod.ts'
 import { noTokens, type TokenCounts } from '../usage.ts'
-import { eventType, isGarbage, markOf, notJson, numberBehind, readData } from './events.ts'
+import { endsLikeObject, eventType, isGarbage, markOf, notJson, numberBehind, readData } from './events.ts'
 import { count, member, text } from './numbers.ts'
 import { ownResponse } from './own-openai-responses.ts'
 import type { EventRole, StreamFailure, StreamTracker, Wire } from './wire.ts'
@@ -68,7 +68,7 @@ class ResponseTracker implements StreamTracker {
 
   read(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): EventRole {
     // event: response.output_text.delta — nearly every event, and nothing to read in it once the model has begun.
-    if (this.#flows && bytes[end - 1] === 125 && isDelta(bytes, start)) {
+    if (this.#flows && endsLikeObject(bytes, start, end) && isDelta(bytes, start)) {
       this.#sequence++
       return 'content'
     }
@@ -169,7 +169,7 @@ class ResponseTracker implements StreamTracker {
       case null:
         return isGarbage(bytes, start, end) && readData(bytes, start, end) === null ? this.#wrong(notJson) : 'idle'
     }
-    if (bytes[end - 1] !== 125 && isGarbage(bytes, start, end) && readData(bytes, start, end) === null) {
+    if (!endsLikeObject(bytes, start, end) && isGarbage(bytes, start, end) && readData(bytes, start, end) === null) {
       return this.#wrong(notJson)
     }
     if (type.endsWith('.delta') && this.#isOver(bytes, start, end)) {

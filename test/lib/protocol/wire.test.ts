@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { boundaryOf, eventScanner, parseSpan, scanFields, scanForm, splice, wires } from '../../../lib/protocol/mod.ts'
+import { endsLikeObject } from '../../../lib/protocol/wire/events.ts'
 
 const bytes = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text)
 const text = (data: Uint8Array): string => new TextDecoder().decode(data)
@@ -318,4 +319,19 @@ describe('scanForm()', () => {
     expect(boundaryOf('Multipart/Form-Data; charset=utf-8; boundary="a b"')).toBe('a b')
     expect(boundaryOf('application/json')).toBeNull()
   })
+})
+
+test.each([
+  ['data: {"a":1}', true],
+  ['data: {"a":1}\n: still here', true],
+  ['data: {"a":1}\r\n:\r\n: {', true],
+  ['event: x\ndata: {"a":{}}\n: }', true],
+  ['data: {"a":1', false],
+  ['data: {"a":1\n: still here', false],
+  ['data: {"a":1}\nid: 7', false],
+  [': a comment', false],
+  ['', false],
+])('%j ends like an object, comments aside: %p', (event, expected) => {
+  const piece = bytes(`}\n\n${event}\n\n}`)
+  expect(endsLikeObject(piece, 3, 3 + event.length)).toBe(expected)
 })
